@@ -1,0 +1,38 @@
+/** The one barrel: everything that adapters, apps and embedders may import of the core. */
+export {
+  ambiguous,
+  fail,
+  type Failure,
+  type FailureTag,
+  failTask,
+  failure,
+  failureOf,
+  nearest,
+  type Problem,
+  problemLimit,
+} from './failure.js';
+export {
+  type Experiment,
+  type ExperimentListing,
+  ExperimentMetadata,
+  Golden,
+  Metrics,
+  ModelInfo,
+} from './model/experiment.js';
+export { Feature, Fill, Signature, TensorSpec, TensorType } from './model/signature.js';
+export type { ArtifactStore, Listing, ObjectHead, StoredObject, StoreToken, WriteCondition } from './ports/artifact-store.js';
+export type { DataSource, OpenedSource, WantedColumn, YearRange } from './ports/data-source.js';
+export type { ExperimentSource } from './ports/experiment-source.js';
+export { type CallOptions, type Cancellation, type Host, neverCancelled, type QuantileSketch } from './ports/host.js';
+export type { InferenceEngine, Inspection, LoadedModel, Tensor } from './ports/inference-engine.js';
+export type { ModelCache } from './ports/model-cache.js';
+export type { ConstantValue, PredictionSink, SinkSchema, SinkWriter, Written } from './ports/prediction-sink.js';
+export {
+  allocateColumn,
+  type BatchColumn,
+  type BatchStream,
+  type Column,
+  type ColumnSpec,
+  type RowBatch,
+  sliceColumn,
+} from './scoring/row-batch.js';

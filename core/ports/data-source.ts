@@ -1,0 +1,49 @@
+/** Port: where rows to score come from. */
+import type { Task } from 'fp-ts/lib/Task.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../failure.js';
+import type { BatchStream } from '../scoring/row-batch.js';
+import type { CallOptions } from './host.js';
+
+/** Both years are included; an absent side is open. Rows without a year never match a range. */
+export interface YearRange {
+  readonly startYear?: number;
+  readonly endYear?: number;
+}
+
+/** A column to read, and what for: keys of date, timestamp or decimal type travel as ISO or decimal text. */
+export interface WantedColumn {
+  readonly name: string;
+  readonly role: 'feature' | 'key';
+}
+
+/** A source whose query was prepared: its columns are known, no row was read yet. */
+export interface OpenedSource {
+  /** Every column there is, in the source's order, also those that cannot be read as scalars. */
+  readonly columnNames: ReadonlyArray<string>;
+  /** True for CSV: a `string` column holds unparsed text, in which an empty field is missing. */
+  readonly textual: boolean;
+  /** How many rows there will be. May cost a pass over the source. Fails as `read` does. */
+  readonly countRows: TaskEither<Failure, number>;
+  /**
+   * The rows, in one pass, each batch with exactly the wanted columns, at least one row and at most 65,536; no wanted columns gives batches
+   * without columns. A source reads each wanted column and no other. A second `read` begins again.
+   * Ends with a left `DataUnreadable` (saying where) when a file or row does not parse or a wanted column's type is not scalar,
+   * `InvalidInput` when a wanted column is not there, `DeadlineExceeded`, `Cancelled`.
+   */
+  readonly read: (wanted: ReadonlyArray<WantedColumn>) => BatchStream;
+  /** Frees what it holds; harmless twice. */
+  readonly close: Task<void>;
+}
+
+/** The adapter promises not to change what it reads. Nobody promises that two readings see the same rows. */
+export interface DataSource {
+  /** The columns that are carried from the source to the output beside the predictions. */
+  readonly keys: ReadonlyArray<string>;
+  /**
+   * Prepares the query for the range; the options hold for everything that the opened source does.
+   * Fails `NotFound` when a file is not there, `DataUnreadable` when a file or the query does not parse, `InvalidInput` when a range is given
+   * and the source has no year to compare it with, `Unavailable`, `PermissionDenied`, `DeadlineExceeded`, `Cancelled`.
+   */
+  readonly open: (range: YearRange, call: CallOptions) => TaskEither<Failure, OpenedSource>;
+}

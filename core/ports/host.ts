@@ -1,0 +1,45 @@
+/** Port: what core needs of the machine it runs on. Core has no clock, randomness, digest or text encoder of its own. */
+
+/** Says that the caller no longer wants the answer. */
+export interface Cancellation {
+  readonly aborted: boolean;
+  /** Calls `f` once when aborted (at once, if it already is); the result stops listening. */
+  readonly onAbort: (f: () => void) => () => void;
+}
+
+/** Given to every port call. */
+export interface CallOptions {
+  /** The instant, in milliseconds since the epoch on the host's clock, by which the call settles. */
+  readonly deadlineMs: number;
+  readonly cancellation: Cancellation;
+}
+
+/** A bounded-memory estimate of quantiles: each answer is within 1 % (relative) of a value at that rank. */
+export interface QuantileSketch {
+  readonly add: (value: number) => void;
+  /** `q` from 0 to 1; NaN while empty. */
+  readonly quantile: (q: number) => number;
+}
+
+/** The adapter promises: calls never throw, except out of memory. Nobody promises that the clock is correct. */
+export interface Host {
+  /** Milliseconds since the epoch, with fractions, never going back within a process. */
+  readonly nowMs: () => number;
+  /** Settles after one turn of the event loop, in which timers and I/O were served. */
+  readonly turn: () => Promise<void>;
+  /** Settles after about `durationMs`. */
+  readonly pause: (durationMs: number) => Promise<void>;
+  /** A random UUID (RFC 9562, version 4), lower-case. */
+  readonly randomId: () => string;
+  /** SHA-256 in lower-case hex. */
+  readonly sha256: (bytes: Uint8Array) => string;
+  readonly utf8: {
+    readonly encode: (text: string) => Uint8Array;
+    /** Ill-formed bytes become U+FFFD. */
+    readonly decode: (bytes: Uint8Array) => string;
+  };
+  readonly quantileSketch: () => QuantileSketch;
+}
+
+/** A cancellation that never comes. */
+export const neverCancelled: Cancellation = { aborted: false, onAbort: () => () => undefined };

@@ -1,0 +1,53 @@
+/** Port: the runtime that inspects, loads and runs artifacts. */
+import type { Task } from 'fp-ts/lib/Task.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../failure.js';
+import type { TensorSpec } from '../model/signature.js';
+import type { Column } from '../scoring/row-batch.js';
+import type { CallOptions } from './host.js';
+
+/** Row-major data and its dimensions; the product of `shape` is the number of values. */
+export type Tensor = Column & { readonly shape: ReadonlyArray<number> };
+
+/** What an artifact says of itself, and what one warm-up row showed. */
+export interface Inspection {
+  readonly inputs: ReadonlyArray<TensorSpec>;
+  /** With the widths that the warm-up row showed where the artifact leaves a dimension after the first free. */
+  readonly outputs: ReadonlyArray<TensorSpec>;
+}
+
+/** A model in memory. */
+export interface LoadedModel {
+  /** An estimate of the memory it holds, in bytes; at least its artifact's size. */
+  readonly sizeBytes: number;
+  /**
+   * Runs the model once on complete feeds, one tensor per input, and answers with every output by name. It may hold the
+   * event loop for as long as it computes: the caller keeps batches small. Feeds are not kept or changed.
+   * Fails `InferenceFailed`, also after `release`.
+   */
+  readonly run: (feeds: ReadonlyMap<string, Tensor>) => TaskEither<Failure, ReadonlyMap<string, Tensor>>;
+  /** Frees its memory after the runs under way; harmless twice. */
+  readonly release: Task<void>;
+}
+
+/**
+ * The adapter promises that an artifact which crashes the runtime, never returns, or takes too much memory can do so in
+ * `inspect` without harm to this process. It may assume that `load` is only given bytes that passed an inspection.
+ */
+export interface InferenceEngine {
+  /**
+   * Loads the artifact away from this process and runs one warm-up row through it (zeros and empty text). `matrixWidth` is used for a
+   * matrix input whose width the artifact leaves free.
+   * Fails `ArtifactUnreadable` when it does not load, has an input or output that is not a tensor of a servable type or has more
+   * than two dimensions, fails on the warm-up row, or takes more time or memory than the adapter allows.
+   * Fails `DeadlineExceeded`, `Cancelled`.
+   */
+  readonly inspect: (
+    artifact: Uint8Array,
+    hint: { readonly matrixWidth?: number },
+    call: CallOptions,
+  ) => TaskEither<Failure, Inspection>;
+
+  /** Loads the artifact into this process. Fails `ArtifactUnreadable`, `DeadlineExceeded`, `Cancelled`. */
+  readonly load: (artifact: Uint8Array, call: CallOptions) => TaskEither<Failure, LoadedModel>;
+}

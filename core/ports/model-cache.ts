@@ -1,0 +1,25 @@
+/** Port: loaded models under a byte budget, one load per model however many ask. */
+import type { Task } from 'fp-ts/lib/Task.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../failure.js';
+import type { LoadedModel } from './inference-engine.js';
+
+/**
+ * The adapter promises:
+ * - `load` runs once for all who ask for the same key while it is loading; a failed load is not remembered;
+ * - a model is released once it is evicted and nobody uses it, never while somebody does;
+ * - the models that are held and not in use stay within the byte budget.
+ *
+ * It may assume that the key (the artifact's SHA-256) says everything about the model.
+ */
+export interface ModelCache {
+  /** Lends the model of `key` to `use`, loading it first if it is not held. Fails as `load` or `use` does. */
+  readonly withModel: <A>(
+    key: string,
+    load: TaskEither<Failure, LoadedModel>,
+    use: (model: LoadedModel) => TaskEither<Failure, A>,
+  ) => TaskEither<Failure, A>;
+  readonly usage: () => { readonly modelCount: number; readonly sizeBytes: number };
+  /** Evicts everything. */
+  readonly clear: Task<void>;
+}

@@ -1,0 +1,55 @@
+/** Port: where predictions go, all or nothing. */
+import type { Task } from 'fp-ts/lib/Task.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../failure.js';
+import type { ColumnSpec, RowBatch } from '../scoring/row-batch.js';
+import type { CallOptions } from './host.js';
+
+/** What an output holds: the columns of the batches that are written, then columns with one value in every row. */
+export interface SinkSchema {
+  readonly columns: ReadonlyArray<ColumnSpec>;
+  readonly constants: ReadonlyArray<{ readonly name: string } & ConstantValue>;
+}
+
+export type ConstantValue =
+  | { readonly type: 'string'; readonly value: string }
+  | { readonly type: 'int32'; readonly value: number }
+  /** An instant, ISO 8601 in UTC. */
+  | { readonly type: 'timestamp'; readonly value: string };
+
+/** What a finished output is. */
+export interface Written {
+  /** Where it is, resolved: a path, or a `gs://` address. */
+  readonly location: string;
+  readonly rowCount: number;
+  readonly sizeBytes: number;
+}
+
+/** An output under way. Calls come one after the other; exactly one of `commit` and `abort` ends it. */
+export interface SinkWriter {
+  /** Takes a batch with exactly the schema's columns. Missing values become nulls; NaN stays NaN in Parquet and is null in CSV and NDJSON. */
+  readonly write: (batch: RowBatch) => TaskEither<Failure, void>;
+  /** Replaces the target in one step; until then, and when this fails, the previous output is as it was. */
+  readonly commit: TaskEither<Failure, Written>;
+  /** Leaves nothing behind; harmless after `commit` or twice. */
+  readonly abort: Task<void>;
+}
+
+/**
+ * The format is told by the extension: `.parquet` (zstd), `.csv`, `.ndjson` or `.jsonl`.
+ *
+ * The adapter promises that the target is at every moment the previous output, whole, or the new one, whole, and that
+ * rows keep their order. Nobody promises what happens when two outputs go to one target at once, except that one of them is there, whole.
+ */
+export interface PredictionSink {
+  /** Where locations are resolved, for people: a folder or a `gs://` address. */
+  readonly root: string;
+  /**
+   * Begins an output at `location`, relative to the root, with `/` between segments.
+   * Fails `InvalidInput` when the location escapes the root (`..`, absolute, through a symbolic link) or has no known extension,
+   * `PermissionDenied`, `Unavailable` (also when the disk is full), `DeadlineExceeded`, `Cancelled`.
+   */
+  readonly open: (location: string, schema: SinkSchema, call: CallOptions) => TaskEither<Failure, SinkWriter>;
+  /** Where `location` will be, resolved, without touching anything. Fails `InvalidInput` like `open`. */
+  readonly resolve: (location: string) => TaskEither<Failure, string>;
+}

@@ -1,0 +1,73 @@
+/** Row batches: equal-length named columns of typed arrays, and streams of them, from the source to the sink. */
+import type { Either } from 'fp-ts/lib/Either.js';
+import type { Failure } from '../failure.js';
+import type { TensorType } from '../model/signature.js';
+
+/**
+ * The values of one column. The type names are ONNX's own, so a column is a tensor's data. A `bool` is 0 or 1 in a byte.
+ */
+export type Column =
+  | { readonly type: 'float32'; readonly values: Float32Array }
+  | { readonly type: 'float64'; readonly values: Float64Array }
+  | { readonly type: 'int32'; readonly values: Int32Array }
+  | { readonly type: 'int64'; readonly values: BigInt64Array }
+  | { readonly type: 'bool'; readonly values: Uint8Array }
+  | { readonly type: 'string'; readonly values: ReadonlyArray<string> };
+
+/** A column in a batch. `missing[i]` is 1 where row `i` has no value; what `values[i]` holds there means nothing. */
+export type BatchColumn = Column & { readonly missing?: Uint8Array };
+
+/** `rowCount` rows; every column holds exactly that many values. */
+export interface RowBatch {
+  readonly rowCount: number;
+  readonly columns: ReadonlyMap<string, BatchColumn>;
+}
+
+/**
+ * Batches in order, pulled one at a time, so back-pressure costs nothing. A `left` is the last element. Leaving the loop
+ * early (`return`) frees what the stream holds.
+ */
+export type BatchStream = AsyncIterable<Either<Failure, RowBatch>>;
+
+/** Name and type of one column of a stream or a file. */
+export interface ColumnSpec {
+  readonly name: string;
+  readonly type: TensorType;
+}
+
+/** Rows `begin` (included) to `end` (excluded) of a column, without copying numbers. */
+export const sliceColumn = (column: BatchColumn, begin: number, end: number): BatchColumn => {
+  const missing = column.missing === undefined ? {} : { missing: column.missing.subarray(begin, end) };
+  switch (column.type) {
+    case 'float32':
+      return { type: column.type, values: column.values.subarray(begin, end), ...missing };
+    case 'float64':
+      return { type: column.type, values: column.values.subarray(begin, end), ...missing };
+    case 'int32':
+      return { type: column.type, values: column.values.subarray(begin, end), ...missing };
+    case 'int64':
+      return { type: column.type, values: column.values.subarray(begin, end), ...missing };
+    case 'bool':
+      return { type: column.type, values: column.values.subarray(begin, end), ...missing };
+    case 'string':
+      return { type: column.type, values: column.values.slice(begin, end), ...missing };
+  }
+};
+
+/** An empty column of `type` with room for `rowCount` values (numbers 0, text empty). */
+export const allocateColumn = (type: TensorType, rowCount: number): Column => {
+  switch (type) {
+    case 'float32':
+      return { type, values: new Float32Array(rowCount) };
+    case 'float64':
+      return { type, values: new Float64Array(rowCount) };
+    case 'int32':
+      return { type, values: new Int32Array(rowCount) };
+    case 'int64':
+      return { type, values: new BigInt64Array(rowCount) };
+    case 'bool':
+      return { type, values: new Uint8Array(rowCount) };
+    case 'string':
+      return { type, values: new Array<string>(rowCount).fill('') };
+  }
+};
