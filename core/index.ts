@@ -36,3 +36,33 @@ export {
   type RowBatch,
   sliceColumn,
 } from './scoring/row-batch.js';
+export { closed, decode, integer, pointerToken, show, text } from './decode.js';
+export { checkGate, defaultGates, Gate, GateCheck } from './model/metrics-gate.js';
+export {
+  AliasName,
+  ExperimentName,
+  type ModelId,
+  ModelName,
+  type ModelReference,
+  ModelType,
+  parseModelReference,
+  showModel,
+  Version,
+  type VersionSelector,
+} from './model/names.js';
+export { Registration, Tombstone } from './model/registration.js';
+export { canonicalJson, type JsonObject, openDocument, parseJson, sealDocument } from './model/sealed-document.js';
+export type { InfoAnswer, ListedVersion, ModelsPage, RegisteredVersion, UnscorableVersion } from './registry/browse.js';
+export type { Registered } from './registry/register.js';
+export { InfoRequest, ModelsRequest, RegisterRequest } from './registry/requests.js';
+export { type Distribution, recordDistribution } from './scoring/distribution.js';
+export { type RefusedRow, type ScoreAnswer, ScoreRequest, type ScoringProgress, type Timings } from './scoring/score-request.js';
+export type {
+  CallControl,
+  Readiness,
+  ScoreControl,
+  Service,
+  ServicePorts,
+  ServiceSettings,
+  Undecoded,
+} from './service.js';

@@ -1,0 +1,111 @@
+/** From io-ts to failures: decodes at the edge, with a JSON Pointer and a sentence for each problem. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as t from 'io-ts';
+import { type Failure, type FailureTag, failureOf, nearest, type Problem } from './failure.js';
+
+/**
+ * Decodes `value`, which is `what` ("the request", "metadata.json"), as `codec` says.
+ * Fails `tag` with every problem, each with its pointer.
+ */
+export const decode =
+  <A>(codec: t.Decoder<unknown, A>, what: string, tag: FailureTag = 'InvalidInput') =>
+  (value: unknown): E.Either<Failure, A> =>
+    pipe(
+      codec.decode(value),
+      E.mapLeft((errors) => {
+        const problems = problemsOf(errors);
+        const listed = problems.slice(0, 3).map((p) => `${p.pointer === '' ? '' : `${p.pointer} `}${p.detail}`);
+        const more = problems.length > listed.length ? `; and ${problems.length - listed.length} more` : '';
+        return failureOf(tag, `${what} is not valid: ${listed.join('; ')}${more}.`, problems);
+      }),
+    );
+
+/** A string that `grammar` matches; `rule` says the grammar in words, as in "must be 1 to 64 of …". */
+export const text = (name: string, grammar: RegExp, rule: string): t.Type<string, string, unknown> => {
+  const is = (u: unknown): u is string => typeof u === 'string' && grammar.test(u);
+  return new t.Type(
+    name,
+    is,
+    (u, context) => (is(u) ? t.success(u) : t.failure(u, context, `${rule}, got ${show(u)}`)),
+    t.identity,
+  );
+};
+
+/** An integer from `least` to `most`. */
+export const integer = (name: string, least: number, most: number): t.Type<number, number, unknown> => {
+  const is = (u: unknown): u is number => Number.isInteger(u) && (u as number) >= least && (u as number) <= most;
+  return new t.Type(
+    name,
+    is,
+    (u, context) =>
+      is(u) ? t.success(u) : t.failure(u, context, `must be an integer from ${least} to ${most}, got ${show(u)}`),
+    t.identity,
+  );
+};
+
+/** An object with these fields and no others; an unknown field is refused by name. */
+export const closed = <R extends t.Props, O extends t.Props>(name: string, required: R, optional: O) => {
+  const shape = t.intersection([t.type(required), t.partial(optional)], name);
+  type Shape = t.TypeOf<typeof shape>;
+  const known = [...Object.keys(required), ...Object.keys(optional)];
+  return new t.Type<Shape, t.OutputOf<typeof shape>, unknown>(
+    name,
+    shape.is,
+    (u, context) => {
+      if (!t.UnknownRecord.is(u) || Array.isArray(u)) return t.failure(u, context, `must be an object, got ${show(u)}`);
+      const extra = Object.keys(u)
+        .filter((key) => !known.includes(key))
+        .map((key): t.ValidationError => {
+          const near = nearest(key, known);
+          const cure = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
+          return { value: u[key], context: [...context, { key, type: t.unknown }], message: `is an unknown field (${cure})` };
+        });
+      const validated = shape.validate(u, context);
+      const errors = [...extra, ...(E.isLeft(validated) ? validated.left : [])];
+      return errors.length > 0 ? t.failures(errors) : validated;
+    },
+    shape.encode,
+  );
+};
+
+/** A value in a message: its JSON when that is short, else its kind. */
+export const show = (u: unknown): string => {
+  if (u === undefined) return 'nothing';
+  if (typeof u === 'bigint') return `${u}`;
+  if (typeof u === 'number') return `${u}`;
+  const json = typeof u === 'object' && u !== null ? undefined : JSON.stringify(u);
+  if (json !== undefined) return json.length <= 60 ? json : `${json.slice(0, 57)}…"`;
+  return Array.isArray(u) ? 'an array' : 'an object';
+};
+
+/** One problem per place: a union's branches are told together. */
+const problemsOf = (errors: t.Errors): ReadonlyArray<Problem> => {
+  const byPointer = new Map<string, { details: string[]; expected: string[]; value: unknown }>();
+  for (const error of errors) {
+    const pointer = pointerOf(error.context);
+    const entry = byPointer.get(pointer) ?? { details: [], expected: [], value: error.value };
+    if (error.message === undefined) entry.expected.push(error.context.at(-1)?.type.name ?? 'something else');
+    else entry.details.push(error.message);
+    byPointer.set(pointer, entry);
+  }
+  return [...byPointer].map(([pointer, { details, expected, value }]) => {
+    const required = value === undefined && details.length === 0;
+    const told = required ? ['is required'] : details;
+    const types = [...new Set(expected)].join(' or ');
+    return { pointer, detail: told.length > 0 ? [...new Set(told)].join('; ') : `must be ${types}, got ${show(value)}` };
+  });
+};
+
+/** RFC 6901. Branches of unions and intersections are io-ts's own context entries and no place in the value. */
+const pointerOf = (context: t.Context): string =>
+  context
+    .filter((_, i) => {
+      const parent = i === 0 ? undefined : context[i - 1]?.type;
+      return i > 0 && !(parent instanceof t.IntersectionType || parent instanceof t.UnionType);
+    })
+    .map((entry) => `/${pointerToken(entry.key)}`)
+    .join('');
+
+/** One reference token of a JSON Pointer. */
+export const pointerToken = (key: string | number): string => `${key}`.replaceAll('~', '~0').replaceAll('/', '~1');

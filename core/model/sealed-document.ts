@@ -1,0 +1,62 @@
+/** Sealed documents: JSON that carries the SHA-256 of its own canonical bytes, written once and checked on every read. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as t from 'io-ts';
+import { decode } from '../decode.js';
+import { type Failure, failure } from '../failure.js';
+import type { Host } from '../ports/host.js';
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * JSON with the keys of every object in code point order and no white space, as in RFC 8785 for the values that JSON.stringify writes;
+ * what JSON cannot hold (NaN, undefined) is what JSON.stringify makes of it.
+ */
+export const canonicalJson = (value: unknown): string => JSON.stringify(sorted(JSON.parse(JSON.stringify(value))));
+
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  );
+};
+
+const digest = (host: Host, document: JsonObject): string => {
+  const { sha256: _, ...rest } = document;
+  return host.sha256(host.utf8.encode(canonicalJson(rest)));
+};
+
+/** The stored bytes of `document` with its digest as its last field, for people to read. */
+export const sealDocument =
+  (host: Host) =>
+  (document: JsonObject): Uint8Array =>
+    host.utf8.encode(`${JSON.stringify({ ...document, sha256: digest(host, document) }, null, 2)}\n`);
+
+/** Reads what `sealDocument` wrote. Fails `ArtifactUnreadable` when it is not that, or was changed since. */
+export const openDocument =
+  (host: Host) =>
+  <A>(codec: t.Decoder<unknown, A>, where: string) =>
+  (bytes: Uint8Array): E.Either<Failure, A> =>
+    pipe(
+      parseJson(host.utf8.decode(bytes)),
+      E.mapLeft(() => failure('ArtifactUnreadable', `${where} is not JSON: it is damaged. Restore it from a copy.`)),
+      E.chain(decode(t.UnknownRecord, where, 'ArtifactUnreadable')),
+      E.filterOrElse(
+        (document) => document['sha256'] === digest(host, document),
+        () => failure('ArtifactUnreadable', `${where} was changed after it was written: its digest differs. Restore it from a copy.`),
+      ),
+      E.chain(decode(codec, where, 'ArtifactUnreadable')),
+    );
+
+/** A whole string literal, or one of the bare words that Python's `json` writes for numbers that JSON does not have. */
+const literalOrBareWord = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
+
+/** JSON, also as Python's `json` writes it: bare `NaN`, `Infinity` and `-Infinity` are read as null. The left is the parser's reason. */
+export const parseJson = (text: string): E.Either<string, unknown> =>
+  E.tryCatch(
+    (): unknown => JSON.parse(text.replace(literalOrBareWord, (found) => (found.startsWith('"') ? found : 'null'))),
+    (thrown) => (thrown instanceof Error ? thrown.message : `${thrown}`),
+  );

@@ -1,0 +1,132 @@
+/** The distribution of a prediction column: one streaming pass, constant memory. */
+import type { Host, QuantileSketch } from '../ports/host.js';
+
+/** Quantiles and histogram are exact up to 10,000 values; beyond, within 1 % (relative), and `approximate` says so. */
+export interface Distribution {
+  /** Values that are numbers. */
+  readonly count: number;
+  /** Values that are not: NaN, infinite or missing, written as null. */
+  readonly nulls: number;
+  /** Null, as are the next four, when there are no numbers. */
+  readonly mean: number | null;
+  /** Of the population: divided by `count`. */
+  readonly std: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly median: number | null;
+  /** The 10th to the 90th percentile: 9 numbers; empty when there are no values. */
+  readonly deciles: ReadonlyArray<number>;
+  /** 20 bins of equal width from min to max: 21 edges, 20 counts; both empty when there are no values. */
+  readonly histogram: { readonly edges: ReadonlyArray<number>; readonly counts: ReadonlyArray<number> };
+  readonly approximate: boolean;
+}
+
+export interface DistributionRecorder {
+  readonly add: (values: ArrayLike<number | bigint>, missing?: Uint8Array) => void;
+  readonly result: () => Distribution;
+}
+
+const exactLimit = 10_000;
+const binCount = 20;
+
+/** Begins an empty distribution. Mean and deviation by Welford's method (Technometrics 4:3, 1962). */
+export const recordDistribution = (host: Host): DistributionRecorder => {
+  let count = 0;
+  let nulls = 0;
+  let mean = 0;
+  let squares = 0;
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  let exact: number[] = [];
+  let sketch: QuantileSketch | undefined;
+
+  const keep = (value: number): void => {
+    if (sketch === undefined && exact.length < exactLimit) {
+      exact.push(value);
+      return;
+    }
+    if (sketch === undefined) {
+      sketch = host.quantileSketch();
+      for (const earlier of exact) sketch.add(earlier);
+      exact = [];
+    }
+    sketch.add(value);
+  };
+
+  return {
+    add: (values, missing) => {
+      for (let i = 0; i < values.length; i++) {
+        const value = Number(values[i]);
+        if (missing?.[i] === 1 || !Number.isFinite(value)) {
+          nulls++;
+          continue;
+        }
+        count++;
+        const delta = value - mean;
+        mean += delta / count;
+        squares += delta * (value - mean);
+        if (value < min) min = value;
+        if (value > max) max = value;
+        keep(value);
+      }
+    },
+    result: () => {
+      if (count === 0) {
+        const nothing = { mean: null, std: null, min: null, max: null, median: null };
+        return { count, nulls, ...nothing, deciles: [], histogram: { edges: [], counts: [] }, approximate: false };
+      }
+      const inOrder = Float64Array.from(exact).sort();
+      const within = (value: number): number => Math.min(max, Math.max(min, value));
+      const quantile = (q: number): number =>
+        sketch === undefined ? interpolate(inOrder, q) : within(sketch.quantile(q));
+      const edges = Array.from({ length: binCount + 1 }, (_, i) => (i === binCount ? max : min + ((max - min) * i) / binCount));
+      return {
+        count,
+        nulls,
+        mean,
+        std: Math.sqrt(squares / count),
+        min,
+        max,
+        median: quantile(0.5),
+        deciles: Array.from({ length: 9 }, (_, i) => quantile((i + 1) / 10)),
+        histogram: { edges, counts: sketch === undefined ? binExact(inOrder, min, max) : binSketch(sketch, edges, count) },
+        approximate: sketch !== undefined,
+      };
+    },
+  };
+};
+
+/** Linear between the two nearest ranks, as NumPy's default does. */
+const interpolate = (inOrder: Float64Array, q: number): number => {
+  const at = q * (inOrder.length - 1);
+  const below = inOrder[Math.floor(at)] ?? Number.NaN;
+  const above = inOrder[Math.ceil(at)] ?? Number.NaN;
+  return below + (above - below) * (at - Math.floor(at));
+};
+
+const binExact = (values: Float64Array, min: number, max: number): ReadonlyArray<number> => {
+  const counts = new Array<number>(binCount).fill(0);
+  for (const value of values) {
+    const bin = max > min ? Math.min(binCount - 1, Math.floor(((value - min) / (max - min)) * binCount)) : 0;
+    counts[bin] = (counts[bin] ?? 0) + 1;
+  }
+  return counts;
+};
+
+/** Counts between edges, from the ranks that the sketch gives them; they add up to `count`. */
+const binSketch = (sketch: QuantileSketch, edges: ReadonlyArray<number>, count: number): ReadonlyArray<number> => {
+  const ranks = edges.map((edge, i) => (i === 0 ? 0 : i === binCount ? count : Math.round(count * rankOf(sketch, edge))));
+  return ranks.slice(1).map((rank, i) => Math.max(0, rank - (ranks[i] ?? 0)));
+};
+
+/** The share of values at or below `edge`, by bisection over the sketch's quantiles, to one part in a million. */
+const rankOf = (sketch: QuantileSketch, edge: number): number => {
+  let low = 0;
+  let high = 1;
+  for (let step = 0; step < 20; step++) {
+    const middle = (low + high) / 2;
+    if (sketch.quantile(middle) <= edge) low = middle;
+    else high = middle;
+  }
+  return low;
+};
