@@ -1,7 +1,20 @@
 /** Reads of the registry: lists, and one version's record. No artifact is ever loaded. */
-import type { Gate } from '../model/metrics-gate.js';
-import type { Registration } from '../model/registration.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
+import * as A from 'fp-ts/lib/ReadonlyArray.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { type Failure, failTask } from '../failure.js';
+import { Gate } from '../model/metrics-gate.js';
+import { ModelName, ModelType, type ModelId } from '../model/names.js';
+import type { Registration, VersionRecord } from '../model/registration.js';
 import type { JsonObject } from '../model/sealed-document.js';
+import type { CallOptions } from '../ports/host.js';
+import { layout } from './layout.js';
+import { aliasesOf, type ModelState, readModelState } from './model-state.js';
+import type { RegistryPorts } from './registry-ports.js';
+import type { InfoRequest, ModelsRequest } from './requests.js';
+import { resolveVersion } from './resolve.js';
+import { listFolders, listVersionNumbers, readVersion } from './versions.js';
 
 /** A registered version, with the aliases that are on it now. */
 export type RegisteredVersion = Registration & { readonly aliases: ReadonlyArray<string> };
@@ -11,7 +24,7 @@ export type UnscorableVersion = JsonObject & {
   readonly model_type: string;
   readonly name: string;
   readonly version: number;
-  /** `legacy` (the fields are the Python system's own, with `format: "pickle"`), `aborted`, or `unreadable` (`detail` says why). */
+  /** `aborted`, `unreadable` (`detail` says why), or what the Python system wrote (with `format: "pickle"`). */
   readonly status: string;
   readonly aliases: ReadonlyArray<string>;
 };
@@ -36,3 +49,175 @@ export interface InfoAnswer {
   /** Changes when the registration or its aliases do. 64 hex digits. */
   readonly tag: string;
 }
+
+/** Documents that are read at a time. */
+const concurrency = 16;
+
+/** The registered versions that the request asks for. Names come first; documents are read only for what is shown. */
+export const browseModels =
+  (ports: RegistryPorts) =>
+  (request: ModelsRequest, call: CallOptions): TE.TaskEither<Failure, ModelsPage> =>
+    pipe(
+      findModels(ports, request, call),
+      TE.chain((models) => inBatches(models, (model) => (request.latest === true ? latestOf : numbersOf)(ports, model, call))),
+      TE.chain((found) => {
+        const all = found.flat();
+        const from = request.page_token === undefined ? 0 : all.findIndex((entry) => tokenOf(entry) === request.page_token) + 1;
+        if (request.page_token !== undefined && from === 0) {
+          return failTask('InvalidInput', `The page token "${request.page_token}" is none that was given out. Begin without one.`);
+        }
+        const page = all.slice(from, request.limit === undefined ? undefined : from + request.limit);
+        const last = page.at(-1);
+        const more = last !== undefined && from + page.length < all.length ? { nextPageToken: tokenOf(last) } : {};
+        return pipe(
+          readStates(ports, page, call),
+          TE.chain((states) => inBatches(page, (entry) => list(ports, entry, states, call))),
+          TE.map((versions) => ({ models: byType(A.compact(versions)), ...more })),
+        );
+      }),
+    );
+
+/** One version, and what users look at first. */
+export const browseInfo =
+  (ports: RegistryPorts) =>
+  (request: InfoRequest, call: CallOptions): TE.TaskEither<Failure, InfoAnswer> => {
+    const model = { modelType: request.model_type, name: request.model_name };
+    if (request.version !== undefined && request.alias !== undefined) {
+      return failTask('InvalidInput', 'A version and an alias were both given: name one of them.');
+    }
+    const selector =
+      request.version !== undefined
+        ? ({ kind: 'version', version: request.version } as const)
+        : request.alias !== undefined
+          ? ({ kind: 'alias', alias: request.alias } as const)
+          : ({ kind: 'latest' } as const);
+    return pipe(
+      resolveVersion(ports)({ model, selector }, call),
+      TE.map(({ record, state }) => {
+        const registration = listed(model, record, state);
+        return {
+          info: {
+            registration,
+            model_info: objectAt(registration, 'model_info'),
+            original_experiment: objectAt(registration, 'original_experiment'),
+            validation_metrics: Gate.is(registration.validation_metrics) ? registration.validation_metrics : {},
+          },
+          tag: ports.host.sha256(ports.host.utf8.encode(JSON.stringify(registration))),
+        };
+      }),
+    );
+  };
+
+interface VersionEntry {
+  readonly model: ModelId;
+  readonly version: number;
+}
+
+const tokenOf = ({ model, version }: VersionEntry): string => `${model.modelType}/${model.name}@${version}`;
+
+/** The models that match, sorted by type and name. Folders that are no names are passed over. */
+const findModels = (ports: RegistryPorts, request: ModelsRequest, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<ModelId>> =>
+  pipe(
+    request.model_type === undefined ? listFolders(ports.store)(layout.registered, call) : TE.right([request.model_type]),
+    TE.map((types) => types.filter(ModelType.is)),
+    TE.chain((types) =>
+      inBatches(types, (modelType) =>
+        pipe(
+          request.name === undefined ? listFolders(ports.store)(layout.modelType(modelType), call) : TE.right([request.name]),
+          TE.map((names) => names.filter(ModelName.is).map((name) => ({ modelType, name }))),
+        ),
+      ),
+    ),
+    TE.map((models) => models.flat()),
+  );
+
+const numbersOf = (ports: RegistryPorts, model: ModelId, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<VersionEntry>> =>
+  pipe(
+    listVersionNumbers(ports)(model, call),
+    TE.map((versions) => versions.map((version) => ({ model, version }))),
+  );
+
+const latestOf = (ports: RegistryPorts, model: ModelId, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<VersionEntry>> =>
+  pipe(
+    resolveVersion(ports)({ model, selector: { kind: 'latest' } }, call),
+    TE.map(({ record }): ReadonlyArray<VersionEntry> => [{ model, version: record.version }]),
+    TE.orElse((failed) => (failed.tag === 'NotFound' ? TE.right([]) : TE.left(failed))),
+  );
+
+/** The state of every model on the page, each read once. */
+const readStates = (
+  ports: RegistryPorts,
+  page: ReadonlyArray<VersionEntry>,
+  call: CallOptions,
+): TE.TaskEither<Failure, ReadonlyMap<ModelId, ModelState>> =>
+  pipe(
+    inBatches([...new Set(page.map(({ model }) => model))], (model) =>
+      pipe(
+        readModelState(ports)(model, call),
+        TE.map(({ state }) => [model, state] as const),
+      ),
+    ),
+    TE.map((pairs) => new Map(pairs)),
+  );
+
+const list = (
+  ports: RegistryPorts,
+  { model, version }: VersionEntry,
+  states: ReadonlyMap<ModelId, ModelState>,
+  call: CallOptions,
+): TE.TaskEither<Failure, O.Option<ListedVersion>> =>
+  pipe(
+    readVersion(ports)(model, version, call),
+    TE.map(O.map((record) => listed(model, record, states.get(model)))),
+  );
+
+const listed = (model: ModelId, record: VersionRecord, state: ModelState | undefined): ListedVersion => {
+  const place = {
+    model_type: model.modelType,
+    name: model.name,
+    version: record.version,
+    aliases: state === undefined ? [] : aliasesOf(state, record.version),
+  };
+  switch (record.kind) {
+    case 'registered':
+      return { ...record.registration, aliases: place.aliases };
+    case 'legacy':
+      return { ...record.document, ...place, status: legacyStatus(record.document), format: 'pickle' };
+    case 'aborted':
+      return { ...place, status: 'aborted' };
+    case 'unreadable':
+      return { ...place, status: 'unreadable', detail: record.failure.message };
+  }
+};
+
+const legacyStatus = ({ status }: JsonObject): string => (typeof status === 'string' ? status : 'registered');
+
+const byType = (versions: ReadonlyArray<ListedVersion>): ModelsPage['models'] => {
+  const types = new Map<string, ListedVersion[]>();
+  for (const version of versions) {
+    const known = types.get(version.model_type);
+    if (known === undefined) types.set(version.model_type, [version]);
+    else known.push(version);
+  }
+  return Object.fromEntries(types);
+};
+
+const objectAt = (of: JsonObject, field: string): JsonObject => {
+  const value = of[field];
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+};
+
+/** Runs `f` over the items in order, some at a time, and keeps the order. */
+const inBatches = <A, B>(
+  items: ReadonlyArray<A>,
+  f: (item: A) => TE.TaskEither<Failure, B>,
+): TE.TaskEither<Failure, ReadonlyArray<B>> => {
+  const from = (begin: number, done: ReadonlyArray<B>): TE.TaskEither<Failure, ReadonlyArray<B>> =>
+    begin >= items.length
+      ? TE.right(done)
+      : pipe(
+          TE.traverseArray(f)(items.slice(begin, begin + concurrency)),
+          TE.chain((some) => from(begin + concurrency, [...done, ...some])),
+        );
+  return from(0, []);
+};

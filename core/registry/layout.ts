@@ -1,0 +1,29 @@
+/** Where everything of the registry is: the keys, which are the same in a folder and in a bucket. */
+import type { ModelId } from '../model/names.js';
+
+const registered = 'models/registered';
+const registry = 'models/_registry';
+
+const modelFolder = (model: ModelId): string => `${registered}/${model.modelType}/${model.name}`;
+const versionFolder = (model: ModelId, version: number): string => `${modelFolder(model)}/v${version}`;
+const stateFolder = (model: ModelId): string => `${registry}/${model.modelType}/${model.name}`;
+
+/** Users' own tree holds two files per version; our state stays outside it. */
+export const layout = {
+  experiments: 'models/experiments',
+  registered,
+  modelType: (modelType: string): string => `${registered}/${modelType}`,
+  model: modelFolder,
+  /** Immutable. */
+  artifact: (model: ModelId, version: number): string => `${versionFolder(model, version)}/pipeline.onnx`,
+  /** Immutable; its creation is the commit. */
+  registration: (model: ModelId, version: number): string => `${versionFolder(model, version)}/registration.json`,
+  /** Immutable; who owns the version, and all that is needed to finish it. */
+  intent: (model: ModelId, version: number): string => `${stateFolder(model)}/intents/v${version}.json`,
+  /** Aliases and the latest hint, by compare-and-swap. */
+  modelState: (model: ModelId): string => `${stateFolder(model)}/model.json`,
+  /** Deleted after the commit. */
+  staged: (registrationId: string): string => `${registry}/staging/${registrationId}/pipeline.onnx`,
+  /** Immutable; `keyDigest` is the SHA-256 of the caller's key. */
+  idempotencyKey: (keyDigest: string): string => `${registry}/keys/${keyDigest}.json`,
+} as const;

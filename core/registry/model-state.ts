@@ -1,0 +1,128 @@
+/** A model's movable state: its aliases with their history, and a hint at its latest version. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import * as t from 'io-ts';
+import { type Failure, failTask } from '../failure.js';
+import { type ModelId, ModelName, ModelType, showModel, Version } from '../model/names.js';
+import { openDocument, sealDocument } from '../model/sealed-document.js';
+import type { StoreToken } from '../ports/artifact-store.js';
+import type { CallOptions } from '../ports/host.js';
+import { layout } from './layout.js';
+import type { RegistryPorts } from './registry-ports.js';
+
+/** One move of an alias; `from` is null for the first. */
+const AliasMove = t.readonly(
+  t.type({ from: t.union([Version, t.null]), to: Version, at: t.string, by: t.string }),
+);
+
+/** `model.json`. */
+export const ModelState = t.readonly(
+  t.type({
+    schema_version: t.literal(1),
+    model_type: ModelType,
+    name: ModelName,
+    /** A committed version; there may be later ones. */
+    latest_hint: t.number,
+    aliases: t.readonly(
+      t.record(t.string, t.readonly(t.type({ version: Version, history: t.readonlyArray(AliasMove) }))),
+    ),
+  }),
+);
+export type ModelState = t.TypeOf<typeof ModelState>;
+
+/** A state and the token it was read under; no token when nothing is stored yet. */
+export interface StateRead {
+  readonly state: ModelState;
+  readonly token: O.Option<StoreToken>;
+}
+
+const emptyState = (model: ModelId): ModelState => ({
+  schema_version: 1,
+  model_type: model.modelType,
+  name: model.name,
+  latest_hint: 0,
+  aliases: {},
+});
+
+/** The state as it is now. Fails as the store does, and `ArtifactUnreadable` when the document is damaged. */
+export const readModelState =
+  ({ store, host }: RegistryPorts) =>
+  (model: ModelId, call: CallOptions): TE.TaskEither<Failure, StateRead> =>
+    pipe(
+      store.get(layout.modelState(model), call),
+      TE.chainEitherK(
+        O.match(
+          () => E.right({ state: emptyState(model), token: O.none }),
+          ({ bytes, token }) =>
+            pipe(
+              openDocument(host)(ModelState, `${layout.modelState(model)} in ${store.location}`)(bytes),
+              E.map((state) => ({ state, token: O.some(token) })),
+            ),
+        ),
+      ),
+    );
+
+/** How often a change is tried against others' changes. */
+const attempts = 20;
+
+/**
+ * Applies `change` to the state as it is, again when somebody else changed it meanwhile. Writes nothing when `change`
+ * answers with the very same object. Fails `Conflict` when others were faster every time.
+ */
+export const changeModelState =
+  (ports: RegistryPorts) =>
+  (model: ModelId, change: (state: ModelState) => ModelState, call: CallOptions): TE.TaskEither<Failure, ModelState> => {
+    const attempt = (left: number): TE.TaskEither<Failure, ModelState> =>
+      pipe(
+        readModelState(ports)(model, call),
+        TE.chain(({ state, token }) => {
+          const changed = change(state);
+          if (changed === state) return TE.right(state);
+          return pipe(
+            ports.store.put(
+              layout.modelState(model),
+              sealDocument(ports.host)(changed),
+              O.isSome(token) ? { kind: 'matches', token: token.value } : { kind: 'absent' },
+              call,
+            ),
+            TE.map(() => changed),
+          );
+        }),
+        TE.orElse((failure) => {
+          const lost = failure.tag === 'Conflict' || failure.tag === 'AlreadyExists' || failure.ambiguous;
+          if (!lost) return TE.left(failure);
+          return left > 1
+            ? attempt(left - 1)
+            : failTask('Conflict', `The aliases of ${showModel(model)} were changed by others at the same time. Try again.`);
+        }),
+      );
+    return attempt(attempts);
+  };
+
+/** The state with the hint at `version` or later. */
+export const withLatestHint =
+  (version: number) =>
+  (state: ModelState): ModelState =>
+    state.latest_hint >= version ? state : { ...state, latest_hint: version };
+
+/** The state with `alias` set on `version`, unless it already was there once: a late retry moves no alias back. */
+export const withNewAlias =
+  (alias: string, version: number, at: string, by: string) =>
+  (state: ModelState): ModelState => {
+    const current = state.aliases[alias];
+    if (current?.history.some((move) => move.to === version)) return state;
+    const move = { from: current?.version ?? null, to: version, at, by };
+    return {
+      ...state,
+      aliases: { ...state.aliases, [alias]: { version, history: [...(current?.history ?? []), move] } },
+    };
+  };
+
+/** The aliases that are on `version`, sorted. */
+export const aliasesOf = (state: ModelState, version: number): ReadonlyArray<string> =>
+  Object.entries(state.aliases)
+    .filter(([, alias]) => alias.version === version)
+    .map(([name]) => name)
+    .sort();

@@ -1,0 +1,259 @@
+/**
+ * The protocol: claims the next version and publishes an artifact as it. Every step is create-only with fixed content, so owners,
+ * helpers, retries and zombies all do the same thing; there are no locks, leases or clocks. See docs/storage.md.
+ */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import * as t from 'io-ts';
+import type { Failure } from '../failure.js';
+import { type ModelId, Version } from '../model/names.js';
+import { Registration } from '../model/registration.js';
+import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
+import type { CallOptions } from '../ports/host.js';
+import { layout } from './layout.js';
+import type { RegistryPorts } from './registry-ports.js';
+import { isCommitted } from './versions.js';
+
+/** `intents/v{N}.json`: who owns N, and the exact text of its registration. */
+const Intent = t.readonly(
+  t.type({ schema_version: t.literal(1), registration_id: t.string, version: Version, registration: t.string }),
+);
+type Intent = t.TypeOf<typeof Intent>;
+
+/** An artifact that passed every check, ready to become a version. */
+export interface Draft {
+  readonly model: ModelId;
+  readonly registrationId: string;
+  readonly artifact: Uint8Array;
+  /** The registration without its digest, when it becomes this version. */
+  readonly registrationAs: (version: number) => JsonObject;
+}
+
+/** How a version ended: committed, or given up because its artifact was lost. */
+type Ending = 'committed' | 'aborted';
+
+/**
+ * Publishes the draft as the first free version at or above `from`, and answers with its registration as stored. An intent under the draft's own
+ * registration id at or above `from` is finished instead, so with a fixed `from` a retry never makes a second version.
+ * Fails as the store does; nothing is visible as a version until it is whole.
+ */
+export const publish =
+  (ports: RegistryPorts) =>
+  (draft: Draft, from: number, call: CallOptions): TE.TaskEither<Failure, Registration> => {
+    const claim = (version: number): TE.TaskEither<Failure, Registration> =>
+      pipe(
+        createIntent(ports, draft, version, call),
+        TE.chain((intent) => (intent.registration_id === draft.registrationId ? own(intent) : helpThenClaim(intent))),
+      );
+    const own = (intent: Intent): TE.TaskEither<Failure, Registration> =>
+      pipe(
+        finish(ports, draft.model, intent, call),
+        TE.chain((ending) =>
+          ending === 'committed'
+            ? TE.fromEither(registrationOf(ports, draft.model, intent))
+            : pipe(
+                stage(ports, draft, call),
+                TE.chain(() => claim(intent.version + 1)),
+              ),
+        ),
+      );
+    const helpThenClaim = (intent: Intent): TE.TaskEither<Failure, Registration> =>
+      pipe(
+        help(ports, draft.model, intent, call),
+        TE.chain(() => claim(intent.version + 1)),
+      );
+    return pipe(
+      stage(ports, draft, call),
+      TE.chain(() => claim(from)),
+      TE.chainFirst(() => discardStaged(ports, draft.registrationId, call)),
+    );
+  };
+
+/**
+ * The registration that `registrationId` has, or was about to have, at or above version `from`, finished; none when it never claimed
+ * a version, or lost it.
+ */
+export const findPublished =
+  (ports: RegistryPorts) =>
+  (model: ModelId, registrationId: string, from: number, call: CallOptions): TE.TaskEither<Failure, O.Option<Registration>> =>
+    pipe(
+      readIntent(ports, model, from, call),
+      TE.chain(
+        O.match(
+          () => TE.right(O.none),
+          (intent) =>
+            intent.registration_id !== registrationId
+              ? findPublished(ports)(model, registrationId, from + 1, call)
+              : pipe(
+                  finish(ports, model, intent, call),
+                  TE.chain((ending) =>
+                    ending === 'committed'
+                      ? pipe(TE.fromEither(registrationOf(ports, model, intent)), TE.map(O.some))
+                      : findPublished(ports)(model, registrationId, from + 1, call),
+                  ),
+                ),
+        ),
+      ),
+    );
+
+/** Step 1. The staged key is the registration's own, so what is there already is what a first try left. */
+const stage = ({ store }: RegistryPorts, draft: Draft, call: CallOptions): TE.TaskEither<Failure, unknown> =>
+  pipe(
+    store.put(layout.staged(draft.registrationId), draft.artifact, { kind: 'absent' }, call),
+    TE.orElse((failed): TE.TaskEither<Failure, unknown> => (failed.tag === 'AlreadyExists' ? TE.right(null) : TE.left(failed))),
+  );
+
+/** Step 2. Creating the intent allocates the version; answers with the intent that is there, ours or another's. */
+const createIntent = (
+  ports: RegistryPorts,
+  draft: Draft,
+  version: number,
+  call: CallOptions,
+): TE.TaskEither<Failure, Intent> => {
+  const { host, store } = ports;
+  const intent: Intent = {
+    schema_version: 1,
+    registration_id: draft.registrationId,
+    version,
+    registration: host.utf8.decode(sealDocument(host)(draft.registrationAs(version))),
+  };
+  return pipe(
+    store.put(layout.intent(draft.model, version), sealDocument(host)(intent), { kind: 'absent' }, call),
+    TE.map(() => intent),
+    TE.orElse((failed) =>
+      failed.tag === 'AlreadyExists' || failed.ambiguous
+        ? pipe(
+            readIntent(ports, draft.model, version, call),
+            TE.chain(O.match((): TE.TaskEither<Failure, Intent> => TE.left(failed), TE.right)),
+          )
+        : TE.left(failed),
+    ),
+  );
+};
+
+const readIntent = (
+  { host, store }: RegistryPorts,
+  model: ModelId,
+  version: number,
+  call: CallOptions,
+): TE.TaskEither<Failure, O.Option<Intent>> => {
+  const key = layout.intent(model, version);
+  return pipe(
+    store.get(key, call),
+    TE.chainEitherK(
+      O.traverse(E.Applicative)(({ bytes }) => openDocument(host)(Intent, `${key} in ${store.location}`)(bytes)),
+    ),
+  );
+};
+
+/** Gives an unfinished version's owner a moment, at most 75 ms with jitter, then finishes it for them. */
+const help = (ports: RegistryPorts, model: ModelId, intent: Intent, call: CallOptions): TE.TaskEither<Failure, Ending> => {
+  const unlessCommitted = (otherwise: TE.TaskEither<Failure, Ending>): TE.TaskEither<Failure, Ending> =>
+    pipe(
+      isCommitted(ports)(model, intent.version, call),
+      TE.chain((committed) => (committed ? TE.right<Failure, Ending>('committed') : otherwise)),
+    );
+  const jitter = Number.parseInt(ports.host.randomId().slice(0, 4), 16) / 0xffff;
+  return unlessCommitted(
+    pipe(
+      TE.fromTask<void, Failure>(() => ports.host.pause(25 + 50 * jitter)),
+      TE.chain(() => unlessCommitted(finish(ports, model, intent, call))),
+      TE.chainFirst(() => discardStaged(ports, intent.registration_id, call)),
+    ),
+  );
+};
+
+/** Steps 3 and 4, by whoever it may be. */
+const finish = (ports: RegistryPorts, model: ModelId, intent: Intent, call: CallOptions): TE.TaskEither<Failure, Ending> =>
+  pipe(
+    copyArtifact(ports, model, intent, call),
+    TE.chain((present) => commit(ports, model, intent, present ? 'committed' : 'aborted', call)),
+  );
+
+/** Step 3. True when the intent's very artifact is in place; false when it is lost, or something else stands there. */
+const copyArtifact = (
+  ports: RegistryPorts,
+  model: ModelId,
+  intent: Intent,
+  call: CallOptions,
+): TE.TaskEither<Failure, boolean> => {
+  const { host, store } = ports;
+  const target = layout.artifact(model, intent.version);
+  return pipe(
+    registrationOf(ports, model, intent),
+    TE.fromEither,
+    TE.chain((registration) =>
+      pipe(
+        store.copyIfAbsent(layout.staged(intent.registration_id), target, call),
+        TE.map(() => true),
+        TE.orElse((failed) =>
+          failed.tag === 'AlreadyExists' || failed.tag === 'NotFound' || failed.ambiguous
+            ? pipe(
+                store.get(target, call),
+                TE.chain(
+                  O.match(
+                    () => (failed.tag === 'NotFound' ? TE.right(false) : TE.left(failed)),
+                    ({ bytes }) => TE.right(host.sha256(bytes) === registration.artifact.sha256),
+                  ),
+                ),
+              )
+            : TE.left(failed),
+        ),
+      ),
+    ),
+  );
+};
+
+/** Step 4. Creates the record, or a tombstone, and acknowledges only what stands there in the end: a 412 may be the echo of our own write. */
+const commit = (
+  ports: RegistryPorts,
+  model: ModelId,
+  intent: Intent,
+  wanted: Ending,
+  call: CallOptions,
+): TE.TaskEither<Failure, Ending> => {
+  const { host, store } = ports;
+  const key = layout.registration(model, intent.version);
+  const bytes =
+    wanted === 'committed' ? host.utf8.encode(intent.registration) : sealDocument(host)(tombstone(model, intent));
+  return pipe(
+    store.put(key, bytes, { kind: 'absent' }, call),
+    TE.map(() => wanted),
+    TE.orElse((failed) =>
+      failed.tag === 'AlreadyExists' || failed.ambiguous
+        ? pipe(
+            store.get(key, call),
+            TE.chain(
+              O.match(
+                (): TE.TaskEither<Failure, Ending> => TE.left(failed),
+                (stored) =>
+                  TE.right(host.utf8.decode(stored.bytes) === intent.registration ? 'committed' : 'aborted'),
+              ),
+            ),
+          )
+        : TE.left(failed),
+    ),
+  );
+};
+
+/** Fixed by the intent alone, so that every helper writes the same bytes. */
+const tombstone = (model: ModelId, intent: Intent): JsonObject => ({
+  schema_version: 1,
+  registration_id: intent.registration_id,
+  model_type: model.modelType,
+  name: model.name,
+  version: intent.version,
+  status: 'aborted',
+});
+
+const registrationOf = ({ host }: RegistryPorts, model: ModelId, intent: Intent): E.Either<Failure, Registration> =>
+  openDocument(host)(Registration, layout.intent(model, intent.version))(host.utf8.encode(intent.registration));
+
+/** Step 5, best effort: what stays is found and removed later, and harms nobody. */
+const discardStaged = ({ store }: RegistryPorts, registrationId: string, call: CallOptions): TE.TaskEither<Failure, unknown> =>
+  pipe(
+    store.delete(layout.staged(registrationId), call),
+    TE.orElse((): TE.TaskEither<Failure, unknown> => TE.right(null)),
+  );

@@ -1,0 +1,177 @@
+/** From a model reference to the registration that scores. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { fail, type Failure, failTask, failure, nearest } from '../failure.js';
+import { type ModelId, type ModelReference, showModel, type VersionSelector } from '../model/names.js';
+import type { Registration, VersionRecord } from '../model/registration.js';
+import type { CallOptions } from '../ports/host.js';
+import { layout } from './layout.js';
+import { type ModelState, readModelState } from './model-state.js';
+import type { RegistryPorts } from './registry-ports.js';
+import { highestVersion, listFolders, listVersionNumbers, readVersion } from './versions.js';
+
+/** What a version's number and record are, and the state that it was found under. */
+export interface ResolvedVersion {
+  readonly record: VersionRecord;
+  readonly state: ModelState;
+}
+
+/**
+ * Finds the version that is meant: `latest` is the highest that can be scored. Fails `NotFound` with what there is, or what was near.
+ */
+export const resolveVersion =
+  (ports: RegistryPorts) =>
+  ({ model, selector }: ModelReference, call: CallOptions): TE.TaskEither<Failure, ResolvedVersion> =>
+    pipe(
+      readModelState(ports)(model, call),
+      TE.chain(({ state }) =>
+        pipe(
+          findRecord(ports, model, selector, state, call),
+          TE.map((record) => ({ record, state })),
+        ),
+      ),
+    );
+
+/** As `resolveVersion`, for scoring. Fails `ArtifactUnreadable` when that version is legacy, aborted or damaged. */
+export const resolveScorable =
+  (ports: RegistryPorts) =>
+  (reference: ModelReference, call: CallOptions): TE.TaskEither<Failure, Registration> =>
+    pipe(
+      resolveVersion(ports)(reference, call),
+      TE.chainEitherK(({ record }) => scorable(reference.model, record)),
+    );
+
+const scorable = (model: ModelId, record: VersionRecord): E.Either<Failure, Registration> => {
+  const which = `Version ${record.version} of ${showModel(model)}`;
+  switch (record.kind) {
+    case 'registered':
+      return E.right(record.registration);
+    case 'legacy':
+      return fail('ArtifactUnreadable', `${which} is a Python pickle, which is listed and never loaded. ${exportCure}`);
+    case 'aborted':
+      return fail('ArtifactUnreadable', `${which} was never finished: its artifact was lost. Use another version.`);
+    case 'unreadable':
+      return E.left(record.failure);
+  }
+};
+
+const exportCure = 'Export it to ONNX with examples/export_sklearn.py and register that.';
+
+const findRecord = (
+  ports: RegistryPorts,
+  model: ModelId,
+  selector: VersionSelector,
+  state: ModelState,
+  call: CallOptions,
+): TE.TaskEither<Failure, VersionRecord> => {
+  switch (selector.kind) {
+    case 'version':
+      return findVersion(ports, model, selector.version, call);
+    case 'alias': {
+      const alias = state.aliases[selector.alias];
+      return alias === undefined
+        ? orNoModel(ports, model, noAlias(model, selector.alias, state), call)
+        : findVersion(ports, model, alias.version, call);
+    }
+    case 'latest':
+      return findLatest(ports, model, state, call);
+  }
+};
+
+const noAlias = (model: ModelId, alias: string, state: ModelState): Failure => {
+  const known = Object.keys(state.aliases);
+  const there = known.length === 0 ? 'It has no aliases.' : `It has ${known.join(', ')}.`;
+  return failure('NotFound', `${showModel(model)} has no alias "${alias}". ${there}`);
+};
+
+const findVersion = (
+  ports: RegistryPorts,
+  model: ModelId,
+  version: number,
+  call: CallOptions,
+): TE.TaskEither<Failure, VersionRecord> =>
+  pipe(
+    readVersion(ports)(model, version, call),
+    TE.chain(
+      O.match(
+        () =>
+          pipe(
+            listVersionNumbers(ports)(model, call),
+            TE.chain((versions): TE.TaskEither<Failure, VersionRecord> => {
+              if (versions.length === 0) return noModel(ports, model, call);
+              const shown = versions.length > 5 ? `1 to ${versions.at(-1)}` : versions.join(', ');
+              return failTask('NotFound', `${showModel(model)} has no version ${version}. It has ${shown}.`);
+            }),
+          ),
+        TE.right,
+      ),
+    ),
+  );
+
+/** Walks down from the highest version to the first that can be scored. */
+const findLatest = (
+  ports: RegistryPorts,
+  model: ModelId,
+  state: ModelState,
+  call: CallOptions,
+): TE.TaskEither<Failure, VersionRecord> => {
+  const walkDown = (version: number, highest: VersionRecord | undefined): TE.TaskEither<Failure, VersionRecord> => {
+    if (version === 0) return highest === undefined ? noModel(ports, model, call) : noScorable(model, highest);
+    return pipe(
+      readVersion(ports)(model, version, call),
+      TE.chain(
+        O.match(
+          () => walkDown(version - 1, highest),
+          (record) =>
+            record.kind === 'registered' || record.kind === 'unreadable'
+              ? TE.right<Failure, VersionRecord>(record)
+              : walkDown(version - 1, highest ?? record),
+        ),
+      ),
+    );
+  };
+  return pipe(
+    highestVersion(ports)(model, state.latest_hint, call),
+    TE.chain((highest) => walkDown(highest, undefined)),
+  );
+};
+
+const noScorable = (model: ModelId, highest: VersionRecord): TE.TaskEither<Failure, never> =>
+  failTask(
+    'NotFound',
+    highest.kind === 'legacy'
+      ? `${showModel(model)} has only Python pickles (up to version ${highest.version}), which are never the latest. ${exportCure}`
+      : `${showModel(model)} has no version that can be scored.`,
+  );
+
+const orNoModel = (
+  ports: RegistryPorts,
+  model: ModelId,
+  otherwise: Failure,
+  call: CallOptions,
+): TE.TaskEither<Failure, never> =>
+  pipe(
+    listVersionNumbers(ports)(model, call),
+    TE.chain((versions) => (versions.length === 0 ? noModel(ports, model, call) : TE.left(otherwise))),
+  );
+
+/** Names what is near: the model type when that is unknown, else the model. */
+const noModel = ({ store }: RegistryPorts, model: ModelId, call: CallOptions): TE.TaskEither<Failure, never> =>
+  pipe(
+    TE.Do,
+    TE.apS('types', listFolders(store)(layout.registered, call)),
+    TE.apS('names', listFolders(store)(layout.modelType(model.modelType), call)),
+    TE.chain(({ types, names }) => {
+      if (types.length === 0) return failTask('NotFound', `No model is registered in ${store.location}. Register one first.`);
+      return types.includes(model.modelType)
+        ? failTask('NotFound', `There is no model "${model.name}" of type ${model.modelType}.${near(model.name, names)}`)
+        : failTask('NotFound', `There is no model of type "${model.modelType}".${near(model.modelType, types)}`);
+    }),
+  );
+
+const near = (wanted: string, candidates: ReadonlyArray<string>): string => {
+  const found = nearest(wanted, candidates);
+  return found === undefined ? ` There is ${candidates.slice(0, 5).join(', ')}.` : ` Did you mean ${found}?`;
+};

@@ -1,0 +1,117 @@
+/** Reads of one model's versions: a version's record, the numbers there are, and the highest of them. */
+import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../failure.js';
+import { type ModelId, versionOfFolder } from '../model/names.js';
+import { readVersionRecord, type VersionRecord } from '../model/registration.js';
+import type { ArtifactStore } from '../ports/artifact-store.js';
+import type { CallOptions } from '../ports/host.js';
+import { layout } from './layout.js';
+import type { RegistryPorts } from './registry-ports.js';
+
+/** What is stored as one version; none when nothing is committed there. */
+export const readVersion =
+  ({ store, host }: RegistryPorts) =>
+  (model: ModelId, version: number, call: CallOptions): TE.TaskEither<Failure, O.Option<VersionRecord>> => {
+    const key = layout.registration(model, version);
+    return pipe(
+      store.get(key, call),
+      TE.map(O.map(({ bytes }) => readVersionRecord(host)(`${key} in ${store.location}`, version, bytes))),
+    );
+  };
+
+/** Whether a version is committed. */
+export const isCommitted =
+  ({ store }: RegistryPorts) =>
+  (model: ModelId, version: number, call: CallOptions): TE.TaskEither<Failure, boolean> =>
+    pipe(store.head(layout.registration(model, version), call), TE.map(O.isSome));
+
+/** The names of all folders in `folder`, sorted, page after page. */
+export const listFolders =
+  (store: ArtifactStore) =>
+  (folder: string, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<string>> => {
+    const from = (
+      found: ReadonlyArray<string>,
+      page: { limit: number; pageToken?: string },
+    ): TE.TaskEither<Failure, ReadonlyArray<string>> =>
+      pipe(
+        store.list(folder, page, call),
+        TE.chain(({ folders, nextPageToken }) => {
+          const all = [...found, ...folders];
+          return nextPageToken === undefined
+            ? TE.right([...all].sort())
+            : from(all, { limit: page.limit, pageToken: nextPageToken });
+        }),
+      );
+    return from([], { limit: 1000 });
+  };
+
+/** The numbers that version folders hold, ascending; a folder may belong to a version that is not committed yet. */
+export const listVersionNumbers =
+  ({ store }: RegistryPorts) =>
+  (model: ModelId, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<number>> =>
+    pipe(
+      listFolders(store)(layout.model(model), call),
+      TE.map((folders) =>
+        folders
+          .map(versionOfFolder)
+          .filter((version) => version !== undefined)
+          .sort((a, b) => a - b),
+      ),
+    );
+
+/**
+ * The highest committed version, 0 when there is none. From a hint (a committed version, or 0 for no hint) it gallops: above a
+ * version that was made by the protocol there are no holes, so "N+1 is absent" proves that N is the highest. Without a hint the folders are listed.
+ */
+export const highestVersion =
+  (ports: RegistryPorts) =>
+  (model: ModelId, hint: number, call: CallOptions): TE.TaskEither<Failure, number> =>
+    hint > 0
+      ? gallop(ports, model, hint, call)
+      : pipe(
+          listVersionNumbers(ports)(model, call),
+          TE.chain((versions) => highestCommitted(ports, model, versions, call)),
+          TE.chain((highest) => (highest === 0 ? TE.right(0) : gallop(ports, model, highest, call))),
+        );
+
+/** The last of `versions` that is committed. */
+const highestCommitted = (
+  ports: RegistryPorts,
+  model: ModelId,
+  versions: ReadonlyArray<number>,
+  call: CallOptions,
+): TE.TaskEither<Failure, number> => {
+  const last = versions.at(-1);
+  if (last === undefined) return TE.right(0);
+  return pipe(
+    isCommitted(ports)(model, last, call),
+    TE.chain((committed) =>
+      committed ? TE.right(last) : highestCommitted(ports, model, versions.slice(0, -1), call),
+    ),
+  );
+};
+
+/** Doubles the step while versions are there, then halves the gap. */
+const gallop = (
+  ports: RegistryPorts,
+  model: ModelId,
+  from: number,
+  call: CallOptions,
+): TE.TaskEither<Failure, number> => {
+  const search = (there: number, absent: number): TE.TaskEither<Failure, number> => {
+    if (absent - there <= 1) return TE.right(there);
+    const middle = Math.floor((there + absent) / 2);
+    return pipe(
+      isCommitted(ports)(model, middle, call),
+      TE.chain((committed) => (committed ? search(middle, absent) : search(there, middle))),
+    );
+  };
+  const climb = (there: number, step: number): TE.TaskEither<Failure, number> =>
+    pipe(
+      isCommitted(ports)(model, there + step, call),
+      TE.chain((committed) => (committed ? climb(there + step, step * 2) : search(there, there + step))),
+    );
+  return climb(from, 1);
+};
