@@ -20,6 +20,7 @@ export {
   ModelInfo,
 } from './model/experiment.js';
 export { Feature, Fill, Signature, TensorSpec, TensorType } from './model/signature.js';
+export { checkFolder, checkKey } from './ports/artifact-key.js';
 export type { ArtifactStore, Listing, ObjectHead, StoredObject, StoreToken, WriteCondition } from './ports/artifact-store.js';
 export type { DataSource, OpenedSource, WantedColumn, YearRange } from './ports/data-source.js';
 export type { ExperimentSource } from './ports/experiment-source.js';
@@ -49,6 +50,7 @@ export {
   showModel,
   Version,
   type VersionSelector,
+  versionOfFolder,
 } from './model/names.js';
 export { Registration, Tombstone } from './model/registration.js';
 export { canonicalJson, type JsonObject, openDocument, parseJson, sealDocument } from './model/sealed-document.js';
@@ -57,12 +59,13 @@ export type { Registered } from './registry/register.js';
 export { InfoRequest, ModelsRequest, RegisterRequest } from './registry/requests.js';
 export { type Distribution, recordDistribution } from './scoring/distribution.js';
 export { type RefusedRow, type ScoreAnswer, ScoreRequest, type ScoringProgress, type Timings } from './scoring/score-request.js';
-export type {
-  CallControl,
-  Readiness,
-  ScoreControl,
-  Service,
-  ServicePorts,
-  ServiceSettings,
-  Undecoded,
+export {
+  type CallControl,
+  createService,
+  type Readiness,
+  type ScoreControl,
+  type Service,
+  type ServicePorts,
+  type ServiceSettings,
+  type Undecoded,
 } from './service.js';

@@ -1,20 +1,26 @@
 /** The service: everything that can be asked of Scorekeeper, over whichever adapters it is given. */
+import { pipe } from 'fp-ts/lib/function.js';
 import type { Task } from 'fp-ts/lib/Task.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import type * as t from 'io-ts';
+import { decode } from './decode.js';
 import type { Failure } from './failure.js';
 import type { ExperimentListing } from './model/experiment.js';
 import type { Gate } from './model/metrics-gate.js';
 import type { ArtifactStore } from './ports/artifact-store.js';
 import type { DataSource } from './ports/data-source.js';
 import type { ExperimentSource } from './ports/experiment-source.js';
-import type { CallOptions, Host } from './ports/host.js';
+import { type CallOptions, type Host, neverCancelled } from './ports/host.js';
 import type { InferenceEngine } from './ports/inference-engine.js';
 import type { ModelCache } from './ports/model-cache.js';
 import type { PredictionSink } from './ports/prediction-sink.js';
-import type { InfoAnswer, ModelsPage } from './registry/browse.js';
-import type { Registered } from './registry/register.js';
-import type { InfoRequest, ModelsRequest, RegisterRequest } from './registry/requests.js';
-import type { ScoreAnswer, ScoreRequest, ScoringProgress } from './scoring/score-request.js';
+import { browseInfo, browseModels, type InfoAnswer, type ModelsPage } from './registry/browse.js';
+import { layout } from './registry/layout.js';
+import { register, type Registered } from './registry/register.js';
+import { InfoRequest, ModelsRequest, RegisterRequest } from './registry/requests.js';
+import { answerScore } from './scoring/answer-score.js';
+import { type ScoreAnswer, ScoreRequest, type ScoringProgress } from './scoring/score-request.js';
 
 /** What a service is made of. */
 export interface ServicePorts {
@@ -85,3 +91,42 @@ export interface Service {
   /** Lets go of every loaded model. */
   readonly close: Task<void>;
 }
+
+/** Rows that an answer without an output location may hold, unless the settings say otherwise. */
+const defaultInlineRowLimit = 10_000;
+
+/** Composes a service from adapters; `ports` belong to the caller and stay open when the service is closed. */
+export const createService = (ports: ServicePorts, settings: ServiceSettings = {}): Service => {
+  const decoded =
+    <A>(codec: t.Decoder<unknown, A>) =>
+    <B>(answer: (request: A, call: CallOptions) => TaskEither<Failure, B>) =>
+    (request: unknown, control: CallControl = {}): TaskEither<Failure, B> =>
+      pipe(
+        TE.fromEither(decode(codec, 'The request')(request)),
+        TE.chain((valid) => answer(valid, callOf(control))),
+      );
+  return {
+    register: decoded(RegisterRequest)(register(ports, settings)),
+    models: decoded(ModelsRequest)(browseModels(ports)),
+    info: decoded(InfoRequest)(browseInfo(ports)),
+    experiments: (control = {}) => ports.experiments.list(callOf(control)),
+    score: (request, control = {}) => {
+      const { onProgress = () => undefined, inlineRowLimit = settings.inlineRowLimit ?? defaultInlineRowLimit } = control;
+      return decoded(ScoreRequest)(answerScore(ports, { ...settings, inlineRowLimit, onProgress }))(request, control);
+    },
+    ready: (control = {}) =>
+      pipe(
+        ports.store.list(layout.registered, { limit: 1 }, callOf(control)),
+        TE.map(() => {
+          const { modelCount, sizeBytes } = ports.cache.usage();
+          return { store: ports.store.location, models_loaded: modelCount, models_loaded_bytes: sizeBytes };
+        }),
+      ),
+    close: ports.cache.clear,
+  };
+};
+
+const callOf = ({ deadlineMs = Number.POSITIVE_INFINITY, cancellation = neverCancelled }: CallControl): CallOptions => ({
+  deadlineMs,
+  cancellation,
+});

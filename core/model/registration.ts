@@ -24,6 +24,7 @@ export const Registration = t.readonly(
     original_experiment: t.readonly(t.type({ name: t.string, version: Version, metadata: t.UnknownRecord })),
     model_info: ModelInfo,
     metrics: t.readonly(t.type({ train: Metrics, tune: Metrics, test: Metrics })),
+    parameters: t.UnknownRecord,
     /** The thresholds it was held against; empty when validation was skipped. */
     validation_metrics: Gate,
     validation_report: t.readonlyArray(GateCheck),

@@ -1,5 +1,9 @@
 /** Signatures: names, types and shapes of a model's inputs and outputs, and its ordered features. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
 import * as t from 'io-ts';
+import { fail, type Failure } from '../failure.js';
+import type { ModelInfo } from './experiment.js';
 
 /** The element types that can be served, by ONNX's own names. */
 export const TensorType = t.keyof({ float32: null, float64: null, int32: null, int64: null, bool: null, string: null });
@@ -35,3 +39,74 @@ export const Signature = t.readonly(
   }),
 );
 export type Signature = t.TypeOf<typeof Signature>;
+
+/**
+ * Names the features of a model from what its artifact says and, for a matrix input, from `model_info.feature_names`.
+ * An input `[N, 1]` or `[N]` is one feature with the input's own name; an input `[N, F]` takes F names in order.
+ * Fails `ArtifactUnreadable` when a matrix's columns have no names, or not as many as it has columns.
+ */
+export const signatureOf = (
+  inputs: ReadonlyArray<TensorSpec>,
+  outputs: ReadonlyArray<TensorSpec>,
+  modelInfo: ModelInfo,
+): E.Either<Failure, Signature> =>
+  pipe(
+    matrixNames(inputs, modelInfo.feature_names ?? []),
+    E.chain((names) => {
+      let next = 0;
+      const features = inputs.flatMap((input): ReadonlyArray<Feature> => {
+        const width = widthOf(input);
+        const place = { type: input.type, input: input.name };
+        if (width === 1 && !isLoneRenamed(inputs, modelInfo)) {
+          return [{ name: input.name, ...place, index: null, fill: fillOf(modelInfo, input.name) }];
+        }
+        const own = names.slice(next, next + (width ?? names.length));
+        next += own.length;
+        return own.map((name, index) => ({ name, ...place, index, fill: fillOf(modelInfo, name) }));
+      });
+      const twice = features.find(({ name }, i) => features.findIndex((other) => other.name === name) !== i);
+      return twice === undefined
+        ? E.right({ inputs, outputs, features })
+        : fail('ArtifactUnreadable', `Two features of the model are called "${twice.name}". Rename one in the pipeline and export it again.`);
+    }),
+  );
+
+/** Columns of an input: 1 for `[N]` and `[N, 1]`, null when the artifact leaves it free. */
+const widthOf = ({ shape }: TensorSpec): number | null => (shape.length < 2 ? 1 : (shape[1] ?? null));
+
+/** A single input of one column whose feature has another name is a matrix of width 1. */
+const isLoneRenamed = (inputs: ReadonlyArray<TensorSpec>, { feature_names }: ModelInfo): boolean =>
+  inputs.length === 1 && feature_names?.length === 1 && feature_names[0] !== inputs[0]?.name;
+
+/** The names for the columns of matrix inputs, in order: all feature names, or those that are not inputs of their own. */
+const matrixNames = (
+  inputs: ReadonlyArray<TensorSpec>,
+  featureNames: ReadonlyArray<string>,
+): E.Either<Failure, ReadonlyArray<string>> => {
+  const matrices = inputs.filter((input) => widthOf(input) !== 1);
+  if (matrices.length === 0) return E.right(featureNames);
+  const shown = matrices.map(({ name, shape }) => `"${name}" [${shape.map((d) => d ?? 'N').join(', ')}]`).join(', ');
+  if (featureNames.length === 0) {
+    return fail(
+      'ArtifactUnreadable',
+      `The model takes a matrix (${shown}) and nothing names its columns. List them, in order, as feature_names in model_info.json.`,
+    );
+  }
+  const own = new Set(inputs.filter((input) => widthOf(input) === 1).map(({ name }) => name));
+  const names = featureNames.filter((name) => !own.has(name));
+  const free = matrices.filter((input) => widthOf(input) === null);
+  const width = matrices.reduce((sum, input) => sum + (widthOf(input) ?? 0), 0);
+  const fits = free.length === 0 ? names.length === width : free.length === 1 && matrices.length === 1;
+  return fits
+    ? E.right(names)
+    : fail(
+        'ArtifactUnreadable',
+        `The model takes a matrix (${shown}) and model_info.json names ${names.length} features for it. Name as many as it has columns, in order.`,
+      );
+};
+
+const fillOf = ({ fills }: ModelInfo, name: string): Fill | null => fills?.[name] ?? null;
+
+/** How many columns a matrix input of free width has, by the names there are for it. */
+export const matrixWidthHint = ({ feature_names }: ModelInfo): { readonly matrixWidth?: number } =>
+  feature_names === undefined ? {} : { matrixWidth: feature_names.length };

@@ -9,13 +9,14 @@ export interface Cancellation {
 
 /** Given to every port call. */
 export interface CallOptions {
-  /** The instant, in milliseconds since the epoch on the host's clock, by which the call settles. */
+  /** The instant, in milliseconds since the epoch on the host's clock, by which the call settles; Infinity for no deadline. */
   readonly deadlineMs: number;
   readonly cancellation: Cancellation;
 }
 
 /** A bounded-memory estimate of quantiles: each answer is within 1 % (relative) of a value at that rank. */
 export interface QuantileSketch {
+  /** Passes over what is not finite. */
   readonly add: (value: number) => void;
   /** `q` from 0 to 1; NaN while empty. */
   readonly quantile: (q: number) => number;
@@ -35,7 +36,7 @@ export interface Host {
   readonly sha256: (bytes: Uint8Array) => string;
   readonly utf8: {
     readonly encode: (text: string) => Uint8Array;
-    /** Ill-formed bytes become U+FFFD. */
+    /** Ill-formed bytes become U+FFFD; a leading byte order mark is dropped. */
     readonly decode: (bytes: Uint8Array) => string;
   };
   readonly quantileSketch: () => QuantileSketch;

@@ -39,7 +39,8 @@ export interface InferenceEngine {
    * Loads the artifact away from this process and runs one warm-up row through it (zeros and empty text). `matrixWidth` is used for a
    * matrix input whose width the artifact leaves free.
    * Fails `ArtifactUnreadable` when it does not load, has an input or output that is not a tensor of a servable type or has more
-   * than two dimensions, fails on the warm-up row, or takes more time or memory than the adapter allows.
+   * than two dimensions, fixes the number of rows, fails on the warm-up row, or takes more time or memory than the adapter
+   * allows.
    * Fails `DeadlineExceeded`, `Cancelled`.
    */
   readonly inspect: (

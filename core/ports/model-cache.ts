@@ -7,6 +7,7 @@ import type { LoadedModel } from './inference-engine.js';
 /**
  * The adapter promises:
  * - `load` runs once for all who ask for the same key while it is loading; a failed load is not remembered;
+ * - one who waits for another's load that ends in `Cancelled` or `DeadlineExceeded` loads for himself;
  * - a model is released once it is evicted and nobody uses it, never while somebody does;
  * - the models that are held and not in use stay within the byte budget.
  *
@@ -20,6 +21,6 @@ export interface ModelCache {
     use: (model: LoadedModel) => TaskEither<Failure, A>,
   ) => TaskEither<Failure, A>;
   readonly usage: () => { readonly modelCount: number; readonly sizeBytes: number };
-  /** Evicts everything. */
+  /** Evicts everything: what is idle is released by then, what is loading or in use after its last user. */
   readonly clear: Task<void>;
 }

@@ -1,5 +1,35 @@
-/** Registers. */
-import type { Registration } from '../model/registration.js';
+/** Registering: every check first, then the claim of a version. Nothing is written before all checks have passed. */
+import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../failure.js';
+import type { Experiment } from '../model/experiment.js';
+import { checkGate, defaultGates, type Gate, type GateCheck, passGate } from '../model/metrics-gate.js';
+import { Registration } from '../model/registration.js';
+import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
+import { matrixWidthHint, type Signature, signatureOf } from '../model/signature.js';
+import type { ExperimentSource } from '../ports/experiment-source.js';
+import type { CallOptions } from '../ports/host.js';
+import type { InferenceEngine } from '../ports/inference-engine.js';
+import { checkGolden } from '../scoring/golden.js';
+import { scoringModel } from '../scoring/score.js';
+import { beginKeyed, type KeyedAttempt, readKeyed } from './idempotency.js';
+import { changeModelState, readModelState, withLatestHint, withNewAlias } from './model-state.js';
+import { findPublished, publish } from './publish.js';
+import type { RegistryPorts } from './registry-ports.js';
+import type { RegisterRequest } from './requests.js';
+import { highestVersion } from './versions.js';
+
+export interface RegisterPorts extends RegistryPorts {
+  readonly experiments: ExperimentSource;
+  readonly engine: InferenceEngine;
+}
+
+export interface RegisterSettings {
+  readonly gates?: Readonly<Record<string, Gate>>;
+  readonly registeredBy?: string;
+  readonly environment?: string;
+}
 
 /** What became of a request to register. */
 export interface Registered {
@@ -9,3 +39,214 @@ export interface Registered {
   /** What was not as asked although the version was registered, each a sentence. */
   readonly warnings: ReadonlyArray<string>;
 }
+
+/** Everything that the checks found, ready to be written. */
+interface Checked {
+  readonly experiment: Experiment;
+  readonly gate: Gate;
+  readonly report: ReadonlyArray<GateCheck>;
+  readonly signature: Signature;
+  readonly goldenRows: number;
+}
+
+/**
+ * Registers. Fails `NotFound`, `InvalidInput` (experiment), `GateRejected`, `ArtifactUnreadable`, `SignatureMismatch` (golden rows),
+ * `Conflict` (another request under the same idempotency key), and as the store does.
+ */
+export const register =
+  (ports: RegisterPorts, settings: RegisterSettings) =>
+  (request: RegisterRequest, call: CallOptions): TE.TaskEither<Failure, Registered> =>
+    pipe(
+      request.dry_run === true ? TE.right(O.none) : readKeyed(ports)(request, call),
+      TE.chain((keyed) =>
+        pipe(
+          keyed,
+          O.match(
+            () => TE.right<Failure, O.Option<Registration>>(O.none),
+            ({ registrationId, searchFrom }) => findPublished(ports)(modelOf(request), registrationId, searchFrom, call),
+          ),
+        ),
+      ),
+      TE.chain(
+        O.match(
+          () => registerNew(ports, settings, request, call),
+          (registration) => settle(ports, request, registration, 'existing', call),
+        ),
+      ),
+    );
+
+const modelOf = (request: RegisterRequest) => ({ modelType: request.model_type, name: request.name });
+
+const registerNew = (
+  ports: RegisterPorts,
+  settings: RegisterSettings,
+  request: RegisterRequest,
+  call: CallOptions,
+): TE.TaskEither<Failure, Registered> =>
+  pipe(
+    check(ports, settings, request, call),
+    TE.chain((checked) => {
+      const draft = registrationAs(ports, settings, request, checked);
+      if (request.dry_run === true) return dryRun(ports, request, draft, call);
+      return pipe(
+        nextVersion(ports, request, call),
+        TE.chain((next) => beginKeyed(ports)(request, next, call)),
+        TE.chain(({ registrationId, searchFrom }: KeyedAttempt) =>
+          publish(ports)(
+            {
+              model: modelOf(request),
+              registrationId,
+              artifact: checked.experiment.artifact,
+              registrationAs: draft(registrationId),
+            },
+            searchFrom,
+            call,
+          ),
+        ),
+        TE.chain((registration) => settle(ports, request, registration, 'created', call)),
+      );
+    }),
+  );
+
+/** Steps 1 to 5: reads the experiment, holds it against the gate, inspects the artifact, predicts the golden rows. */
+const check = (
+  { experiments, engine, host }: RegisterPorts,
+  settings: RegisterSettings,
+  request: RegisterRequest,
+  call: CallOptions,
+): TE.TaskEither<Failure, Checked> =>
+  pipe(
+    TE.Do,
+    TE.apS('experiment', experiments.read(experimentWanted(request), call)),
+    TE.let('gate', () => gateOf(settings, request)),
+    TE.bind('report', ({ experiment, gate }) =>
+      TE.fromEither(passGate(showExperiment(experiment), checkGate(gate, experiment.metrics.test))),
+    ),
+    TE.bind('signature', ({ experiment }) =>
+      pipe(
+        engine.inspect(experiment.artifact, matrixWidthHint(experiment.modelInfo), call),
+        TE.chainEitherK(({ inputs, outputs }) => signatureOf(inputs, outputs, experiment.modelInfo)),
+      ),
+    ),
+    TE.bind('goldenRows', ({ experiment, signature }) => {
+      const { golden } = experiment;
+      if (golden === undefined) return TE.right(0);
+      return TE.bracket(
+        engine.load(experiment.artifact, call),
+        (loaded) =>
+          checkGolden(host)(golden, scoringModel(loaded, signature, experiment.modelInfo.classes), signature, call),
+        (loaded) => TE.fromTask(loaded.release),
+      );
+    }),
+  );
+
+const experimentWanted = (request: RegisterRequest) => ({
+  modelType: request.model_type,
+  name: request.experiment,
+  ...(request.experiment_version === undefined ? {} : { version: request.experiment_version }),
+});
+
+const showExperiment = ({ modelType, name, version }: Experiment): string => `Experiment ${modelType}/${name} v${version}`;
+
+/** The type's thresholds, each replaced by the request's of the same name; none when validation is skipped. */
+const gateOf = ({ gates }: RegisterSettings, request: RegisterRequest): Gate =>
+  request.skip_validation === true
+    ? {}
+    : { ...(gates?.[request.model_type] ?? defaultGates[request.model_type]), ...request.gate };
+
+const registrationAs = (
+  { host }: RegisterPorts,
+  settings: RegisterSettings,
+  request: RegisterRequest,
+  { experiment, gate, report, signature, goldenRows }: Checked,
+) => {
+  const fields = {
+    description: request.description ?? experiment.metadata.description ?? '',
+    original_experiment: { name: experiment.name, version: experiment.version, metadata: experiment.metadata },
+    model_info: experiment.modelInfo,
+    metrics: experiment.metrics,
+    parameters: experiment.parameters,
+    validation_metrics: gate,
+    validation_report: report,
+    validation_skipped: request.skip_validation === true,
+    golden_rows_checked: goldenRows,
+    artifact: {
+      file: 'pipeline.onnx',
+      format: 'onnx',
+      bytes: experiment.artifact.length,
+      sha256: host.sha256(experiment.artifact),
+    },
+    signature,
+    registered_at: new Date(host.nowMs()).toISOString(),
+    registered_by: request.registered_by ?? settings.registeredBy ?? 'unknown',
+    environment: request.environment ?? settings.environment ?? 'unknown',
+    metadata: request.metadata ?? {},
+  };
+  return (registrationId: string) =>
+    (version: number): JsonObject => ({
+      schema_version: 1,
+      registration_id: registrationId,
+      model_type: request.model_type,
+      name: request.name,
+      version,
+      status: 'registered',
+      ...fields,
+    });
+};
+
+const nextVersion = (ports: RegisterPorts, request: RegisterRequest, call: CallOptions): TE.TaskEither<Failure, number> =>
+  pipe(
+    readModelState(ports)(modelOf(request), call),
+    TE.chain(({ state }) => highestVersion(ports)(modelOf(request), state.latest_hint, call)),
+    TE.map((highest) => highest + 1),
+  );
+
+/** What would be registered, under the version that is free now. */
+const dryRun = (
+  ports: RegisterPorts,
+  request: RegisterRequest,
+  draft: (registrationId: string) => (version: number) => JsonObject,
+  call: CallOptions,
+): TE.TaskEither<Failure, Registered> =>
+  pipe(
+    nextVersion(ports, request, call),
+    TE.map((version) => sealDocument(ports.host)(draft(ports.host.randomId())(version))),
+    TE.chainEitherK(openDocument(ports.host)(Registration, 'The registration')),
+    TE.map((registration) => ({ registration, outcome: 'dry-run', warnings: [] })),
+  );
+
+/** After the commit: raises the hint and sets the alias. The version is registered whatever comes of it. */
+const settle = (
+  ports: RegisterPorts,
+  request: RegisterRequest,
+  registration: Registration,
+  outcome: 'created' | 'existing',
+  call: CallOptions,
+): TE.TaskEither<Failure, Registered> => {
+  const { alias } = request;
+  const at = new Date(ports.host.nowMs()).toISOString();
+  return pipe(
+    changeModelState(ports)(
+      modelOf(request),
+      (state) => {
+        const hinted = withLatestHint(registration.version)(state);
+        return alias === undefined
+          ? hinted
+          : withNewAlias(alias, registration.version, at, registration.registered_by)(hinted);
+      },
+      call,
+    ),
+    TE.match(
+      (failed) =>
+        alias === undefined
+          ? []
+          : [`Version ${registration.version} is registered, and the alias ${alias} was not set: ${failed.message}`],
+      (state) =>
+        alias === undefined || state.aliases[alias]?.version === registration.version
+          ? []
+          : [`The alias ${alias} stays on version ${state.aliases[alias]?.version}, to which it was moved later.`],
+    ),
+    TE.fromTask,
+    TE.map((warnings) => ({ registration, outcome, warnings })),
+  );
+};

@@ -1,0 +1,369 @@
+/** Answers a score request: finds the version, the model and the rows, runs the job, and reports. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import type { Task } from 'fp-ts/lib/Task.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { type Failure, fail, failure, nearest } from '../failure.js';
+import type { ModelReference } from '../model/names.js';
+import type { Registration } from '../model/registration.js';
+import type { DataSource, WantedColumn } from '../ports/data-source.js';
+import type { CallOptions } from '../ports/host.js';
+import type { InferenceEngine, LoadedModel } from '../ports/inference-engine.js';
+import type { ModelCache } from '../ports/model-cache.js';
+import type { PredictionSink } from '../ports/prediction-sink.js';
+import { layout } from '../registry/layout.js';
+import type { RegistryPorts } from '../registry/registry-ports.js';
+import { resolveScorable } from '../registry/resolve.js';
+import { checkColumns } from './features.js';
+import { fileOutput, inlineOutput } from './outputs.js';
+import { readRows } from './rows.js';
+import { allocateColumn, type RowBatch } from './row-batch.js';
+import { scoreBatch, type ScoringModel, scoringModel } from './score.js';
+import type { ScoreAnswer, ScoreRequest, ScoringProgress } from './score-request.js';
+import { gatherBatches, type RawStream, runScoringJob, type ScoringTotals, streamOf } from './scoring-job.js';
+
+export interface ScorePorts extends RegistryPorts {
+  readonly engine: InferenceEngine;
+  readonly cache: ModelCache;
+  readonly sources: Readonly<Record<string, DataSource>>;
+  readonly sink: PredictionSink;
+}
+
+export interface ScoreSettings {
+  readonly sourceOfType?: Readonly<Record<string, string>>;
+  readonly inlineRowLimit: number;
+  readonly onProgress: (progress: ScoringProgress) => void;
+}
+
+/** Rows about to be scored, from wherever they come. */
+interface OpenedRows {
+  readonly stream: RawStream;
+  readonly keys: ReadonlyArray<string>;
+  readonly pointerTo: (row: number, column: string) => string;
+  readonly warnings: ReadonlyArray<string>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Scores. Fails `InvalidInput`, `NotFound`, `SignatureMismatch`, `ArtifactUnreadable`, `DataUnreadable`, `TooLarge`, `InferenceFailed`, and as the
+ * ports do; a failed scoring leaves a previous output as it was.
+ */
+export const answerScore =
+  (ports: ScorePorts, settings: ScoreSettings) =>
+  (request: ScoreRequest, call: CallOptions): TE.TaskEither<Failure, ScoreAnswer> => {
+    const { host } = ports;
+    const startedMs = host.nowMs();
+    return pipe(
+      TE.fromEither(checkRequest(request)),
+      TE.chain(() => (request.output_location === undefined ? TE.right('') : ports.sink.resolve(request.output_location))),
+      TE.chain(() => resolveScorable(ports)(referenceOf(request), call)),
+      TE.chain((registration) => {
+        const resolvedMs = host.nowMs();
+        let loadMs = 0;
+        const load = pipe(
+          loadModel(ports, registration, call),
+          TE.map((loaded) => {
+            loadMs = host.nowMs() - resolvedMs;
+            return loaded;
+          }),
+        );
+        return ports.cache.withModel(registration.artifact.sha256, load, (loaded) =>
+          pipe(
+            scoreWith(ports, settings, request, registration, loaded, call),
+            TE.map((scored) => ({
+              ...scored,
+              performance_diagnostics: {
+                ...scored.performance_diagnostics,
+                timings_ms: {
+                  ...scored.performance_diagnostics.timings_ms,
+                  resolve: resolvedMs - startedMs,
+                  load: loadMs,
+                  total: host.nowMs() - startedMs,
+                },
+              },
+            })),
+          ),
+        );
+      }),
+    );
+  };
+
+/** What no codec of single fields sees. */
+const checkRequest = (request: ScoreRequest): E.Either<Failure, void> => {
+  const { start_year, end_year, data_source, data } = request;
+  if (request.model_version !== undefined && request.model_alias !== undefined) {
+    return fail('InvalidInput', 'model_version and model_alias were both given: name one of them, or neither for the latest version.');
+  }
+  if (start_year !== undefined && end_year !== undefined && start_year > end_year) {
+    return fail('InvalidInput', `start_year ${start_year} is after end_year ${end_year}: swap them.`);
+  }
+  if (data !== undefined && data_source !== undefined && data_source !== 'inline') {
+    return fail('InvalidInput', `data was sent together with the data_source "${data_source}": send one of them.`);
+  }
+  if (data === undefined && data_source === 'inline') {
+    return fail('InvalidInput', 'data_source is "inline" and there is no data: send the rows as data.');
+  }
+  if (data !== undefined && (start_year !== undefined || end_year !== undefined)) {
+    return fail('InvalidInput', 'start_year and end_year choose rows of a source, and the rows were sent as data: leave the years out.');
+  }
+  return E.right(undefined);
+};
+
+const referenceOf = (request: ScoreRequest): ModelReference => ({
+  model: { modelType: request.model_type, name: request.model_name },
+  selector:
+    request.model_version !== undefined
+      ? { kind: 'version', version: request.model_version }
+      : request.model_alias !== undefined
+        ? { kind: 'alias', alias: request.model_alias }
+        : { kind: 'latest' },
+});
+
+/** Fetches the artifact, checks its digest, loads it and warms it up with one row. */
+const loadModel = (
+  { store, engine, host }: ScorePorts,
+  registration: Registration,
+  call: CallOptions,
+): TE.TaskEither<Failure, LoadedModel> => {
+  const key = layout.artifact({ modelType: registration.model_type, name: registration.name }, registration.version);
+  return pipe(
+    store.get(key, call),
+    TE.chainEitherK(
+      E.fromOption(() => failure('ArtifactUnreadable', `${key} is not in ${store.location}, although it is registered. Restore it from a copy.`)),
+    ),
+    TE.filterOrElse(
+      ({ bytes }) => host.sha256(bytes) === registration.artifact.sha256,
+      () => failure('ArtifactUnreadable', `${key} in ${store.location} was changed after it was registered: its digest differs. Restore it from a copy.`),
+    ),
+    TE.chain(({ bytes }) => engine.load(bytes, call)),
+    TE.chainFirst((loaded) =>
+      pipe(
+        scoreBatch(host)(modelOf(loaded, registration), blankRow(registration), call),
+        afterFailure(loaded.release),
+      ),
+    ),
+  );
+};
+
+/** Tidies up when what came before failed, and fails all the same. */
+const afterFailure =
+  (tidy: Task<void>) =>
+  <A>(of: TE.TaskEither<Failure, A>): TE.TaskEither<Failure, A> =>
+    pipe(
+      of,
+      TE.orElse((failed) =>
+        pipe(
+          TE.fromTask<void, Failure>(tidy),
+          TE.chain(() => TE.left(failed)),
+        ),
+      ),
+    );
+
+const modelOf = (loaded: LoadedModel, { signature, model_info }: Registration): ScoringModel =>
+  scoringModel(loaded, signature, model_info.classes);
+
+const blankRow = ({ signature }: Registration): RowBatch => ({
+  rowCount: 1,
+  columns: new Map(signature.features.map(({ name, type }) => [name, allocateColumn(type, 1)])),
+});
+
+const scoreWith = (
+  ports: ScorePorts,
+  settings: ScoreSettings,
+  request: ScoreRequest,
+  registration: Registration,
+  loaded: LoadedModel,
+  call: CallOptions,
+): TE.TaskEither<Failure, ScoreAnswer> =>
+  TE.bracket(
+    openRows(ports, settings, request, registration, call),
+    (rows) => scoreRows(ports, settings, request, registration, modelOf(loaded, registration), rows, call),
+    ({ close }) => TE.fromTask(close),
+  );
+
+const scoreRows = (
+  ports: ScorePorts,
+  settings: ScoreSettings,
+  request: ScoreRequest,
+  registration: Registration,
+  model: ScoringModel,
+  rows: OpenedRows,
+  call: CallOptions,
+): TE.TaskEither<Failure, ScoreAnswer> => {
+  const { host, sink } = ports;
+  const jobId = host.randomId();
+  const onError = request.on_error ?? 'fail';
+  const job = { ...rows, model, features: registration.signature.features, onError, onProgress: settings.onProgress };
+  const answer = answerOf(request, registration, jobId, rows.warnings);
+  if (request.output_location === undefined) {
+    const output = inlineOutput();
+    return pipe(
+      gatherBatches(rows.stream, settings.inlineRowLimit),
+      TE.chain((stream) => runScoringJob(host)({ ...job, stream, output }, call)),
+      TE.map((totals) => ({
+        ...answer(totals, 0),
+        predictions: output.predictions,
+        ...(onError === 'skip' ? { refused: output.refused, refused_total: totals.rowsRefused } : {}),
+      })),
+    );
+  }
+  const provenance = {
+    modelType: registration.model_type,
+    modelName: registration.name,
+    modelVersion: registration.version,
+    jobId,
+    scoredAt: new Date(host.nowMs()).toISOString(),
+  };
+  const output = fileOutput(sink, request.output_location, model.predictionColumns, provenance, onError, call);
+  return pipe(
+    runScoringJob(host)({ ...job, output }, call),
+    TE.chain((totals) => {
+      const commitStartedMs = host.nowMs();
+      return pipe(
+        output.commit,
+        TE.map(({ location, rejectsLocation }) => ({
+          ...answer(totals, host.nowMs() - commitStartedMs),
+          output_location: location,
+          ...(onError === 'skip'
+            ? { refused: output.refused, refused_total: totals.rowsRefused, rejects_location: rejectsLocation }
+            : {}),
+        })),
+      );
+    }),
+    afterFailure(output.abort),
+  );
+};
+
+const answerOf =
+  (request: ScoreRequest, registration: Registration, jobId: string, warnings: ReadonlyArray<string>) =>
+  (totals: ScoringTotals, commitMs: number): ScoreAnswer => ({
+    job_id: jobId,
+    model_details: {
+      model_type: registration.model_type,
+      name: registration.name,
+      version: registration.version,
+      description: registration.description,
+      registered_at: registration.registered_at,
+      original_experiment: registration.original_experiment,
+      model_info: registration.model_info,
+    },
+    scoring_parameters: {
+      model_type: request.model_type,
+      start_year: request.start_year ?? null,
+      end_year: request.end_year ?? null,
+      data_source: sourceName(request),
+    },
+    performance_diagnostics: {
+      rows_read: totals.rowsRead,
+      total_scored: totals.rowsScored,
+      rows_refused: totals.rowsRefused,
+      prediction_distribution: totals.distributions,
+      timings_ms: { resolve: 0, load: 0, read: totals.readMs, score: totals.scoreMs, write: totals.writeMs + commitMs, total: 0 },
+      warnings: [...warnings, ...totals.warnings],
+    },
+    output_location: null,
+    predictions: null,
+  });
+
+const sourceName = ({ data_source, data }: ScoreRequest): string => data_source ?? (data === undefined ? 'query' : 'inline');
+
+const openRows = (
+  ports: ScorePorts,
+  settings: ScoreSettings,
+  request: ScoreRequest,
+  registration: Registration,
+  call: CallOptions,
+): TE.TaskEither<Failure, OpenedRows> =>
+  request.data === undefined
+    ? pipe(
+        TE.fromEither(findSource(ports, settings, request)),
+        TE.chain((source) => openSource(source, request, registration, call)),
+      )
+    : TE.fromEither(openInline(ports, settings, request, registration));
+
+/** The source that the request names; `query` is the one configured for the model type. */
+const findSource = ({ sources }: ScorePorts, { sourceOfType }: ScoreSettings, request: ScoreRequest): E.Either<Failure, DataSource> => {
+  const asked = sourceName(request);
+  const name = asked === 'query' ? sourceOfType?.[request.model_type] : asked;
+  if (name === undefined) {
+    return fail('NotFound', `No data source is configured for model type ${request.model_type}. Name it as model_types.${request.model_type}.source in scorekeeper.json, or send the rows as data.`);
+  }
+  const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
+  if (source !== undefined) return E.right(source);
+  const known = Object.keys(sources);
+  const near = nearest(name, known);
+  const hint = near !== undefined ? `Did you mean ${near}?` : known.length > 0 ? `There is ${known.join(', ')}.` : 'None is configured.';
+  return fail('NotFound', `There is no data source "${name}". ${hint}`);
+};
+
+const openSource = (
+  source: DataSource,
+  request: ScoreRequest,
+  registration: Registration,
+  call: CallOptions,
+): TE.TaskEither<Failure, OpenedRows> => {
+  const { features } = registration.signature;
+  const range = {
+    ...(request.start_year === undefined ? {} : { startYear: request.start_year }),
+    ...(request.end_year === undefined ? {} : { endYear: request.end_year }),
+  };
+  const pointerTo = (row: number, column: string): string => `/${row}/${column}`;
+  return pipe(
+    source.open(range, call),
+    TE.chain((opened) => {
+      const present = new Set(opened.columnNames);
+      const isFeature = new Set(features.map(({ name }) => name));
+      const keys = source.keys.filter((key) => present.has(key));
+      const wanted: ReadonlyArray<WantedColumn> = [
+        ...features.map(({ name }) => ({ name, role: 'feature' }) as const),
+        ...keys.filter((key) => !isFeature.has(key)).map((name) => ({ name, role: 'key' }) as const),
+      ];
+      const rows: OpenedRows = {
+        stream: rawStream(opened.read(wanted), opened.textual),
+        keys,
+        pointerTo,
+        warnings: source.keys
+          .filter((key) => !present.has(key))
+          .map((key) => `The key "${key}" is no column of the source, and is left out of the output.`),
+        close: opened.close,
+      };
+      return pipe(
+        TE.fromEither(checkColumns(features, present, (column) => `/${column}`)),
+        TE.map(() => rows),
+        afterFailure(opened.close),
+      );
+    }),
+  );
+};
+
+const rawStream = async function* (batches: AsyncIterable<E.Either<Failure, RowBatch>>, textual: boolean): RawStream {
+  for await (const batch of batches) {
+    yield pipe(
+      batch,
+      E.map(({ rowCount, columns }) => ({ rowCount, columns, textual })),
+    );
+  }
+};
+
+const openInline = (
+  { sources }: ScorePorts,
+  { sourceOfType }: ScoreSettings,
+  request: ScoreRequest,
+  registration: Registration,
+): E.Either<Failure, OpenedRows> => {
+  const { features } = registration.signature;
+  const keys = sources[sourceOfType?.[request.model_type] ?? '']?.keys ?? [];
+  return pipe(
+    readRows(request.data, new Set([...features.map(({ name }) => name), ...keys])),
+    E.chainFirst(({ raw, columnNames, pointerTo }) =>
+      checkColumns(features, new Set([...raw.columns.keys(), ...(raw.rowCount === 0 ? [] : columnNames)]), (column) => pointerTo(0, column)),
+    ),
+    E.map(({ raw, pointerTo }) => ({
+      stream: streamOf(raw.rowCount === 0 ? [] : [E.right(raw)]),
+      keys: keys.filter((key) => raw.columns.has(key)),
+      pointerTo,
+      warnings: [],
+      close: async () => undefined,
+    })),
+  );
+};

@@ -1,0 +1,260 @@
+/** The one coercion path: from columns of any entrance to the typed features of a signature, by the table in docs/scoring.md. */
+import * as E from 'fp-ts/lib/Either.js';
+import { show } from '../decode.js';
+import { type Failure, failureOf, nearest } from '../failure.js';
+import type { Feature } from '../model/signature.js';
+import { allocateColumn, type BatchColumn, type Column, type RowBatch } from './row-batch.js';
+
+/** A column as an entrance brings it: typed, or JSON values. */
+export type RawColumn = BatchColumn | { readonly type: 'json'; readonly values: ReadonlyArray<unknown> };
+
+/** Columns as an entrance brings them. */
+export interface RawBatch {
+  readonly rowCount: number;
+  readonly columns: ReadonlyMap<string, RawColumn>;
+  /** True when `string` columns hold unparsed text, as CSV's do. */
+  readonly textual: boolean;
+}
+
+/** A value that does not fit its feature. `row` counts from 0 within the batch. */
+export interface CellProblem {
+  readonly row: number;
+  readonly column: string;
+  readonly detail: string;
+}
+
+/** Features ready for tensors: no missing masks, every value in its feature's type. */
+export interface CoercedBatch {
+  readonly batch: RowBatch;
+  /** By row, then by feature; at most `problemsPerColumn` of each feature. */
+  readonly problems: ReadonlyArray<CellProblem>;
+  readonly problemTotal: number;
+  /** By feature: integers that float32 cannot hold exactly. */
+  readonly inexact: ReadonlyMap<string, number>;
+}
+
+/** Beyond this, float32 no longer holds every integer. */
+const exactInFloat32 = 2 ** 24;
+
+/** Right when every feature has a column. Fails `SignatureMismatch` naming every missing one, and the nearest that is there. */
+export const checkColumns = (
+  features: ReadonlyArray<Feature>,
+  present: ReadonlySet<string>,
+  pointerTo: (column: string) => string,
+): E.Either<Failure, void> => {
+  const missing = features.filter(({ name }) => !present.has(name));
+  if (missing.length === 0) return E.right(undefined);
+  const needed = new Set(features.map(({ name }) => name));
+  const spare = [...present].filter((name) => !needed.has(name));
+  const problems = missing.map(({ name, type }) => {
+    const near = nearest(name, spare);
+    const hint = near === undefined ? '' : `; the nearest column there is "${near}"`;
+    return { pointer: pointerTo(name), detail: `the feature "${name}" (${type}) is missing${hint}` };
+  });
+  const names = missing.map(({ name }) => name).join(', ');
+  const nears = problems.length <= 3 ? ` (${problems.map(({ detail }) => detail).join('; ')})` : '';
+  return E.left(
+    failureOf(
+      'SignatureMismatch',
+      `The data lacks ${missing.length} of the model's ${features.length} features: ${names}${nears}. Add the missing columns.`,
+      problems,
+    ),
+  );
+};
+
+/** Coerces every feature's column; each must be there. Cells that do not fit are problems, and hold nothing meant. */
+export const coerceFeatures = (
+  features: ReadonlyArray<Feature>,
+  raw: RawBatch,
+  problemsPerColumn: number,
+): CoercedBatch => {
+  const columns = new Map<string, Column>();
+  const problems: CellProblem[] = [];
+  const inexact = new Map<string, number>();
+  let problemTotal = 0;
+  for (const feature of features) {
+    const source = raw.columns.get(feature.name);
+    if (source === undefined) throw new Error(`column ${feature.name} was not checked`);
+    const whole = coerceWhole(feature, source);
+    const column = whole ?? allocateColumn(feature.type, raw.rowCount);
+    columns.set(feature.name, column);
+    if (whole === undefined) {
+      const write = cellWriter(feature, column, raw.textual && source.type === 'string');
+      let listed = 0;
+      for (let row = 0; row < raw.rowCount; row++) {
+        const detail = write(cellAt(source, row), row);
+        if (detail === undefined) continue;
+        problemTotal++;
+        if (listed++ < problemsPerColumn) problems.push({ row, column: feature.name, detail });
+      }
+    }
+    const lost = column.type === 'float32' ? countInexact(column.values) : 0;
+    if (lost > 0) inexact.set(feature.name, lost);
+  }
+  problems.sort((a, b) => a.row - b.row);
+  return { batch: { rowCount: raw.rowCount, columns }, problems, problemTotal, inexact };
+};
+
+/** Numbers for a float feature without a fill: every one is accepted, so none needs a look of its own. */
+const coerceWhole = ({ type, fill }: Feature, source: RawColumn): Column | undefined => {
+  if (fill !== null || (type !== 'float32' && type !== 'float64')) return undefined;
+  if (source.type === 'json' || source.type === 'string' || source.type === 'int64') return undefined;
+  const { missing } = source;
+  if (missing === undefined && source.type === type) return source;
+  const column: Column =
+    type === 'float32'
+      ? { type, values: Float32Array.from(source.values) }
+      : { type, values: Float64Array.from(source.values) };
+  if (missing !== undefined) {
+    for (let row = 0; row < missing.length; row++) if (missing[row] === 1) column.values[row] = Number.NaN;
+  }
+  return column;
+};
+
+/** A cell as JSON would give it: missing is undefined, a bool is a boolean. */
+const cellAt = (source: RawColumn, row: number): unknown => {
+  if (source.type === 'json') return source.values[row];
+  if (source.missing?.[row] === 1) return undefined;
+  return source.type === 'bool' ? source.values[row] === 1 : source.values[row];
+};
+
+/** After rounding: an integer beyond 2^24 in magnitude may stand for its neighbours as well. */
+const countInexact = (values: Float32Array): number => {
+  let count = 0;
+  for (const value of values) {
+    if ((value > exactInFloat32 || value < -exactInFloat32) && Number.isFinite(value)) count++;
+  }
+  return count;
+};
+
+/** Writes one value into its place in the column, or says why it does not fit. */
+type CellWriter = (value: unknown, row: number) => string | undefined;
+
+const cellWriter = (feature: Feature, column: Column, textual: boolean): CellWriter => {
+  const place = writeValue(feature, column);
+  const { fill } = feature;
+  const parse = textual ? textParser(column) : undefined;
+  const missing =
+    fill !== null
+      ? place.bind(undefined, fill)
+      : column.type === 'float32' || column.type === 'float64'
+        ? place.bind(undefined, Number.NaN)
+        : () => `a value is missing, and the feature (${feature.type}) has no fill`;
+  return (value, row) => {
+    const parsed = parse === undefined || value === undefined ? value : parse(value);
+    const absent = parsed === undefined || parsed === null || (fill !== null && Number.isNaN(parsed));
+    return absent ? missing(row) : place(parsed, row);
+  };
+};
+
+const writeValue = (feature: Feature, column: Column): CellWriter => {
+  const refused = (value: unknown, why = ''): string => `expected ${feature.type}, got ${tell(value)}${why}`;
+  switch (column.type) {
+    case 'float32':
+    case 'float64':
+      return (value, row) => {
+        const number = typeof value === 'boolean' || typeof value === 'bigint' ? Number(value) : value;
+        if (typeof number !== 'number') return refused(value);
+        column.values[row] = number;
+        return undefined;
+      };
+    case 'int32':
+      return (value, row) => {
+        const number = typeof value === 'bigint' ? Number(value) : value;
+        if (!Number.isInteger(number) || (number as number) !== ((number as number) | 0)) return refused(value, integerWhy(number));
+        column.values[row] = number as number;
+        return undefined;
+      };
+    case 'int64':
+      return (value, row) => {
+        if (typeof value === 'number' && !Number.isSafeInteger(value)) return refused(value, integerWhy(value));
+        const integer = typeof value === 'number' || isDigits(value) ? BigInt(value) : value;
+        if (typeof integer !== 'bigint') return refused(value);
+        if (BigInt.asIntN(64, integer) !== integer) return refused(value, ', which 64 bits do not hold');
+        column.values[row] = integer;
+        return undefined;
+      };
+    case 'bool':
+      return (value, row) => {
+        const number = typeof value === 'boolean' || typeof value === 'bigint' ? Number(value) : value;
+        if (number !== 0 && number !== 1) return refused(value);
+        column.values[row] = number;
+        return undefined;
+      };
+    case 'string': {
+      const values = column.values as string[];
+      return (value, row) => {
+        if (typeof value !== 'string') {
+          return refused(value, typeof value === 'number' || typeof value === 'bigint' ? ': a code that arrives as a number has lost its leading zeros upstream; send it as text' : '');
+        }
+        values[row] = value;
+        return undefined;
+      };
+    }
+  }
+};
+
+const integerWhy = (value: unknown): string => {
+  if (typeof value !== 'number') return '';
+  if (!Number.isInteger(value)) return Number.isFinite(value) ? ', a fraction' : '';
+  return ', an integer out of range (beyond 2^53, send digits as text where the feature is int64)';
+};
+
+const isDigits = (value: unknown): value is string => typeof value === 'string' && /^[+-]?[0-9]{1,19}$/.test(value);
+
+/** How a field of text is read for a numeric or bool feature; what does not parse stays text, and is refused as such. */
+const textParser = (column: Column): ((value: unknown) => unknown) | undefined => {
+  switch (column.type) {
+    case 'string':
+      return undefined;
+    case 'bool':
+      return (value) => {
+        const field = typeof value === 'string' ? value.trim().toLowerCase() : value;
+        return field === 'true' || field === '1' ? true : field === 'false' || field === '0' ? false : value;
+      };
+    case 'int64':
+    case 'int32':
+      return (value) => {
+        const digits = typeof value === 'string' ? /^\s*([+-]?[0-9]{1,19})(?:\.0*)?\s*$/.exec(value)?.[1] : undefined;
+        if (digits !== undefined) return BigInt(digits);
+        return isNotANumber(value) ? undefined : value;
+      };
+    case 'float32':
+    case 'float64':
+      return (value) => {
+        if (typeof value !== 'string') return value;
+        if (/^\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*$/.test(value)) return Number(value);
+        if (isNotANumber(value)) return undefined;
+        const infinite = /^\s*([+-]?)inf(?:inity)?\s*$/i.exec(value);
+        return infinite === null ? value : infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+      };
+  }
+};
+
+const isNotANumber = (value: unknown): boolean => typeof value === 'string' && value.trim().toLowerCase() === 'nan';
+
+const tell = (value: unknown): string => {
+  if (typeof value === 'string') return `the text ${show(value)}`;
+  if (typeof value === 'number' || typeof value === 'bigint') return `the number ${value}`;
+  return show(value);
+};
+
+/** The rows that have no problem, in order. */
+export const keepRows = (batch: RawBatch, refused: ReadonlySet<number>): RawBatch => {
+  const kept: number[] = [];
+  for (let row = 0; row < batch.rowCount; row++) if (!refused.has(row)) kept.push(row);
+  const columns = new Map<string, RawColumn>();
+  for (const [name, column] of batch.columns) columns.set(name, pick(column, kept));
+  return { ...batch, rowCount: kept.length, columns };
+};
+
+const pick = (column: RawColumn, rows: ReadonlyArray<number>): RawColumn => {
+  if (column.type === 'json') return { type: 'json', values: rows.map((row) => column.values[row]) };
+  const picked = allocateColumn(column.type, rows.length);
+  const target = picked.values as { [row: number]: unknown };
+  rows.forEach((row, at) => {
+    target[at] = column.values[row];
+  });
+  const { missing } = column;
+  return missing === undefined ? picked : { ...picked, missing: Uint8Array.from(rows, (row) => missing[row] ?? 0) };
+};

@@ -1,0 +1,93 @@
+/** Golden rows: does the exported artifact predict what the training code did? */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { show } from '../decode.js';
+import { type Failure, failureOf, type Problem } from '../failure.js';
+import type { Golden } from '../model/experiment.js';
+import type { Signature } from '../model/signature.js';
+import type { CallOptions, Host } from '../ports/host.js';
+import { checkColumns, coerceFeatures } from './features.js';
+import { readRows } from './rows.js';
+import type { BatchColumn, RowBatch } from './row-batch.js';
+import { scoreBatch, type ScoringModel } from './score.js';
+
+/** How far a prediction may be from the training code's, relative to the larger of 1 and that. */
+const tolerance = 1e-5;
+
+/**
+ * Predicts the golden rows again and answers with how many there were. Fails `SignatureMismatch` when they do not fit the signature, and
+ * `ArtifactUnreadable` when a prediction is further than 1e-5·max(1, |golden|) from the training code's, naming the rows.
+ */
+export const checkGolden =
+  (host: Host) =>
+  (golden: Golden, model: ScoringModel, signature: Signature, call: CallOptions): TE.TaskEither<Failure, number> =>
+    pipe(
+      TE.fromEither(goldenFeatures(golden, signature)),
+      TE.chain((batch) => scoreBatch(host)(model, batch, call)),
+      TE.chainEitherK((predicted) => compare(golden, predicted)),
+    );
+
+const goldenFeatures = (golden: Golden, { features }: Signature): E.Either<Failure, RowBatch> =>
+  pipe(
+    readRows(golden.data, features.map(({ name }) => name)),
+    E.chainFirst(({ raw, pointerTo }) =>
+      checkColumns(features, new Set(raw.columns.keys()), (name) => pointerTo(0, name)),
+    ),
+    E.chain(({ raw, pointerTo }) => {
+      const { batch, problems, problemTotal } = coerceFeatures(features, raw, 20);
+      const told = problems.map(({ row, column, detail }) => ({ pointer: pointerTo(row, column), detail }));
+      return problemTotal === 0
+        ? E.right(batch)
+        : E.left(
+            failureOf(
+              'SignatureMismatch',
+              `golden.json does not fit the model: ${told[0]?.pointer} ${told[0]?.detail}.`,
+              told,
+              problemTotal,
+            ),
+          );
+    }),
+  );
+
+const compare = (golden: Golden, predicted: RowBatch): E.Either<Failure, number> => {
+  const problems: Problem[] = [];
+  let total = 0;
+  const tellAt = (pointer: string, detail: string): void => {
+    total++;
+    if (problems.length < 20) problems.push({ pointer, detail });
+  };
+  for (const [name, values] of Object.entries(golden.predictions)) {
+    const column = predicted.columns.get(name);
+    const pointer = `/predictions/${name}`;
+    if (column === undefined) tellAt(pointer, `is no prediction of this model, which has ${[...predicted.columns.keys()].join(', ')}`);
+    else if (values.length !== predicted.rowCount) tellAt(pointer, `has ${values.length} values for ${predicted.rowCount} rows`);
+    else {
+      for (const [row, wanted] of values.entries()) {
+        const got = valueAt(column, row);
+        if (!agrees(got, wanted)) tellAt(`${pointer}/${row}`, `the training code predicted ${show(wanted)}, the artifact ${show(got)}`);
+      }
+    }
+  }
+  return total === 0
+    ? E.right(predicted.rowCount)
+    : E.left(
+        failureOf(
+          'ArtifactUnreadable',
+          `The artifact does not predict what golden.json says (${total} differ): ${problems[0]?.pointer} ${problems[0]?.detail}. Export the pipeline again, or write new golden rows.`,
+          problems,
+          total,
+        ),
+      );
+};
+
+/** A prediction as JSON would hold it, NaN for none. */
+const valueAt = (column: BatchColumn, row: number): unknown => {
+  const value = column.values[row];
+  return column.type === 'bool' ? value === 1 : typeof value === 'bigint' ? Number(value) : value;
+};
+
+const agrees = (got: unknown, wanted: unknown): boolean =>
+  typeof got === 'number' && typeof wanted === 'number'
+    ? Math.abs(got - wanted) <= tolerance * Math.max(1, Math.abs(wanted))
+    : got === wanted || (wanted === null && typeof got === 'number' && !Number.isFinite(got));

@@ -1,0 +1,186 @@
+/** Where scored rows go: into the answer, or into a file with every row's provenance. */
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../failure.js';
+import type { JsonObject } from '../model/sealed-document.js';
+import type { CallOptions } from '../ports/host.js';
+import type { ConstantValue, PredictionSink, SinkSchema, SinkWriter } from '../ports/prediction-sink.js';
+import type { RawColumn } from './features.js';
+import type { PredictionColumn } from './predictions.js';
+import type { BatchColumn, ColumnSpec, RowBatch } from './row-batch.js';
+import { jsonRows, type PredictionOutput } from './scoring-job.js';
+import type { RefusedRow } from './score-request.js';
+
+/** Refused rows that an answer tells. */
+const refusedLimit = 100;
+
+/** Collects predictions and the first refused rows for an answer. */
+export const inlineOutput = (): PredictionOutput & {
+  readonly predictions: ReadonlyArray<JsonObject>;
+  readonly refused: ReadonlyArray<RefusedRow>;
+} => {
+  const predictions: JsonObject[] = [];
+  const refused: RefusedRow[] = [];
+  return {
+    predictions,
+    refused,
+    write: (rows, keys, predicted) => {
+      for (const row of jsonRows(rows, keys, predicted)) predictions.push(row);
+      return TE.right(undefined);
+    },
+    refuse: (more) => {
+      for (const row of more.slice(0, refusedLimit - refused.length)) refused.push(row);
+      return TE.right(undefined);
+    },
+  };
+};
+
+/** What every row of a file says of where it comes from. */
+export interface Provenance {
+  readonly modelType: string;
+  readonly modelName: string;
+  readonly modelVersion: number;
+  readonly jobId: string;
+  /** ISO 8601, UTC. */
+  readonly scoredAt: string;
+}
+
+export interface FileOutput extends PredictionOutput {
+  readonly refused: ReadonlyArray<RefusedRow>;
+  /** Publishes everything and answers where it is. Without this, `abort` leaves nothing. */
+  readonly commit: TE.TaskEither<Failure, { readonly location: string; readonly rejectsLocation: string | null }>;
+  readonly abort: () => Promise<void>;
+}
+
+/** A file of predictions at `location`; with `skip`, refused rows go to `<name>.rejects.ndjson` beside it. */
+export const fileOutput = (
+  sink: PredictionSink,
+  location: string,
+  predictionColumns: ReadonlyArray<PredictionColumn>,
+  provenance: Provenance,
+  onError: 'fail' | 'skip',
+  call: CallOptions,
+): FileOutput => {
+  const refused: RefusedRow[] = [];
+  let writer: SinkWriter | undefined;
+  let rejects: SinkWriter | undefined;
+
+  const openPredictions = (keys: ReadonlyMap<string, RawColumn>): TE.TaskEither<Failure, SinkWriter> => {
+    if (writer !== undefined) return TE.right(writer);
+    const schema: SinkSchema = {
+      columns: [
+        ...(keys.size === 0 ? [{ name: 'row', type: 'int64' } as const] : keySpecs(keys)),
+        ...predictionColumns.map(({ name, type }) => ({ name, type })),
+      ],
+      constants: constantsOf(provenance),
+    };
+    return pipe(
+      sink.open(location, schema, call),
+      TE.map((opened) => {
+        writer = opened;
+        return opened;
+      }),
+    );
+  };
+  const openRejects = (): TE.TaskEither<Failure, SinkWriter> => {
+    if (rejects !== undefined) return TE.right(rejects);
+    const schema: SinkSchema = {
+      columns: [
+        { name: 'row', type: 'int64' },
+        { name: 'pointer', type: 'string' },
+        { name: 'detail', type: 'string' },
+      ],
+      constants: [],
+    };
+    return pipe(
+      sink.open(rejectsLocation(location), schema, call),
+      TE.map((opened) => {
+        rejects = opened;
+        return opened;
+      }),
+    );
+  };
+
+  return {
+    refused,
+    write: (rows, keys, predictions) =>
+      pipe(
+        openPredictions(keys),
+        TE.chain((to) => to.write(withKeys(rows, keys, predictions))),
+      ),
+    refuse: (more) => {
+      for (const row of more.slice(0, refusedLimit - refused.length)) refused.push(row);
+      return pipe(
+        openRejects(),
+        TE.chain((to) => to.write(rejectRows(more))),
+      );
+    },
+    commit: pipe(
+      onError === 'skip'
+        ? pipe(TE.of<Failure, void>(undefined), TE.chain(openRejects), TE.chain(({ commit }) => commit), TE.map(({ location: at }): string | null => at))
+        : TE.right<Failure, string | null>(null),
+      TE.bindTo('rejectsLocation'),
+      TE.bind('location', () =>
+        pipe(
+          openPredictions(new Map()),
+          TE.chain(({ commit }) => commit),
+          TE.map(({ location: at }) => at),
+        ),
+      ),
+    ),
+    abort: async () => {
+      await writer?.abort();
+      await rejects?.abort();
+    },
+  };
+};
+
+/** `a/b.parquet` → `a/b.rejects.ndjson`. */
+const rejectsLocation = (location: string): string => `${location.replace(/\.[^./]+$/, '')}.rejects.ndjson`;
+
+const constantsOf = (from: Provenance): ReadonlyArray<{ readonly name: string } & ConstantValue> => [
+  { name: 'model_type', type: 'string', value: from.modelType },
+  { name: 'model_name', type: 'string', value: from.modelName },
+  { name: 'model_version', type: 'int32', value: from.modelVersion },
+  { name: 'job_id', type: 'string', value: from.jobId },
+  { name: 'scored_at', type: 'timestamp', value: from.scoredAt },
+];
+
+const keySpecs = (keys: ReadonlyMap<string, RawColumn>): ReadonlyArray<ColumnSpec> =>
+  [...keys].map(([name, column]) => ({ name, type: typedKey(column).type }));
+
+/** Keys before predictions; without keys, each row's position in the data, so that rows can still be told apart. */
+const withKeys = (rows: ReadonlyArray<number>, keys: ReadonlyMap<string, RawColumn>, predictions: RowBatch): RowBatch => {
+  const position: BatchColumn = { type: 'int64', values: BigInt64Array.from(rows, BigInt) };
+  const first: Iterable<readonly [string, BatchColumn]> =
+    keys.size === 0 ? [['row', position]] : [...keys].map(([name, column]) => [name, typedKey(column)] as const);
+  return { rowCount: predictions.rowCount, columns: new Map([...first, ...predictions.columns]) };
+};
+
+/** A key that came as JSON gets the narrowest type that holds all its values: int64, float64, bool, else text. */
+const typedKey = (column: RawColumn): BatchColumn => {
+  if (column.type !== 'json') return column;
+  const { values } = column;
+  const missing = Uint8Array.from(values, (value) => (value === undefined || value === null ? 1 : 0));
+  const all = (fits: (value: unknown) => boolean): boolean => values.every((value, row) => missing[row] === 1 || fits(value));
+  if (all(Number.isSafeInteger)) return { type: 'int64', values: BigInt64Array.from(values, (value) => BigInt(Number(value ?? 0))), missing };
+  if (all((value) => typeof value === 'number')) return { type: 'float64', values: Float64Array.from(values, Number), missing };
+  if (all((value) => typeof value === 'boolean')) return { type: 'bool', values: Uint8Array.from(values, Number), missing };
+  return {
+    type: 'string',
+    values: values.map((value) => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))),
+    missing,
+  };
+};
+
+const rejectRows = (refused: ReadonlyArray<RefusedRow>): RowBatch => {
+  const problems = refused.flatMap(({ row, errors }) => errors.map((error) => ({ row, ...error })));
+  return {
+    rowCount: problems.length,
+    columns: new Map<string, BatchColumn>([
+      ['row', { type: 'int64', values: BigInt64Array.from(problems, ({ row }) => BigInt(row)) }],
+      ['pointer', { type: 'string', values: problems.map(({ pointer }) => pointer) }],
+      ['detail', { type: 'string', values: problems.map(({ detail }) => detail) }],
+    ]),
+  };
+};

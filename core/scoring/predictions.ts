@@ -1,0 +1,80 @@
+/** Prediction columns: which a model has, by its outputs, and how an output's tensor becomes them. */
+import type { Signature, TensorSpec, TensorType } from '../model/signature.js';
+import type { Tensor } from '../ports/inference-engine.js';
+import { allocateColumn, type Column } from './row-batch.js';
+
+/** One column of predictions: column `index` of the `width` columns of an output. */
+export interface PredictionColumn {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly output: string;
+  readonly index: number;
+  readonly width: number;
+}
+
+/**
+ * The columns of a model's predictions. A lone output of one column is `prediction`. A classifier (a label per row, and a
+ * matrix of floats) gives `prediction`, and `probability` (of the second class) for two classes or `probability_<class>` for more.
+ * Any other output keeps its own name, with `_0`, `_1`, … when it is wide.
+ */
+export const predictionColumnsOf = (
+  { outputs }: Signature,
+  classes: ReadonlyArray<string | number> | undefined,
+): ReadonlyArray<PredictionColumn> => {
+  const [first] = outputs;
+  if (outputs.length === 1 && first !== undefined && widthOf(first) === 1) return [column('prediction', first, 0)];
+  const classifier = classifierOf(outputs);
+  if (classifier === undefined) return outputs.flatMap(ownColumns);
+  const { label, probabilities } = classifier;
+  return [column('prediction', label, 0), ...probabilityColumns(probabilities, classes)];
+};
+
+const widthOf = ({ shape }: TensorSpec): number => (shape.length < 2 ? 1 : (shape[1] ?? 1));
+
+const column = (name: string, output: TensorSpec, index: number): PredictionColumn => ({
+  name,
+  type: output.type,
+  output: output.name,
+  index,
+  width: widthOf(output),
+});
+
+/** Two outputs, in either order: a label of integers or text, and floats of two or more columns. */
+const classifierOf = (
+  outputs: ReadonlyArray<TensorSpec>,
+): { readonly label: TensorSpec; readonly probabilities: TensorSpec } | undefined => {
+  if (outputs.length !== 2) return undefined;
+  const label = outputs.find((output) => widthOf(output) === 1 && (output.type === 'int64' || output.type === 'string' || output.type === 'bool'));
+  const probabilities = outputs.find((output) => widthOf(output) > 1 && (output.type === 'float32' || output.type === 'float64'));
+  return label === undefined || probabilities === undefined ? undefined : { label, probabilities };
+};
+
+const probabilityColumns = (
+  output: TensorSpec,
+  classes: ReadonlyArray<string | number> | undefined,
+): ReadonlyArray<PredictionColumn> => {
+  const width = widthOf(output);
+  if (width === 2) return [column('probability', output, 1)];
+  const named = classes?.length === width ? classes : Array.from({ length: width }, (_, i) => i);
+  return named.map((name, i) => column(`probability_${name}`, output, i));
+};
+
+const ownColumns = (output: TensorSpec): ReadonlyArray<PredictionColumn> => {
+  const width = widthOf(output);
+  return width === 1
+    ? [column(output.name, output, 0)]
+    : Array.from({ length: width }, (_, i) => column(`${output.name}_${i}`, output, i));
+};
+
+/** Columns for the predictions of `rowCount` rows. */
+export const allocatePredictions = (
+  columns: ReadonlyArray<PredictionColumn>,
+  rowCount: number,
+): ReadonlyMap<string, Column> => new Map(columns.map(({ name, type }) => [name, allocateColumn(type, rowCount)]));
+
+/** Copies one output of `tensor.shape[0]` rows into its place in a column, from row `begin` on. */
+export const copyPrediction = (from: Tensor, { index, width }: PredictionColumn, into: Column, begin: number): void => {
+  const source = from.values as ArrayLike<unknown>;
+  const target = into.values as { [row: number]: unknown };
+  for (let at = index, row = begin; at < source.length; at += width, row++) target[row] = source[at];
+};

@@ -1,0 +1,133 @@
+/** Scores batches of features in slices of a few milliseconds, between which the event loop turns. */
+import * as E from 'fp-ts/lib/Either.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import { type Failure, fail } from '../failure.js';
+import type { Feature, Signature, TensorSpec } from '../model/signature.js';
+import type { CallOptions, Host } from '../ports/host.js';
+import type { LoadedModel, Tensor } from '../ports/inference-engine.js';
+import { allocatePredictions, copyPrediction, type PredictionColumn, predictionColumnsOf } from './predictions.js';
+import { allocateColumn, type Column, type RowBatch, sliceColumn } from './row-batch.js';
+
+/** A loaded model, what feeds it and what comes of it. */
+export interface ScoringModel {
+  readonly loaded: LoadedModel;
+  readonly inputs: ReadonlyArray<{ readonly spec: TensorSpec; readonly features: ReadonlyArray<Feature> }>;
+  readonly predictionColumns: ReadonlyArray<PredictionColumn>;
+}
+
+/** `classes` names the columns of a classifier's probabilities. */
+export const scoringModel = (
+  loaded: LoadedModel,
+  signature: Signature,
+  classes: ReadonlyArray<string | number> | undefined,
+): ScoringModel => ({
+  loaded,
+  inputs: signature.inputs.map((spec) => ({
+    spec,
+    features: signature.features.filter(({ input }) => input === spec.name),
+  })),
+  predictionColumns: predictionColumnsOf(signature, classes),
+});
+
+/** What a slice may take, in milliseconds. */
+const sliceMs = 4;
+const firstSliceRows = 64;
+const mostSliceRows = 16_384;
+
+/** Rows per slice, learnt from what the model cost so far. */
+const slicePlans = new WeakMap<LoadedModel, { rows: number }>();
+
+/**
+ * Predicts every row of a batch of features (as `coerceFeatures` makes them), in order. Between slices the event loop turns, and
+ * the deadline and the cancellation are looked at. Fails `InferenceFailed`, `DeadlineExceeded`, `Cancelled`.
+ */
+export const scoreBatch =
+  (host: Host) =>
+  (model: ScoringModel, batch: RowBatch, call: CallOptions): TaskEither<Failure, RowBatch> =>
+  async () => {
+    const columns = allocatePredictions(model.predictionColumns, batch.rowCount);
+    const plan = slicePlans.get(model.loaded) ?? { rows: firstSliceRows };
+    slicePlans.set(model.loaded, plan);
+    for (let begin = 0; begin < batch.rowCount; ) {
+      const stopped = checkCall(host, call);
+      if (E.isLeft(stopped)) return stopped;
+      const end = Math.min(batch.rowCount, begin + plan.rows);
+      const startedMs = host.nowMs();
+      const outputs = await model.loaded.run(feedsOf(model, batch, begin, end))();
+      if (E.isLeft(outputs)) return outputs;
+      for (const column of model.predictionColumns) {
+        const tensor = outputs.right.get(column.output);
+        const into = columns.get(column.name);
+        if (tensor === undefined || into === undefined || tensor.values.length !== (end - begin) * column.width) {
+          return fail('InferenceFailed', `The model gave ${tensor?.values.length ?? 'no'} values as "${column.output}" for ${end - begin} rows of ${column.width}: its output does not go row by row.`);
+        }
+        copyPrediction(tensor, column, into, begin);
+      }
+      plan.rows = nextSliceRows(plan.rows, end - begin, host.nowMs() - startedMs);
+      begin = end;
+      if (begin < batch.rowCount) await host.turn();
+    }
+    return E.right({ rowCount: batch.rowCount, columns });
+  };
+
+/** Right while the caller still waits and there is time. */
+export const checkCall = (host: Host, { cancellation, deadlineMs }: CallOptions): E.Either<Failure, void> => {
+  if (cancellation.aborted) return fail('Cancelled', 'The caller went away before the answer was ready.');
+  if (host.nowMs() >= deadlineMs) return fail('DeadlineExceeded', 'The time allowed ran out before all rows were scored. Send fewer rows, or allow more time.');
+  return E.right(undefined);
+};
+
+/** Aims at a slice's time; grows and shrinks eightfold at most, so that one odd measurement does not matter long. */
+const nextSliceRows = (planned: number, rows: number, tookMs: number): number => {
+  if (rows < planned && tookMs < sliceMs) return planned;
+  const aimed = Math.round((rows * sliceMs) / Math.max(tookMs, 0.01));
+  return Math.max(1, Math.min(mostSliceRows, planned * 8, Math.max(aimed, Math.floor(planned / 8))));
+};
+
+/** One tensor per input, of the rows from `begin` to `end`. */
+const feedsOf = ({ inputs }: ScoringModel, batch: RowBatch, begin: number, end: number): ReadonlyMap<string, Tensor> =>
+  new Map(
+    inputs.map(({ spec, features }) => {
+      const [first] = features;
+      const alone = first !== undefined && first.index === null;
+      return [
+        spec.name,
+        alone ? columnTensor(spec, first, batch, begin, end) : matrixTensor(spec, features, batch, begin, end),
+      ];
+    }),
+  );
+
+const featureColumn = (batch: RowBatch, { name }: Feature): Column => {
+  const column = batch.columns.get(name);
+  if (column === undefined) throw new Error(`feature ${name} was not coerced`);
+  return column;
+};
+
+const columnTensor = (input: TensorSpec, feature: Feature, batch: RowBatch, begin: number, end: number): Tensor => ({
+  ...sliceColumn(featureColumn(batch, feature), begin, end),
+  shape: input.shape.length === 1 ? [end - begin] : [end - begin, 1],
+});
+
+/** Rows that are transposed at a time, so that source and target both stay in the processor's cache. */
+const blockRows = 64;
+
+const matrixTensor = (
+  input: TensorSpec,
+  features: ReadonlyArray<Feature>,
+  batch: RowBatch,
+  begin: number,
+  end: number,
+): Tensor => {
+  const width = features.length;
+  const tensor = allocateColumn(input.type, (end - begin) * width);
+  const target = tensor.values as { [at: number]: unknown };
+  const sources = features.map((feature) => featureColumn(batch, feature).values as ArrayLike<unknown>);
+  for (let block = begin; block < end; block += blockRows) {
+    const blockEnd = Math.min(end, block + blockRows);
+    for (let index = 0; index < width; index++) {
+      const source = sources[index] as ArrayLike<unknown>;
+      for (let row = block, at = (block - begin) * width + index; row < blockEnd; row++, at += width) target[at] = source[row];
+    }
+  }
+  return { ...tensor, shape: [end - begin, width] };
+};

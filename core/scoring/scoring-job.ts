@@ -1,0 +1,231 @@
+/** A scoring: rows from a source through a model to a sink or an answer, in one pass and bounded memory. */
+import * as E from 'fp-ts/lib/Either.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import { type Failure, fail, failureOf, type Problem } from '../failure.js';
+import type { Feature } from '../model/signature.js';
+import type { CallOptions, Host } from '../ports/host.js';
+import type { JsonObject } from '../model/sealed-document.js';
+import { recordDistribution, type Distribution, type DistributionRecorder } from './distribution.js';
+import { type CellProblem, coerceFeatures, keepRows, type RawBatch, type RawColumn } from './features.js';
+import type { RefusedRow, ScoringProgress } from './score-request.js';
+import { scoreBatch, type ScoringModel } from './score.js';
+import type { BatchColumn, RowBatch } from './row-batch.js';
+
+/** Batches of raw columns; a `left` is the last element. */
+export type RawStream = AsyncIterable<E.Either<Failure, RawBatch>>;
+
+/** Where scored rows go: an answer, or a file. */
+export interface PredictionOutput {
+  /** `keys` and `predictions` have the same rows; `rows` are their positions in the data. */
+  readonly write: (
+    rows: ReadonlyArray<number>,
+    keys: ReadonlyMap<string, RawColumn>,
+    predictions: RowBatch,
+  ) => TaskEither<Failure, void>;
+  readonly refuse: (refused: ReadonlyArray<RefusedRow>) => TaskEither<Failure, void>;
+}
+
+export interface ScoringJob {
+  readonly stream: RawStream;
+  readonly model: ScoringModel;
+  readonly features: ReadonlyArray<Feature>;
+  /** Columns that are carried along. */
+  readonly keys: ReadonlyArray<string>;
+  readonly onError: 'fail' | 'skip';
+  readonly pointerTo: (row: number, column: string) => string;
+  readonly output: PredictionOutput;
+  readonly onProgress: (progress: ScoringProgress) => void;
+}
+
+/** What a finished job counted. Durations in milliseconds. */
+export interface ScoringTotals {
+  readonly rowsRead: number;
+  readonly rowsScored: number;
+  readonly rowsRefused: number;
+  readonly distributions: Readonly<Record<string, Distribution>>;
+  readonly warnings: ReadonlyArray<string>;
+  readonly readMs: number;
+  readonly scoreMs: number;
+  readonly writeMs: number;
+}
+
+/**
+ * Runs the job to its end. Fails as the source, the model and the output do, and with `SignatureMismatch` on the first batch
+ * with values that do not fit, unless they are to be skipped.
+ */
+export const runScoringJob =
+  (host: Host) =>
+  (job: ScoringJob, call: CallOptions): TaskEither<Failure, ScoringTotals> =>
+  async () => {
+    const recorders = distributionRecorders(host, job.model);
+    const inexact = new Map<string, number>();
+    let rowsRead = 0;
+    let rowsRefused = 0;
+    let readMs = 0;
+    let scoreMs = 0;
+    let writeMs = 0;
+    let sinceMs = host.nowMs();
+    const lap = (): number => {
+      const nowMs = host.nowMs();
+      const lapMs = nowMs - sinceMs;
+      sinceMs = nowMs;
+      return lapMs;
+    };
+    for await (const pulled of job.stream) {
+      if (E.isLeft(pulled)) return pulled;
+      readMs += lap();
+      const fitted = fitBatch(job, pulled.right, rowsRead);
+      if (E.isLeft(fitted)) return fitted;
+      const { raw, features, refused } = fitted.right;
+      const predicted = await scoreBatch(host)(job.model, features, call)();
+      if (E.isLeft(predicted)) return predicted;
+      for (const [name, recorder] of recorders) recordColumn(recorder, predicted.right.columns.get(name));
+      for (const [name, count] of fitted.right.inexact) inexact.set(name, (inexact.get(name) ?? 0) + count);
+      scoreMs += lap();
+      const written = await job.output.write(fitted.right.rows, keyColumns(raw, job.keys), predicted.right)();
+      if (E.isLeft(written)) return written;
+      const told = refused.length === 0 ? E.right(undefined) : await job.output.refuse(refused)();
+      if (E.isLeft(told)) return told;
+      writeMs += lap();
+      rowsRead += pulled.right.rowCount;
+      rowsRefused += refused.length;
+      job.onProgress({ rowsScored: rowsRead - rowsRefused });
+      await host.turn();
+    }
+    readMs += lap();
+    return E.right({
+      rowsRead,
+      rowsScored: rowsRead - rowsRefused,
+      rowsRefused,
+      distributions: Object.fromEntries([...recorders].map(([name, recorder]) => [name, recorder.result()])),
+      warnings: [...inexact].map(
+        ([name, count]) => `${count} values of "${name}" are integers beyond ±16,777,216, which float32 does not hold exactly.`,
+      ),
+      readMs,
+      scoreMs,
+      writeMs,
+    });
+  };
+
+/** A batch without its refused rows. `rows` are the positions in the data of those that stayed. */
+interface FittedBatch {
+  readonly raw: RawBatch;
+  readonly features: RowBatch;
+  readonly rows: ReadonlyArray<number>;
+  readonly refused: ReadonlyArray<RefusedRow>;
+  readonly inexact: ReadonlyMap<string, number>;
+}
+
+/** How many problems per feature are kept when the first batch that has any ends the job. */
+const problemsToTell = 20;
+
+const fitBatch = (job: ScoringJob, raw: RawBatch, firstRow: number): E.Either<Failure, FittedBatch> => {
+  const positions = Array.from({ length: raw.rowCount }, (_, i) => firstRow + i);
+  const coerced = coerceFeatures(job.features, raw, job.onError === 'skip' ? Number.POSITIVE_INFINITY : problemsToTell);
+  const { batch, problems, problemTotal, inexact } = coerced;
+  if (problemTotal === 0) return E.right({ raw, features: batch, rows: positions, refused: [], inexact });
+  const told = (problem: CellProblem): Problem => ({
+    pointer: job.pointerTo(firstRow + problem.row, problem.column),
+    detail: `row ${firstRow + problem.row}, column "${problem.column}": ${problem.detail}`,
+  });
+  if (job.onError === 'fail') {
+    const [first] = problems;
+    const firstTold = first === undefined ? '' : ` The first: ${told(first).detail}.`;
+    const plural = problemTotal === 1 ? '1 value does' : `${problemTotal} values do`;
+    return E.left(
+      failureOf(
+        'SignatureMismatch',
+        `${plural} not fit the model's features.${firstTold} Correct the data, or leave such rows out with on_error "skip".`,
+        problems.map(told),
+        problemTotal,
+      ),
+    );
+  }
+  const byRow = new Map<number, Problem[]>();
+  for (const problem of problems) {
+    const known = byRow.get(problem.row);
+    if (known === undefined) byRow.set(problem.row, [told(problem)]);
+    else known.push(told(problem));
+  }
+  const refusedRows = new Set(byRow.keys());
+  const kept = keepRows(raw, refusedRows);
+  return E.right({
+    raw: kept,
+    features: coerceFeatures(job.features, kept, 0).batch,
+    rows: positions.filter((_, row) => !refusedRows.has(row)),
+    refused: [...byRow].map(([row, errors]) => ({ row: firstRow + row, errors })),
+    inexact,
+  });
+};
+
+const keyColumns = (raw: RawBatch, keys: ReadonlyArray<string>): ReadonlyMap<string, RawColumn> =>
+  new Map(
+    keys.flatMap((name) => {
+      const column = raw.columns.get(name);
+      return column === undefined ? [] : [[name, column] as const];
+    }),
+  );
+
+/** One for each prediction column that holds numbers. */
+const distributionRecorders = (host: Host, model: ScoringModel): ReadonlyMap<string, DistributionRecorder> =>
+  new Map(
+    model.predictionColumns
+      .filter(({ type }) => type !== 'string' && type !== 'bool')
+      .map(({ name }) => [name, recordDistribution(host)]),
+  );
+
+const recordColumn = (recorder: DistributionRecorder, column: BatchColumn | undefined): void => {
+  if (column !== undefined && column.type !== 'string') recorder.add(column.values, column.missing);
+};
+
+/** All batches of the stream, when they hold at most `limit` rows together. Fails `TooLarge` before any row is scored. */
+export const gatherBatches =
+  (stream: RawStream, limit: number): TaskEither<Failure, RawStream> =>
+  async () => {
+    const batches: E.Either<Failure, RawBatch>[] = [];
+    let rowCount = 0;
+    for await (const pulled of stream) {
+      if (E.isLeft(pulled)) return pulled;
+      rowCount += pulled.right.rowCount;
+      if (rowCount > limit) {
+        return fail('TooLarge', `There are more than ${limit} rows to score, the most that an answer holds. Name an output_location for the predictions, or ask for fewer rows.`);
+      }
+      batches.push(pulled);
+    }
+    return E.right(streamOf(batches));
+  };
+
+/** A stream of batches that are there already. */
+export const streamOf = async function* (batches: Iterable<E.Either<Failure, RawBatch>>): RawStream {
+  yield* batches;
+};
+
+/** A cell of a key or a prediction as JSON holds it: no NaN, no infinity, no bigint. */
+export const jsonValueAt = (column: RawColumn, row: number): unknown => {
+  if (column.type === 'json') return column.values[row] ?? null;
+  if (column.missing?.[row] === 1) return null;
+  const value = column.values[row];
+  switch (column.type) {
+    case 'bool':
+      return value === 1;
+    case 'int64': {
+      const number = Number(value);
+      return Number.isSafeInteger(number) ? number : `${value}`;
+    }
+    default:
+      return typeof value === 'number' && !Number.isFinite(value) ? null : value;
+  }
+};
+
+/** Rows as objects: `row`, the keys, the predictions. */
+export const jsonRows = (
+  rows: ReadonlyArray<number>,
+  keys: ReadonlyMap<string, RawColumn>,
+  predictions: RowBatch,
+): ReadonlyArray<JsonObject> =>
+  rows.map((row, at) => {
+    const object: Record<string, unknown> = { row };
+    for (const [name, column] of keys) object[name] = jsonValueAt(column, at);
+    for (const [name, column] of predictions.columns) object[name] = jsonValueAt(column, at);
+    return object;
+  });
