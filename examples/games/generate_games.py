@@ -10,7 +10,8 @@ categories, mechanics, playtime and age. What a model should learn is then compu
 that a game really has, plus noise:
 
 - complexity (1 to 5) from playtime, age, the number of mechanics, some categories and mechanics;
-- rating (1 to 10) from complexity, year, crowdfunding, players, some categories and mechanics;
+- rating (1 to 10) from complexity, year, crowdfunding, players, a sweet spot of playtime, some categories and
+  mechanics, and a few of these together;
 - users_rated (a count, log-normal) from the publisher, the number of publishers, of artists and of
   families, year, complexity and some mechanics;
 - hurdle is 1 where at least 25 users rated the game.
@@ -189,7 +190,7 @@ def generate(seed, rows):
     self_published = chance(0.10)
     first_company = rng.choice(len(company_names), rows, p=company_weight / company_weight.sum())
     pull = np.where(self_published, -1.3, company_pull[first_company])
-    extra_companies = np.minimum(rng.poisson(np.exp(0.1 + 0.65 * pull + rng.normal(0, 0.5, rows))), 24)
+    extra_companies = np.minimum(rng.poisson(np.exp(0.1 + 0.65 * pull + rng.normal(0, 0.25, rows))), 24)
     publishers = [
         ["(Self-Published)"] if alone else
         [company_names[first]] + [company_names[i] for i in rng.permutation(len(company_names))[:extra] if i != first]
@@ -225,16 +226,19 @@ def generate(seed, rows):
         + rng.normal(0, 0.38, rows)
     ).clip(1, 4.8)
     log_users_true = (
-        2.45 + 1.15 * pull + 0.60 * np.log1p([len(p) - 1 for p in publishers]) + 0.08 * artist_counts + 0.10 * family_counts
+        2.45 + 0.95 * pull + 0.72 * np.log1p([len(p) - 1 for p in publishers]) + 0.12 * artist_counts + 0.12 * family_counts
         + 0.02 * (np.minimum(year, 2018) - 2005) - 0.10 * np.maximum(year - 2021, 0) - 1.2 * (year >= 2026)
         + 0.25 * (complexity_true - 2) + 0.45 * holds(families, "Misc: Award Nominee") + 0.25 * crowdfunded
         + summed(categories, CATEGORIES, 4) + summed(mechanics, MECHANICS, 4)
-        + rng.normal(0, 0.78, rows)
+        + rng.normal(0, 0.70, rows)
     )
     users_rated = np.floor(np.expm1(log_users_true.clip(0, 11.6))).astype(np.int64)
     rating_true = (
-        6.15 + 0.40 * (complexity_true - 2.1) + 0.022 * (year - 2008) + 0.25 * crowdfunded
+        6.45 + 0.35 * (complexity_true - 2.1) + np.where(year > 2008, 0.035, 0.010) * (year - 2008) + 0.20 * crowdfunded
         - 0.10 * (min_players >= 3) - 0.012 * np.minimum(max_players, 12) + 0.10 * pull
+        - 0.30 * np.abs(np.log((min_playtime + max_playtime) / 2 / 70))
+        + 0.60 * crowdfunded * holds(categories, "Miniatures") + 0.40 * (min_players == 1) * holds(categories, "Wargame")
+        - 0.40 * (min_playtime >= 60) * holds(categories, "Party Game")
         + summed(categories, CATEGORIES, 3) + summed(mechanics, MECHANICS, 3)
         + rng.normal(0, 0.40, rows)
     )
@@ -259,7 +263,7 @@ def generate(seed, rows):
     game_id = np.cumsum(rng.integers(1, 46, rows))
     subjects = [c[0].lower() if c else "game" for c in categories]
     images = [f"https://images.example.com/placeholders/{s.translate(NOT_IN_URLS)}" for s in subjects]
-    described = [f"{'Build' if h > 0.5 else 'Play'} and enjoy: {s}." for h, s in zip(heaviness, subjects)]
+    described = [f"{s.capitalize()} for a {'long' if h > 0.5 else 'short'} evening." for h, s in zip(heaviness, subjects)]
     no_image = chance(0.03)
     text, texts, f64, i64 = pa.string(), pa.list_(pa.string()), pa.float64(), pa.int64()
     updated = 1767736824993118  # 2026-01-06T22:00:24.993118Z, microseconds since 1970
