@@ -42,8 +42,9 @@ export interface Listing {
  * - every call settles by its deadline (`DeadlineExceeded`) or soon after its cancellation (`Cancelled`);
  * - a failed write says with `ambiguous` whether it may have happened all the same.
  *
- * The adapter may assume: an object written with `absent` is never written again with `matches`, and the other way
- * round (a key is either an immutable object or a document); an object is small enough to be held in memory.
+ * The adapter may assume: a key is either an immutable object (created or copied) or a document (created, then only
+ * replaced with `matches`), and only objects are copied; no key is the folder of another; an object is small enough to be
+ * held in memory.
  *
  * Nobody promises an order between writes of different keys that were not awaited one after the other, or that a
  * listing is a snapshot: it shows everything that was there all along, and may or may not show what came or went meanwhile.
@@ -80,7 +81,7 @@ export interface ArtifactStore {
 
   /**
    * One level of `folder` (`''` is the root), at most `limit` (1 to 1000) objects and folders together per page. A folder
-   * that holds nothing, or is not there, lists as empty.
+   * that holds nothing, or is not there, lists as empty; one that held something may still be named by the folder above it.
    */
   readonly list: (
     folder: string,

@@ -174,12 +174,17 @@ const scoreWith = (
   registration: Registration,
   loaded: LoadedModel,
   call: CallOptions,
-): TE.TaskEither<Failure, ScoreAnswer> =>
-  TE.bracket(
+): TE.TaskEither<Failure, ScoreAnswer> => {
+  const startedMs = ports.host.nowMs();
+  return TE.bracket(
     openRows(ports, settings, request, registration, call),
-    (rows) => scoreRows(ports, settings, request, registration, modelOf(loaded, registration), rows, call),
+    (rows) => {
+      const openMs = ports.host.nowMs() - startedMs;
+      return scoreRows(ports, settings, request, registration, modelOf(loaded, registration), { ...rows, openMs }, call);
+    },
     ({ close }) => TE.fromTask(close),
   );
+};
 
 const scoreRows = (
   ports: ScorePorts,
@@ -187,14 +192,14 @@ const scoreRows = (
   request: ScoreRequest,
   registration: Registration,
   model: ScoringModel,
-  rows: OpenedRows,
+  rows: OpenedRows & { readonly openMs: number },
   call: CallOptions,
 ): TE.TaskEither<Failure, ScoreAnswer> => {
   const { host, sink } = ports;
   const jobId = host.randomId();
   const onError = request.on_error ?? 'fail';
   const job = { ...rows, model, features: registration.signature.features, onError, onProgress: settings.onProgress };
-  const answer = answerOf(request, registration, jobId, rows.warnings);
+  const answer = answerOf(request, registration, jobId, rows);
   if (request.output_location === undefined) {
     const output = inlineOutput();
     return pipe(
@@ -235,7 +240,7 @@ const scoreRows = (
 };
 
 const answerOf =
-  (request: ScoreRequest, registration: Registration, jobId: string, warnings: ReadonlyArray<string>) =>
+  (request: ScoreRequest, registration: Registration, jobId: string, { warnings, openMs }: OpenedRows & { readonly openMs: number }) =>
   (totals: ScoringTotals, commitMs: number): ScoreAnswer => ({
     job_id: jobId,
     model_details: {
@@ -258,7 +263,7 @@ const answerOf =
       total_scored: totals.rowsScored,
       rows_refused: totals.rowsRefused,
       prediction_distribution: totals.distributions,
-      timings_ms: { resolve: 0, load: 0, read: totals.readMs, score: totals.scoreMs, write: totals.writeMs + commitMs, total: 0 },
+      timings_ms: { resolve: 0, load: 0, read: openMs + totals.readMs, score: totals.scoreMs, write: totals.writeMs + commitMs, total: 0 },
       warnings: [...warnings, ...totals.warnings],
     },
     output_location: null,
