@@ -1,0 +1,181 @@
+/** Data source: Parquet, CSV and NDJSON files on this machine, read whole or through one SELECT by DuckDB. */
+import * as E from 'fp-ts/lib/Either.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import {
+  type BatchStream,
+  type CallOptions,
+  type DataSource,
+  type Failure,
+  nearest,
+  type OpenedSource,
+  type WantedColumn,
+  type YearRange,
+} from '../../core/index.js';
+import { type Engine, type Library, loadLibrary, openEngine } from './engine.js';
+import { raise, raised, toFailure } from './errors.js';
+import { interruptible } from './interruptible.js';
+import { streamRows } from './row-stream.js';
+import { type Scalar, scalarOf, type SourceColumn } from './scalar.js';
+import { createView, findSourceFile, type SourceFile } from './source-file.js';
+import { declaredQuery, describeColumns, fileQuery, from, type SourceQuery } from './source-query.js';
+
+export interface DuckdbSourceOptions {
+  /**
+   * Paths by the name that the SQL calls them: `.parquet`, `.csv` (RFC 4180 with a header), `.ndjson` or `.jsonl`. The SQL may read
+   * these and nothing else.
+   */
+  readonly files: Readonly<Record<string, string>>;
+  /**
+   * Exactly one SELECT, with the parameters `$start_year` and `$end_year` where it has years to compare. The columns of a CSV file
+   * are text in it. Without it there is one file, which is read whole and filtered on `year_published`.
+   */
+  readonly sql?: string;
+  /** The columns that are carried to the output. */
+  readonly keys: ReadonlyArray<string>;
+  /** Where relative paths begin; the working folder unless given. */
+  readonly baseDir?: string;
+  /** What the engine may hold in memory; 1 GiB unless given. A query that needs more spills to the system's temporary folder. */
+  readonly memoryLimitBytes?: number;
+  /** 2 unless given. */
+  readonly threads?: number;
+}
+
+/**
+ * Rows come in the order of the file, or in that which the SQL gives them. Besides what the port says, `open` fails `InvalidInput`
+ * when a file has another extension, or the SQL is not one SELECT or names no parameter for a side of the range that is given;
+ * `PermissionDenied` when the SQL reaches for other files; and a query that cannot do with its memory fails `TooLarge`.
+ */
+export const duckdbDataSource = (options: DuckdbSourceOptions): DataSource => ({
+  keys: options.keys,
+  open: (range, call) => TE.tryCatch(() => open(options, range, call), toFailure('The source')),
+});
+
+/** What an opened source holds. */
+interface Opened {
+  readonly library: Library;
+  readonly engine: Engine;
+  readonly files: ReadonlyArray<SourceFile>;
+  /** Begins messages: the files, as configured. */
+  readonly what: string;
+  readonly call: CallOptions;
+  readonly query: SourceQuery;
+  readonly columns: ReadonlyArray<SourceColumn>;
+}
+
+const open = async (options: DuckdbSourceOptions, range: YearRange, call: CallOptions): Promise<OpenedSource> => {
+  const files: SourceFile[] = [];
+  for (const [view, path] of Object.entries(options.files)) {
+    files.push(await findSourceFile(options.baseDir ?? '.', view, path));
+  }
+  const what = files.map((file) => file.name).join(', ');
+  const library = await loadLibrary();
+  const engine = await openEngine(
+    library,
+    files.map((file) => file.path),
+    { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 30, threads: options.threads ?? 2 },
+  );
+  const prepare = async (connection: DuckDBConnection) => {
+    for (const file of files) await createView(connection, file);
+    const query = await queryOf(library, connection, files, options.sql, range);
+    return { query, columns: await describeColumns(library, connection, query) };
+  };
+  try {
+    const prepared = await withConnection(engine, what, call, prepare);
+    return openedSource({ library, engine, files, what, call, ...prepared });
+  } catch (error) {
+    await engine.close();
+    throw raised(toSourceFailure(files, what)(error));
+  }
+};
+
+/** Paths as they were configured: the engine's messages show where they are on this machine. */
+const toSourceFailure =
+  (files: ReadonlyArray<SourceFile>, what: string) =>
+  (error: unknown): Failure => {
+    const failed = toFailure(what, 'DataUnreadable')(error);
+    return { ...failed, message: files.reduce((text, { path, name }) => text.replaceAll(path, name), failed.message) };
+  };
+
+const queryOf = async (
+  library: Library,
+  connection: DuckDBConnection,
+  files: ReadonlyArray<SourceFile>,
+  sql: string | undefined,
+  range: YearRange,
+): Promise<SourceQuery> => {
+  if (sql !== undefined) return declaredQuery(library, connection, sql, range);
+  const [file, ...others] = files;
+  if (file === undefined || others.length > 0)
+    return raise('InvalidInput', 'A source without SQL has exactly one file.');
+  return fileQuery(library, connection, file, range);
+};
+
+const withConnection = async <A>(
+  engine: Engine,
+  what: string,
+  call: CallOptions,
+  work: (connection: DuckDBConnection) => Promise<A>,
+): Promise<A> => {
+  const connection = await engine.connect();
+  try {
+    return await interruptible(connection, what, call, () => work(connection));
+  } finally {
+    connection.disconnectSync();
+  }
+};
+
+const openedSource = (opened: Opened): OpenedSource => {
+  const { engine, files, what, call, query, columns } = opened;
+  const count = async (connection: DuckDBConnection) => {
+    const result = await connection.runAndReadAll(from('count(*)', query), query.values);
+    return Number(result.getRows()[0]?.[0]);
+  };
+  return {
+    columnNames: columns.map((column) => column.name),
+    textual: files.some((file) => file.format === 'csv'),
+    countRows: TE.tryCatch(() => withConnection(engine, what, call, count), toSourceFailure(files, what)),
+    read: (wanted) => ({ [Symbol.asyncIterator]: () => read(opened, wanted) }),
+    close: engine.close,
+  };
+};
+
+async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): AsyncGenerator<Batch, void, undefined> {
+  const { library, engine, what, call, query } = opened;
+  const bounded = <A>(work: () => Promise<A>): Promise<A> => interruptible(connection, what, call, work);
+  const connection = await engine.connect();
+  let end = async (): Promise<void> => connection.disconnectSync();
+  try {
+    const columns = wanted.map((column) => scalar(opened, column));
+    const rows = await bounded(() => streamRows(library, connection, columns, query));
+    end = rows.end;
+    for (let batch = await bounded(rows.next); batch !== undefined; batch = await bounded(rows.next)) {
+      yield E.right(batch);
+    }
+  } catch (error) {
+    yield E.left(toSourceFailure(opened.files, what)(error));
+  } finally {
+    await end();
+  }
+}
+
+type Batch = BatchStream extends AsyncIterable<infer B> ? B : never;
+
+const scalar = (opened: Opened, wanted: WantedColumn): Scalar => {
+  const column = opened.columns.find((one) => one.name === wanted.name);
+  if (column === undefined) {
+    const near = nearest(
+      wanted.name,
+      opened.columns.map((one) => one.name),
+    );
+    const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+    return raise('InvalidInput', `${opened.what}: there is no column "${wanted.name}"${hint}`);
+  }
+  return (
+    scalarOf(column, wanted.role) ??
+    raise(
+      'DataUnreadable',
+      `${opened.what}: the column "${column.name}" is a ${column.kind}; features are scalar: make columns of the list in SQL.`,
+    )
+  );
+};

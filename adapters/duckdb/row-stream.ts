@@ -1,0 +1,70 @@
+/** Streams the rows of a query as batches, in bounded memory, and notices when the engine stops half-way. */
+import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
+import type { RowBatch } from '../../core/index.js';
+import { type BatchFiller, batchFiller, batchRowLimit } from './batch-filler.js';
+import type { Library } from './engine.js';
+import { raise } from './errors.js';
+import type { Scalar } from './scalar.js';
+import { from, type SourceQuery } from './source-query.js';
+
+export interface RowStream {
+  /** The next batch; none at the end. Raises the engine's error when a row does not parse. */
+  readonly next: () => Promise<RowBatch | undefined>;
+  /** Gives the connection back, also in the middle of the rows. */
+  readonly end: () => Promise<void>;
+}
+
+/** Begins the query on this connection, which is the stream's until its end. */
+export const streamRows = async (
+  library: Library,
+  connection: DuckDBConnection,
+  columns: ReadonlyArray<Scalar>,
+  query: SourceQuery,
+): Promise<RowStream> => {
+  const { bindings } = library;
+  const chunkRowLimit = bindings.vector_size();
+  const list = columns.map((column) => column.sql);
+  // A stream that fails ends exactly like one that is read to its end (the C interface keeps the error, the Node interface does
+  // not show it). So the last row is ours: rows that end without it were cut short.
+  const marked = `${from([...list, 'false'].join(', '), query)}
+    UNION ALL SELECT ${[...list.map(() => 'NULL'), 'true'].join(', ')}`;
+  const result = await connection.stream(marked, query.values);
+  let isAtEnd = false;
+
+  const appendNext = async (batch: BatchFiller): Promise<void> => {
+    const chunk = await result.fetchChunk();
+    if (chunk === null || chunk.rowCount === 0) return raiseCause(connection, list, query);
+    const marks = bindings.vector_get_data(bindings.data_chunk_get_vector(chunk.chunk, columns.length), chunk.rowCount);
+    isAtEnd = marks[chunk.rowCount - 1] === 1;
+    batch.append(chunk, isAtEnd ? chunk.rowCount - 1 : chunk.rowCount);
+  };
+
+  return {
+    next: async () => {
+      const batch = batchFiller(library, columns);
+      while (!isAtEnd && batch.rowCount() + chunkRowLimit <= batchRowLimit) await appendNext(batch);
+      return batch.rowCount() === 0 ? undefined : batch.finish();
+    },
+    end: async () => {
+      connection.interrupt();
+      await drain(result);
+      connection.disconnectSync();
+    },
+  };
+};
+
+/** Runs the query again without a stream, which shows the error. */
+const raiseCause = async (
+  connection: DuckDBConnection,
+  list: ReadonlyArray<string>,
+  query: SourceQuery,
+): Promise<never> => {
+  const everyValue = list.length === 0 ? 'count(*)' : `bit_xor(hash(${list.join(', ')}))`;
+  await connection.run(from(everyValue, query), query.values);
+  return raise('Unavailable', 'The engine stopped before the last row and does not say why: try again.');
+};
+
+/** Files stay open until an interrupted stream is read to its end. */
+const drain = async (result: DuckDBResult): Promise<void> => {
+  while (((await result.fetchChunk())?.rowCount ?? 0) > 0);
+};

@@ -1,0 +1,75 @@
+/** Prediction sink in this process's memory: for tests, examples and embedders that want the rows themselves. */
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import {
+  type BatchColumn,
+  type CallOptions,
+  type Failure,
+  failTask,
+  type PredictionSink,
+  type RowBatch,
+  type SinkSchema,
+  type SinkWriter,
+} from '../../core/index.js';
+
+/** One output: its batches in the order in which they were written, with the values as they were, NaN too. */
+export interface MemoryOutput {
+  readonly schema: SinkSchema;
+  readonly batches: ReadonlyArray<RowBatch>;
+}
+
+/** `outputs` holds what was committed, by location, and changes as outputs are committed. */
+export const memoryPredictionSink = (): PredictionSink & { readonly outputs: ReadonlyMap<string, MemoryOutput> } => {
+  const outputs = new Map<string, MemoryOutput>();
+  const root = 'memory';
+  const resolve = (location: string): TE.TaskEither<Failure, string> =>
+    isLocation(location)
+      ? TE.right(`${root}/${location}`)
+      : failTask('InvalidInput', `The output location "${location}" is not a relative path with a known extension.`);
+
+  const begin = (location: string, schema: SinkSchema, call: CallOptions): SinkWriter => {
+    const batches: RowBatch[] = [];
+    return {
+      write: (batch) => ongoing(call, () => void batches.push(copyOf(batch))),
+      commit: ongoing(call, () => {
+        outputs.set(location, { schema, batches });
+        const sizeBytes = batches.reduce((sum, batch) => sum + sizeOf(batch), 0);
+        const rowCount = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
+        return { location: `${root}/${location}`, rowCount, sizeBytes };
+      }),
+      abort: async () => undefined,
+    };
+  };
+
+  return {
+    root,
+    outputs,
+    resolve,
+    open: (location, schema, call) =>
+      TE.flatMap(resolve(location), () => ongoing(call, () => begin(location, schema, call))),
+  };
+};
+
+const isLocation = (location: string): boolean =>
+  /\.(parquet|csv|ndjson|jsonl)$/i.test(location) &&
+  location.split('/').every((part) => !['', '.', '..'].includes(part) && !/[\\\0]/.test(part));
+
+const ongoing =
+  <A>(call: CallOptions, step: () => A): TE.TaskEither<Failure, A> =>
+  () => {
+    if (call.cancellation.aborted) return failTask('Cancelled', 'The output was cancelled.')();
+    if (Date.now() >= call.deadlineMs) return failTask('DeadlineExceeded', 'The time allowed for writing ran out.')();
+    return TE.right(step())();
+  };
+
+/** The caller may use its arrays again. */
+const copyOf = (batch: RowBatch): RowBatch => ({
+  rowCount: batch.rowCount,
+  columns: structuredClone(batch.columns),
+});
+
+const sizeOf = (batch: RowBatch): number =>
+  Array.from(batch.columns.values(), columnSize).reduce((sum, bytes) => sum + bytes, 0);
+
+/** A character of text counts as two bytes. */
+const columnSize = (column: BatchColumn): number =>
+  column.type === 'string' ? column.values.reduce((sum, text) => sum + 2 * text.length, 0) : column.values.byteLength;

@@ -1,0 +1,46 @@
+/** Adapter: Node.js as the host, and cancellations from its abort signals. */
+import { createHash, randomUUID } from 'node:crypto';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { DDSketch } from '@datadog/sketches-js';
+import type { Cancellation, Host, QuantileSketch } from '../core/index.js';
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The machine this process runs on. A byte order mark at the beginning of decoded text is dropped. */
+export const nodeHost = (): Host => ({
+  nowMs: () => performance.timeOrigin + performance.now(),
+  turn: () => setImmediate(),
+  pause: (durationMs) => setTimeout(durationMs),
+  randomId: () => randomUUID(),
+  sha256: (bytes) => createHash('sha256').update(bytes).digest('hex'),
+  utf8: { encode: (text) => encoder.encode(text), decode: (bytes) => decoder.decode(bytes) },
+  quantileSketch,
+});
+
+/** DDSketch (Masson, Rim and Lee, VLDB 2019). */
+const quantileSketch = (): QuantileSketch => {
+  const sketch = new DDSketch({ relativeAccuracy: 0.01 });
+  return {
+    add: (value) => {
+      // The library would count NaN as zero and fill its memory with bins for an infinity.
+      if (Number.isFinite(value)) sketch.accept(value);
+    },
+    quantile: (q) => sketch.getValueAtQuantile(q),
+  };
+};
+
+/** A cancellation that comes when the signal aborts. */
+export const cancellationOf = (signal: AbortSignal): Cancellation => ({
+  get aborted() {
+    return signal.aborted;
+  },
+  onAbort: (f) => {
+    if (signal.aborted) {
+      f();
+      return () => undefined;
+    }
+    signal.addEventListener('abort', f, { once: true });
+    return () => signal.removeEventListener('abort', f);
+  },
+});

@@ -1,0 +1,26 @@
+/**
+ * A thread that ends the inspection's process when it takes too long or too much memory, whatever its main thread is
+ * stuck in, and also when nobody waits for it any more.
+ */
+import { writeSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { fail } from '../../core/index.js';
+import type { InspectionOrder } from './inspection-worker.js';
+
+const { timeoutMs, limitBytes } = workerData as InspectionOrder;
+
+const refuse = (sentence: string): void => {
+  try {
+    writeSync(1, `${JSON.stringify(fail('ArtifactUnreadable', sentence))}\n`);
+  } finally {
+    process.kill(process.pid, 'SIGKILL');
+  }
+};
+
+setTimeout(() => refuse(`The artifact did not finish its inspection within ${timeoutMs / 1000} s.`), timeoutMs);
+setInterval(() => {
+  if (process.memoryUsage.rss() > limitBytes) {
+    refuse(`The artifact took more than ${Math.round(limitBytes / 2 ** 20)} MiB of memory in its inspection.`);
+  }
+}, 10);
+parentPort?.postMessage('watching');

@@ -1,0 +1,72 @@
+/** One ONNX Runtime session: opened from bytes, described, run with core's tensors. */
+import type * as onnxruntime from 'onnxruntime-node';
+import type { InferenceSession } from 'onnxruntime-node';
+import type { Tensor } from '../../core/index.js';
+
+type Runtime = typeof onnxruntime;
+
+/** A session that takes and gives core's tensors. */
+export interface Session {
+  readonly inputs: ReadonlyArray<InferenceSession.ValueMetadata>;
+  readonly outputs: ReadonlyArray<InferenceSession.ValueMetadata>;
+  /** Holds the event loop while it computes. Rejects with the runtime's reason. */
+  readonly run: (feeds: ReadonlyMap<string, Tensor>) => Promise<ReadonlyMap<string, Tensor>>;
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * Loads the library when it is first needed: that takes tens of milliseconds, and from 1.29 on it writes a device id and
+ * sends telemetry unless this variable is set before.
+ */
+export const loadRuntime = async (): Promise<Runtime> => {
+  process.env['ORT_DISABLE_TELEMETRY'] = '1';
+  const runtime = await import('onnxruntime-node');
+  runtime.env.logLevel = 'fatal';
+  return runtime;
+};
+
+/** Opens an artifact on one thread, without a word on standard error. Rejects with the runtime's reason. */
+export const openSession = async (runtime: Runtime, artifact: Uint8Array): Promise<Session> => {
+  const session = await runtime.InferenceSession.create(artifact, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: 4,
+  });
+  return {
+    inputs: session.inputMetadata,
+    outputs: session.outputMetadata,
+    run: async (feeds) => {
+      const inputs: Record<string, InferenceSession.OnnxValueMapType[string]> = {};
+      for (const [name, { type, values, shape }] of feeds) {
+        // The compiler does not see that a column's type and its values go together.
+        inputs[name] = new runtime.Tensor(type as 'float32', values as Float32Array, shape);
+      }
+      const results = await session.run(inputs);
+      const outputs = new Map<string, Tensor>();
+      for (const name in results) {
+        const { type, data, dims } = results[name] as NonNullable<(typeof results)[string]>;
+        outputs.set(name, { type, values: data, shape: dims } as Tensor);
+      }
+      return outputs;
+    },
+    release: () => session.release(),
+  };
+};
+
+/** What the runtime said, on one short line, without the places in its sources. */
+export const reasonOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error))
+    .replace(/^.*Status Message: /s, '')
+    .replace(/\S+\.(?:cc|h):\d+ \S+ /g, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(/\.$/, '')
+    .slice(0, 200);
+
+/** Why an artifact does not load, as a sentence. */
+export const unreadable = (error: unknown): string => {
+  const reason = reasonOf(error);
+  return /external data/i.test(reason)
+    ? 'The artifact keeps weights in a second file (ONNX external data). Export it as one file.'
+    : `The artifact is not a model that ONNX Runtime can load (${reason}).`;
+};

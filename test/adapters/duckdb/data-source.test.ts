@@ -1,0 +1,368 @@
+/** The DuckDB data source keeps the port's promises for each format, and its own: the guard, types, messages. */
+import { readdir, readlink, rm, symlink, truncate, writeFile, readFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import * as E from 'fp-ts/lib/Either.js';
+import { type DuckdbSourceOptions, duckdbDataSource } from '../../../adapters/duckdb/data-source.js';
+import type { Failure, WantedColumn, YearRange } from '../../../core/index.js';
+import { dataSourceContract } from '../../contracts/data-source.js';
+import { type Cell, collect, countedRows, type Rows, sampleRows } from '../../contracts/sample-rows.js';
+import { call, left, right, sql, temporaryFolder, writeRows } from './files.js';
+
+let folder: string;
+
+test.before(async () => {
+  folder = await temporaryFolder();
+  await writeRows(folder, 'games.parquet', sampleRows());
+  await writeRows(folder, 'games.csv', sampleRows());
+  await writeRows(folder, 'counted.parquet', countedRows(1000));
+});
+
+test.after.always(() => rm(folder, { recursive: true, force: true }));
+
+for (const extension of ['parquet', 'csv', 'ndjson', 'jsonl']) {
+  for (const { name, run } of dataSourceContract) {
+    test(`${extension}: ${name}`, async (t) => {
+      const root = await temporaryFolder();
+      const file = `it's "a" [table] *.${extension}`;
+      await run({
+        sourceOf: async (table, keys) => {
+          await writeRows(root, file, table);
+          return duckdbDataSource({ files: { 'my "games"': file }, keys, baseDir: root });
+        },
+        namesColumnsOfEmptyTables: extension === 'parquet' || extension === 'csv',
+      });
+      await rm(root, { recursive: true });
+      t.pass();
+    });
+  }
+}
+
+type Options = Partial<DuckdbSourceOptions>;
+
+const source = (options: Options) =>
+  duckdbDataSource({ files: { games: 'games.parquet' }, keys: [], baseDir: folder, ...options });
+
+const readAll = async (options: Options, role: WantedColumn['role'] = 'key', range: YearRange = {}): Promise<Rows> => {
+  const opened = await right(source(options).open(range, call));
+  try {
+    return await collect(opened.read(opened.columnNames.map((name) => ({ name, role }))));
+  } finally {
+    await opened.close();
+  }
+};
+
+/** The failure of opening, or else of reading all columns. */
+const failureOf = async (options: Options, range: YearRange = {}): Promise<Failure | undefined> => {
+  const opened = await source(options).open(range, call)();
+  if (E.isLeft(opened)) return opened.left;
+  const names = opened.right.columnNames;
+  let found: Failure | undefined;
+  for await (const batch of opened.right.read(names.map((name) => ({ name, role: 'feature' })))) {
+    if (E.isLeft(batch)) found = batch.left;
+  }
+  await opened.right.close();
+  return found;
+};
+
+const refused: ReadonlyArray<readonly [string, Failure['tag']]> = [
+  [`COPY games TO 'stolen.parquet'`, 'PermissionDenied'],
+  [`COPY games TO '<games>'`, 'InvalidInput'],
+  ['INSERT INTO games SELECT * FROM games', 'DataUnreadable'],
+  [`CREATE TABLE mine AS SELECT * FROM games`, 'InvalidInput'],
+  ['DROP VIEW games', 'InvalidInput'],
+  [`ATTACH ':memory:' AS other`, 'InvalidInput'],
+  [`ATTACH 'other.db' AS other`, 'InvalidInput'],
+  ['PRAGMA database_list', 'DataUnreadable'],
+  ['PRAGMA enable_profiling', 'InvalidInput'],
+  ['EXPLAIN SELECT * FROM games', 'InvalidInput'],
+  ['SELECT 1; SELECT 2', 'InvalidInput'],
+  ['SELECT 1; DROP VIEW games', 'InvalidInput'],
+  ['', 'InvalidInput'],
+  ['SELEKT 1', 'DataUnreadable'],
+  ['SELECT nothing FROM games', 'DataUnreadable'],
+  ['SELECT 1) UNION ALL (SELECT 2', 'DataUnreadable'],
+  [`SELECT * FROM read_csv('/etc/passwd')`, 'PermissionDenied'],
+  [`SELECT * FROM read_text('/etc/passwd')`, 'PermissionDenied'],
+  [`SELECT * FROM glob('/etc/*')`, 'PermissionDenied'],
+  [`SELECT * FROM '<counted>'`, 'DataUnreadable'],
+  [`SELECT * FROM read_parquet('<counted>')`, 'PermissionDenied'],
+  [`SELECT * FROM read_parquet('https://example.com/x.parquet')`, 'PermissionDenied'],
+  ['INSTALL httpfs', 'InvalidInput'],
+  ['LOAD httpfs', 'InvalidInput'],
+  ['SET threads = 1', 'InvalidInput'],
+  ['SET enable_external_access = true', 'InvalidInput'],
+  ['CALL pragma_version()', 'InvalidInput'],
+  [`SELECT * FROM query('COPY games TO ''stolen.parquet''')`, 'DataUnreadable'],
+];
+for (const [statement, tag] of refused) {
+  test(`refuses as SQL: ${statement}`, async (t) => {
+    const filled = statement
+      .replace('<games>', join(folder, 'games.parquet'))
+      .replace('<counted>', join(folder, 'counted.parquet'));
+    const found = await failureOf({ sql: filled });
+    t.is(found?.tag, tag, found?.message);
+  });
+}
+
+test('a SELECT over several files, with joins, comments and a semicolon', async (t) => {
+  const found = await readAll({
+    files: { games: 'games.parquet', 'Other Rows': 'counted.parquet' },
+    sql: `-- the first two
+      SELECT g.name, o.half FROM games g JOIN "Other Rows" o ON g.game_id = o."row" ORDER BY g.game_id LIMIT 2;
+      `,
+  });
+  t.deepEqual(found.cells.get('name'), ['Die Macher', 'Tal der Könige, 2']);
+  t.deepEqual(found.cells.get('half'), [0.75, 1.25]);
+  t.is((await readAll({ sql: 'SELECT 1 AS one -- done' })).rowCount, 1);
+});
+
+test('only the parameters that the SQL names are bound, and both years are included', async (t) => {
+  const years = async (where: string, range: YearRange): Promise<ReadonlyArray<Cell> | undefined> =>
+    (await readAll({ sql: `SELECT year_published AS y FROM games WHERE ${where}` }, 'key', range)).cells.get('y');
+  const between = 'year_published BETWEEN $start_year AND $end_year';
+  t.deepEqual(await years(between, { startYear: 1992, endYear: 2000 }), [1992, 1995, 2000, 2000]);
+  t.deepEqual(await years(between, { startYear: 2020 }), [2020, 2021]);
+  t.deepEqual(await years(between, {}), [1986, 1992, 1995, 2000, 2000, 2020, 2021]);
+  t.deepEqual(await years('year_published >= $start_year', { startYear: 2021 }), [2021]);
+  t.deepEqual(await years('$end_year < 0 OR year_published < 1990', {}), [1986]);
+});
+
+test('a range that the SQL has no parameter for, and another parameter, are InvalidInput', async (t) => {
+  const one = 'SELECT * FROM games WHERE year_published >= $start_year';
+  t.is((await failureOf({ sql: 'SELECT * FROM games' }, { startYear: 2000 }))?.tag, 'InvalidInput');
+  t.regex((await failureOf({ sql: one }, { startYear: 1, endYear: 2 }))?.message ?? '', /\$end_year/);
+  t.regex((await failureOf({ sql: 'SELECT $start AS a' }))?.message ?? '', /\$start;/);
+  t.is((await failureOf({ sql: 'SELECT ? AS a' }))?.tag, 'InvalidInput');
+});
+
+test('a range with text years needs a cast in SQL, and in a whole CSV file it does not', async (t) => {
+  await writeFile(join(folder, 'years.csv'), 'year_published\n999\n1999\nsoon\n\n"2005"\n10000\n');
+  const files = { games: 'years.csv' };
+  const cast = 'SELECT * FROM games WHERE try_cast(year_published AS INTEGER) BETWEEN $start_year AND $end_year';
+  for (const options of [{ files }, { files, sql: cast }]) {
+    const found = await readAll(options, 'key', { startYear: 1000, endYear: 2005 });
+    t.deepEqual(found.cells.get('year_published'), ['1999', '2005']);
+  }
+  const uncast = await failureOf({ files, sql: 'SELECT * FROM games WHERE year_published > $start_year' });
+  t.is(uncast?.tag, 'DataUnreadable');
+  t.regex(uncast?.message ?? '', /explicit cast/);
+});
+
+test('a file that is not there is NotFound and named as it was configured', async (t) => {
+  const missing = await failureOf({ files: { games: 'games.parquet', more: 'data/none.parquet' } });
+  t.is(missing?.tag, 'NotFound');
+  t.is(missing?.message, 'data/none.parquet: there is no such file.');
+  t.is((await failureOf({ files: { games: 'games.xlsx' } }))?.tag, 'InvalidInput');
+  t.is((await failureOf({ files: { games: 'games.parquet', more: 'counted.parquet' } }))?.tag, 'InvalidInput');
+  await mkdir(join(folder, 'folder.parquet'));
+  t.is((await failureOf({ files: { games: 'folder.parquet' } }))?.tag, 'DataUnreadable');
+});
+
+test('a truncated and a damaged Parquet file are DataUnreadable, also when it shows in the middle of the rows', async (t) => {
+  await writeRows(folder, 'large.parquet', countedRows(400_000));
+  const bytes = await readFile(join(folder, 'large.parquet'));
+  await writeFile(join(folder, 'truncated.parquet'), bytes);
+  await truncate(join(folder, 'truncated.parquet'), bytes.length >> 1);
+  const truncated = await failureOf({ files: { games: 'truncated.parquet' } });
+  t.is(truncated?.tag, 'DataUnreadable');
+  t.regex(truncated?.message ?? '', /^truncated\.parquet: .*'truncated\.parquet'/);
+  await writeFile(
+    join(folder, 'damaged.parquet'),
+    bytes.fill(0x5a, (bytes.length * 3) >> 2, ((bytes.length * 3) >> 2) + 999),
+  );
+  t.is((await failureOf({ files: { games: 'damaged.parquet' } }))?.tag, 'DataUnreadable');
+});
+
+const brokenCsv: ReadonlyArray<readonly [string, string, RegExp]> = [
+  ['a row that is too short', '1,2\n7\n', /Line: 3;.*Expected Number of Columns: 2 Found: 1/],
+  ['a row that is too long', '1,2\n7,8,9\n', /Line: 3;.*Expected Number of Columns: 2 Found: 3/],
+  ['a quote that does not end', '1,"2\n7,8\n', /Line: 2;.*unterminated quote/],
+  ['text after a quote', '1,"2"3\n', /Line: 2;/],
+  ['bytes that are not UTF-8', '1,\xff\n', /Line: 2;.*utf-8/],
+  ['a short row behind 200,000 good ones', `${'1,2\n'.repeat(200_000)}7\n`, /Line: 200002;/],
+];
+for (const [i, [what, rows, message]] of brokenCsv.entries()) {
+  test(`CSV with ${what} is DataUnreadable and says the line`, async (t) => {
+    const file = `broken-${i}.csv`;
+    await writeFile(join(folder, file), Buffer.from(`a,b\n${rows}`, 'latin1'));
+    const found = await failureOf({ files: { games: file } });
+    t.is(found?.tag, 'DataUnreadable');
+    t.regex(found?.message ?? '', message);
+    t.false(found?.message.includes(folder));
+  });
+}
+
+test('CSV headers: quotes, byte order mark, an index without a name; none and twice the same are refused', async (t) => {
+  const names = async (text: string) => {
+    await writeFile(join(folder, 'header.csv'), text);
+    const opened = await right(source({ files: { games: 'header.csv' } }).open({}, call));
+    await opened.close();
+    return opened.columnNames;
+  };
+  t.deepEqual(await names('a,"b ""q"", x",c\r\n1,2,3\r\n'), ['a', 'b "q", x', 'c']);
+  t.deepEqual(await names('\uFEFFa,b\n1,2\n'), ['a', 'b']);
+  t.deepEqual(await names(',a\n0,1\n'), ['column0', 'a']);
+  t.deepEqual(await names('1,2'), ['1', '2']);
+  await writeFile(join(folder, 'none.csv'), '');
+  t.is((await failureOf({ files: { games: 'none.csv' } }))?.tag, 'DataUnreadable');
+  await writeFile(join(folder, 'twice.csv'), 'a,A\n1,2\n');
+  t.regex((await failureOf({ files: { games: 'twice.csv' } }))?.message ?? '', /"A" twice/);
+});
+
+test('CSV is text: verbatim, and an empty field is missing, quoted or not', async (t) => {
+  await writeFile(join(folder, 'text.csv'), 'a,b\n007, x \n,NA\n"",null\n1e3,"\\N"\n#,true\n');
+  const found = await readAll({ files: { games: 'text.csv' } }, 'feature');
+  t.deepEqual(found.cells.get('a'), ['007', null, null, '1e3', '#']);
+  t.deepEqual(found.cells.get('b'), [' x ', 'NA', 'null', '\\N', 'true']);
+  t.deepEqual([...found.types.values()], ['string', 'string']);
+});
+
+test('NDJSON text is verbatim, types are those of the whole file, and a broken line is DataUnreadable', async (t) => {
+  const lines = [
+    ...Array.from({ length: 30_000 }, (_, row) => `{"n": ${row}, "none": null}`),
+    '{"n": 1.5, "day": "2020-01-01", "at": "2020-01-01 10:00:00", "id": "123E4567-E89B-12D3-A456-426614174000"}',
+    '{"n": 2, "mixed": 1, "day": "soon", "flag": true}',
+    '{"n": 3, "mixed": "x", "day": null, "flag": false}',
+  ];
+  await writeFile(join(folder, 'typed.ndjson'), lines.join('\n'));
+  const found = await readAll({ files: { games: 'typed.ndjson' } }, 'feature');
+  const last = (name: string) => found.cells.get(name)?.slice(-3);
+  t.deepEqual(last('n'), [1.5, 2, 3]);
+  t.deepEqual(last('day'), ['2020-01-01', 'soon', null]);
+  t.deepEqual(last('at'), ['2020-01-01 10:00:00', null, null]);
+  t.deepEqual(last('id'), ['123E4567-E89B-12D3-A456-426614174000', null, null]);
+  t.deepEqual(last('mixed'), [null, '1', 'x']);
+  t.deepEqual(last('flag'), [null, true, false]);
+  t.deepEqual(last('none'), [null, null, null]);
+
+  await writeFile(join(folder, 'broken.ndjson'), `${lines.join('\n')}\n{"n": oops}\n`);
+  const broken = await failureOf({ files: { games: 'broken.ndjson' } });
+  t.is(broken?.tag, 'DataUnreadable');
+  t.regex(broken?.message ?? '', /broken\.ndjson.* line 3000/);
+});
+
+const typed: ReadonlyArray<readonly [string, WantedColumn['role'], string, Cell]> = [
+  ['200::UTINYINT', 'feature', 'int32', 200],
+  ['(-7)::SMALLINT', 'feature', 'int32', -7],
+  ['4000000000::UINTEGER', 'feature', 'int64', 4_000_000_000n],
+  ['18446744073709551615::UBIGINT', 'feature', 'float64', 2 ** 64],
+  ['18446744073709551615::UBIGINT', 'key', 'string', '18446744073709551615'],
+  ['(-170141183460469231731687303715884105727)::HUGEINT', 'key', 'string', '-170141183460469231731687303715884105727'],
+  ['12::HUGEINT', 'feature', 'float64', 12],
+  ['1.50::DECIMAL(10,2)', 'key', 'string', '1.50'],
+  ['1.50::DECIMAL(10,2)', 'feature', 'float64', 1.5],
+  [`'nan'::FLOAT`, 'feature', 'float32', NaN],
+  [`DATE '2020-02-29'`, 'key', 'string', '2020-02-29'],
+  [`TIMESTAMP '2020-02-29 01:02:03.5'`, 'key', 'string', '2020-02-29T01:02:03.5'],
+  [`'2020-02-29 01:02:03'::TIMESTAMP_S`, 'key', 'string', '2020-02-29T01:02:03'],
+  [`'2020-02-29 01:02:03.123456789'::TIMESTAMP_NS`, 'key', 'string', '2020-02-29T01:02:03.123456789'],
+  [`TIMESTAMPTZ '2020-02-29 01:02:03+02'`, 'key', 'string', '2020-02-28T23:02:03Z'],
+  [`TIMESTAMPTZ '2020-02-29 01:02:03+02'::VARCHAR`, 'key', 'string', '2020-02-28 23:02:03+00'],
+  [`TIME '01:02:03'`, 'key', 'string', '01:02:03'],
+  [`'b'::ENUM('a', 'b')`, 'feature', 'string', 'b'],
+  [`'123E4567-E89B-12D3-A456-426614174000'::UUID`, 'key', 'string', '123e4567-e89b-12d3-a456-426614174000'],
+  ['NULL', 'feature', 'string', null],
+  [`'a' || chr(0) || 'b, a text of more than twelve bytes'`, 'key', 'string', 'a\0b, a text of more than twelve bytes'],
+];
+for (const [expression, role, type, value] of typed) {
+  test(`as a ${role}, ${expression} is ${type}`, async (t) => {
+    const found = await readAll({ sql: `SELECT ${expression} AS "the ""value"""` }, role);
+    t.is(found.types.get('the "value"'), type as never);
+    t.deepEqual(found.cells.get('the "value"'), [value]);
+  });
+}
+
+for (const expression of [
+  '[1.0, 2.0]',
+  'array_value(1, 2)',
+  `{'a': 1}`,
+  'map([1], [2])',
+  `'x'::BLOB`,
+  'INTERVAL 1 DAY',
+]) {
+  test(`a wanted ${expression} is DataUnreadable, an unwanted one is no matter`, async (t) => {
+    const opened = await right(source({ sql: `SELECT 1 AS one, ${expression} AS wide` }).open({}, call));
+    t.deepEqual(opened.columnNames, ['one', 'wide']);
+    t.is((await collect(opened.read([{ name: 'one', role: 'key' }]))).rowCount, 1);
+    for await (const batch of opened.read([{ name: 'wide', role: 'feature' }])) {
+      t.is(E.isLeft(batch) && batch.left.tag, 'DataUnreadable');
+      t.regex(E.isLeft(batch) ? batch.left.message : '', /make columns of the list in SQL/);
+    }
+    await opened.close();
+  });
+}
+
+test('a file keeps its order, whatever its row groups and the filter', async (t) => {
+  const path = join(folder, 'groups.parquet');
+  await sql(`COPY (SELECT range::INTEGER AS i FROM range(300000)) TO '${path}' (ROW_GROUP_SIZE 5000)`);
+  const found = await readAll({ files: { games: 'groups.parquet' }, sql: 'SELECT i FROM games WHERE i % 3 = 0' });
+  t.is(found.rowCount, 100_000);
+  t.true(found.cells.get('i')?.every((value, row) => value === row * 3));
+  t.true(found.batchSizes.every((size) => size <= 65_536));
+});
+
+test('a folder named like a partition adds no column, and a link may be read', async (t) => {
+  await mkdir(join(folder, 'year=2020'));
+  await symlink(join(folder, 'counted.parquet'), join(folder, 'year=2020', 'link.parquet'));
+  const opened = await right(source({ files: { games: 'year=2020/link.parquet' } }).open({}, call));
+  t.deepEqual(opened.columnNames, ['row', 'half', 'label']);
+  await opened.close();
+});
+
+test('an error of one row in the middle of the rows is told', async (t) => {
+  const found = await failureOf({
+    sql: `SELECT CASE WHEN range = 250000 THEN error('this row') END AS a FROM range(300000)`,
+  });
+  t.is(found?.tag, 'DataUnreadable');
+  t.regex(found?.message ?? '', /this row/);
+});
+
+test('a query that needs more memory than it may use, and cannot spill, is TooLarge', async (t) => {
+  const needy = `SELECT list(range)::VARCHAR AS all FROM range(20000000)`;
+  const found = await failureOf({ sql: needy.replace('all', 'everything'), memoryLimitBytes: 2 ** 25 });
+  t.is(found?.tag, 'TooLarge', found?.message);
+});
+
+const endless = 'SELECT count(*) AS n FROM range(1000000) a, range(1000000) b WHERE hash(a.range, b.range) = 0';
+
+test('a running query ends at the deadline and when it is cancelled', async (t) => {
+  const late = await right(source({ sql: endless }).open({}, { ...call, deadlineMs: Date.now() + 500 }));
+  for await (const batch of late.read([{ name: 'n', role: 'key' }])) {
+    t.is(E.isLeft(batch) && batch.left.tag, 'DeadlineExceeded');
+  }
+  await late.close();
+
+  let cancel = (): void => undefined;
+  const cancellation = {
+    aborted: false,
+    onAbort: (f: () => void) => {
+      cancel = f;
+      return () => undefined;
+    },
+  };
+  const opened = await right(source({ sql: endless }).open({}, { ...call, cancellation }));
+  const counted = opened.countRows();
+  setTimeout(() => cancel(), 100);
+  t.is(E.isLeft(await counted) && (await left(async () => counted)).tag, 'Cancelled');
+  await opened.close();
+});
+
+const openFiles = async (): Promise<ReadonlyArray<string>> => {
+  const found = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  );
+  return found.filter((path) => path.endsWith('held.parquet'));
+};
+
+(process.platform === 'linux' ? test : test.skip)('a reading that is left early keeps no file open', async (t) => {
+  await writeRows(folder, 'held.parquet', countedRows(400_000));
+  const opened = await right(source({ files: { games: 'held.parquet' } }).open({}, call));
+  for await (const batch of opened.read([{ name: 'row', role: 'key' }])) {
+    t.true(E.isRight(batch));
+    t.true((await openFiles()).length > 0);
+    break;
+  }
+  await opened.close();
+  t.deepEqual(await openFiles(), []);
+});

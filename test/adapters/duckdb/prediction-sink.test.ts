@@ -1,0 +1,181 @@
+/** The DuckDB prediction sink keeps the port's promises for each format, and its own: the files' contents, links, crashes. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { access, chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { duckdbPredictionSink } from '../../../adapters/duckdb/prediction-sink.js';
+import type { BatchColumn, RowBatch, SinkSchema } from '../../../core/index.js';
+import { predictionSinkContract } from '../../contracts/prediction-sink.js';
+import { countedRows } from '../../contracts/sample-rows.js';
+import { call, filesUnder, left, readRows, right, sql, temporaryFolder, writeRows } from './files.js';
+
+for (const extension of ['.parquet', '.csv', '.ndjson', '.jsonl'] as const) {
+  for (const { name, run } of predictionSinkContract) {
+    test(`${extension}: ${name}`, async (t) => {
+      const root = await temporaryFolder();
+      await run({
+        sink: duckdbPredictionSink({ root }),
+        extension,
+        readBack: async (location) => {
+          const exists = await access(join(root, location)).then(
+            () => true,
+            () => false,
+          );
+          if (!exists) return undefined;
+          return readRows(join(root, location));
+        },
+        stored: () => filesUnder(root),
+      });
+      await rm(root, { recursive: true });
+      t.pass();
+    });
+  }
+}
+
+const rows: RowBatch = {
+  rowCount: 3,
+  columns: new Map<string, BatchColumn>([
+    ['id', { type: 'int64', values: BigInt64Array.of(1n, 2n ** 60n, 3n) }],
+    ['name', { type: 'string', values: ['', 'a "b", c', 'x'], missing: Uint8Array.of(0, 0, 1) }],
+    ['prediction', { type: 'float32', values: Float32Array.of(0.5, NaN, Infinity) }],
+    ['flag', { type: 'bool', values: Uint8Array.of(1, 0, 1) }],
+  ]),
+};
+const schema: SinkSchema = {
+  columns: Array.from(rows.columns, ([name, { type }]) => ({ name, type })),
+  constants: [
+    { name: 'version', type: 'int32', value: 3 },
+    { name: 'scored_at', type: 'timestamp', value: '2026-03-04T05:06:07.089Z' },
+  ],
+};
+
+const written = async (location: string): Promise<string> => {
+  const root = await temporaryFolder();
+  const writer = await right(duckdbPredictionSink({ root }).open(location, schema, call));
+  await right(writer.write(rows));
+  return (await right(writer.commit)).location;
+};
+
+test('CSV: a header, nulls as nothing, empty text quoted, numbers that are not finite as nothing', async (t) => {
+  t.is(
+    await readFile(await written('a.csv'), 'utf8'),
+    [
+      'id,name,prediction,flag,version,scored_at',
+      '1,"",0.5,true,3,2026-03-04T05:06:07.089Z',
+      '1152921504606846976,"a ""b"", c",,false,3,2026-03-04T05:06:07.089Z',
+      '3,,,true,3,2026-03-04T05:06:07.089Z',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('NDJSON: one object a line, all of it JSON', async (t) => {
+  const lines = (await readFile(await written('a.ndjson'), 'utf8')).trimEnd().split('\n');
+  const common = { version: 3, scored_at: '2026-03-04T05:06:07.089Z' };
+  t.deepEqual(
+    lines.map((line) => JSON.parse(line)),
+    [
+      { id: 1, name: '', prediction: 0.5, flag: true, ...common },
+      { id: 2 ** 60, name: 'a "b", c', prediction: null, flag: false, ...common },
+      { id: 3, name: null, prediction: null, flag: true, ...common },
+    ],
+  );
+});
+
+test('Parquet: zstd, types of its own, NaN and infinity kept', async (t) => {
+  const path = await written('a.parquet');
+  t.deepEqual(await sql(`SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM '${path}')`), [
+    ['id', 'BIGINT'],
+    ['name', 'VARCHAR'],
+    ['prediction', 'FLOAT'],
+    ['flag', 'BOOLEAN'],
+    ['version', 'INTEGER'],
+    ['scored_at', 'TIMESTAMP WITH TIME ZONE'],
+  ]);
+  t.deepEqual(await sql(`SELECT DISTINCT compression FROM parquet_metadata('${path}')`), [['ZSTD']]);
+  t.deepEqual(await sql(`SELECT prediction::VARCHAR FROM '${path}'`), [['0.5'], ['nan'], ['inf']]);
+  t.deepEqual(await sql(`SELECT DISTINCT epoch_ms(scored_at) FROM '${path}'`), [['1772600767089']]);
+});
+
+test('a link on the way, or for a target, is InvalidInput, and what it leads to stays', async (t) => {
+  const root = await temporaryFolder();
+  const outside = await temporaryFolder();
+  await writeFile(join(outside, 'theirs.csv'), 'theirs');
+  await mkdir(join(root, 'a'));
+  await symlink(outside, join(root, 'a', 'link'));
+  await symlink(join(outside, 'theirs.csv'), join(root, 'link.csv'));
+  await symlink(join(outside, 'nowhere'), join(root, 'dangling'));
+  const sink = duckdbPredictionSink({ root });
+  for (const location of ['a/link/theirs.csv', 'a/link/b/c.csv', 'link.csv', 'dangling/c.csv']) {
+    t.is((await left(sink.open(location, schema, call))).tag, 'InvalidInput', location);
+    t.is((await left(sink.resolve(location))).tag, 'InvalidInput', location);
+  }
+  t.deepEqual(await filesUnder(outside), ['theirs.csv']);
+  t.is(await readFile(join(outside, 'theirs.csv'), 'utf8'), 'theirs');
+});
+
+test('a link that is put on the way meanwhile is refused at the end', async (t) => {
+  const root = await temporaryFolder();
+  const outside = await temporaryFolder();
+  const writer = await right(duckdbPredictionSink({ root }).open('a.csv', schema, call));
+  await symlink(join(outside, 'b.csv'), join(root, 'a.csv'));
+  await right(writer.write(rows));
+  t.is((await left(writer.commit)).tag, 'InvalidInput');
+  t.deepEqual(await filesUnder(outside), []);
+  t.deepEqual(await filesUnder(root), ['a.csv']);
+});
+
+test('a file where a folder is needed, and a folder where the file is, are InvalidInput', async (t) => {
+  const root = await temporaryFolder();
+  await writeFile(join(root, 'file'), '');
+  await mkdir(join(root, 'folder.csv'));
+  const sink = duckdbPredictionSink({ root });
+  t.is((await left(sink.open('file/a.csv', schema, call))).tag, 'InvalidInput');
+  t.is((await left(sink.open('folder.csv', schema, call))).tag, 'InvalidInput');
+  t.is((await left(sink.open(`${'x'.repeat(250)}.csv`, schema, call))).tag, 'InvalidInput');
+});
+
+test('two columns of one name, case aside, are InvalidInput', async (t) => {
+  const sink = duckdbPredictionSink({ root: await temporaryFolder() });
+  const twice: SinkSchema = { ...schema, constants: [{ name: 'Prediction', type: 'int32', value: 1 }] };
+  t.is((await left(sink.open('a.csv', twice, call))).tag, 'InvalidInput');
+});
+
+const isRoot = process.getuid?.() === 0;
+(isRoot ? test.skip : test)('a folder that cannot be written is PermissionDenied at once', async (t) => {
+  const root = await temporaryFolder();
+  await chmod(root, 0o500);
+  t.is((await left(duckdbPredictionSink({ root }).open('a.csv', schema, call))).tag, 'PermissionDenied');
+});
+
+test('rows beyond the memory limit wait on the disk', async (t) => {
+  const root = await temporaryFolder();
+  const batch = countedRows(100_000);
+  const columns = Array.from(batch.columns, ([name, { type }]) => ({ name, type }));
+  const sink = duckdbPredictionSink({ root, memoryLimitBytes: 2 ** 26 });
+  const writer = await right(sink.open('a.parquet', { columns, constants: [] }, call));
+  for (let i = 0; i < 30; i++) await right(writer.write(batch));
+  t.is((await right(writer.commit)).rowCount, 3_000_000);
+  const path = join(root, 'a.parquet');
+  t.deepEqual(await sql(`SELECT count(*)::INT, sum(row)::VARCHAR FROM '${path}'`), [[3_000_000, '149998500000']]);
+});
+
+test('a batch that is not of the schema is a bug, and throws', async (t) => {
+  const writer = await right(duckdbPredictionSink({ root: await temporaryFolder() }).open('a.csv', schema, call));
+  await t.throwsAsync(writer.write(countedRows(2)), { instanceOf: TypeError });
+  await writer.abort();
+});
+
+test('a process that is killed while it writes leaves the previous output whole', async (t) => {
+  const root = await temporaryFolder();
+  await writeRows(root, 'a.parquet', countedRows(1000));
+  const child = fork(fileURLToPath(new URL('endless-output.js', import.meta.url)), [root, 'a.parquet']);
+  await once(child, 'message');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  t.is((await readRows(join(root, 'a.parquet'))).rowCount, 1000);
+  await writeRows(root, 'a.parquet', countedRows(7));
+  t.is((await readRows(join(root, 'a.parquet'))).rowCount, 7);
+});

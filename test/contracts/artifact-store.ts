@@ -1,0 +1,16 @@
+/** The promises of every artifact store. */
+import type { Contract } from './contract.js';
+import { callPromises } from './artifact-store-calls.js';
+import { documentPromises } from './artifact-store-documents.js';
+import type { ArtifactStoreHarness } from './artifact-store-harness.js';
+import { listPromises } from './artifact-store-listing.js';
+import { objectPromises } from './artifact-store-objects.js';
+
+export type { ArtifactStoreHarness, StoreUnderTest } from './artifact-store-harness.js';
+
+export const artifactStoreContract: Contract<ArtifactStoreHarness> = [
+  ...objectPromises,
+  ...documentPromises,
+  ...listPromises,
+  ...callPromises,
+];
