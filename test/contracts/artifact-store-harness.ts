@@ -53,7 +53,7 @@ export const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(by
 /** What the task answers; its failure breaks the promise. */
 export const done = async <A>(task: TaskEither<Failure, A>): Promise<A> => {
   const result = await task();
-  assert.ok(E.isRight(result), `failed: ${JSON.stringify(result)}`);
+  if (E.isLeft(result)) assert.fail(`failed: ${JSON.stringify(result.left)}`);
   return result.right;
 };
 

@@ -1,0 +1,129 @@
+/** What every command has: the flags for registry and settings, its streams, and how its failures and bugs end. */
+import { Command, Option } from 'clipanion';
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import picocolors from 'picocolors';
+import { cancellationOf } from '../../adapters/node-host.js';
+import { type Cancellation, type Failure, failure } from '../../core/index.js';
+import type { Composition, Overrides } from '../composition/compose.js';
+import { failureTable } from '../failure-table.js';
+import { type Flags, loadSettings, type Settings } from '../settings.js';
+
+export type Colors = ReturnType<typeof picocolors.createColors>;
+
+/** What a command works with while it runs. */
+export interface Session extends Composition {
+  /** Comes with SIGINT and SIGTERM; a second one ends the process at once. */
+  readonly cancellation: Cancellation;
+}
+
+export abstract class BaseCommand extends Command {
+  json = Option.Boolean('--json', false, { description: 'Print one JSON document on stdout' });
+  settingsFile = Option.String('--settings', { description: 'FILE: the settings (default: ./scorekeeper.json)' });
+  local = Option.String('--local', { description: 'DIR: the registry is this folder' });
+  bucket = Option.String('--bucket', { description: 'NAME[/prefix]: the registry is this Google Cloud Storage bucket' });
+
+  /** Does what the command is for. */
+  abstract perform(): TE.TaskEither<Failure, void>;
+
+  /** What must be given: clipanion's own check would say "Command not found". */
+  protected needed(): Readonly<Record<string, string | undefined>> {
+    return {};
+  }
+
+  override async validateAndExecute(): Promise<number> {
+    const missing = Object.entries(this.needed()).flatMap(([name, value]) => (value === undefined ? [name] : []));
+    if (missing.length > 0) return this.tell(failure('InvalidInput', `${this.path.join(' ')} needs ${missing.join(', ')}; see --help.`));
+    return this.execute();
+  }
+
+  override async execute(): Promise<number> {
+    try {
+      const outcome = await this.perform()();
+      return E.isLeft(outcome) ? this.tell(outcome.left) : 0;
+    } catch (bug) {
+      this.say(`This is a bug in Scorekeeper, please report it: ${bug instanceof Error ? (bug.stack ?? bug.message) : bug}`);
+      return 1;
+    }
+  }
+
+  /** A line on stderr, where messages go. */
+  protected say(line: string): void {
+    this.context.stderr.write(`${line}\n`);
+  }
+
+  /** Data on stdout. */
+  protected print(text: string): void {
+    this.context.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  protected printJson(document: unknown): void {
+    this.print(JSON.stringify(document, null, 2));
+  }
+
+  /** NDJSON. */
+  protected printLines(rows: ReadonlyArray<unknown>): void {
+    for (let at = 0; at < rows.length; at += 1000) {
+      this.print(rows.slice(at, at + 1000).map((row) => JSON.stringify(row)).join('\n'));
+    }
+  }
+
+  protected flags(): Flags {
+    return { settings: this.settingsFile, local: this.local, bucket: this.bucket };
+  }
+
+  protected settings(): TE.TaskEither<Failure, Settings> {
+    return loadSettings(this.flags(), { env: this.context.env, workingDir: process.cwd() });
+  }
+
+  /** Composes a service as the settings and what `overridesFor` makes of them say, says which registry it is, and closes it after `use`. */
+  protected withService<A>(
+    use: (session: Session) => TE.TaskEither<Failure, A>,
+    overridesFor: (settings: Settings) => E.Either<Failure, Overrides> = () => E.right({}),
+  ): TE.TaskEither<Failure, A> {
+    return pipe(
+      this.settings(),
+      TE.flatMap((settings) => {
+        this.say(this.colorsOf('stderr').dim(`registry: ${settings.registry.location}`));
+        return pipe(
+          TE.fromEither(overridesFor(settings)),
+          TE.flatMap((overrides) => async () => {
+            // The container and the adapters take a while to load: not for help or a wrong flag.
+            const { compose } = await import('../composition/compose.js');
+            return compose(settings, overrides);
+          }),
+        );
+      }),
+      TE.flatMap((composition) => async () => {
+        const stop = new AbortController();
+        const abort = (): void => stop.abort();
+        process.once('SIGINT', abort).once('SIGTERM', abort);
+        try {
+          return await use({ ...composition, cancellation: cancellationOf(stop.signal) })();
+        } finally {
+          process.off('SIGINT', abort).off('SIGTERM', abort);
+          await composition.close();
+        }
+      }),
+    );
+  }
+
+  /** Colours where the stream is a terminal that has them and nobody said NO_COLOR (https://no-color.org). */
+  protected colorsOf(stream: 'stdout' | 'stderr'): Colors {
+    const { env } = this.context;
+    return picocolors.createColors(this.isTerminal(stream) && !env['NO_COLOR'] && env['TERM'] !== 'dumb');
+  }
+
+  protected isTerminal(stream: 'stdout' | 'stderr'): boolean {
+    const target = this.context[stream];
+    return 'isTTY' in target && target.isTTY === true;
+  }
+
+  private tell({ tag, message, problems, problemTotal }: Failure): number {
+    this.say(`${this.colorsOf('stderr').red(tag)}: ${message}`);
+    for (const { pointer, detail } of problems) if (!message.includes(detail)) this.say(`  ${pointer} ${detail}`);
+    if (problemTotal > problems.length) this.say(`  and ${problemTotal - problems.length} more`);
+    return failureTable[tag].exit;
+  }
+}

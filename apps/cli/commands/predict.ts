@@ -1,0 +1,61 @@
+/** `predict`: rows on stdin, predictions on stdout. */
+import { text } from 'node:stream/consumers';
+import { Option } from 'clipanion';
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { type Failure, failTask, parseModelReference } from '../../../core/index.js';
+import { BaseCommand } from '../base-command.js';
+import { present, scored } from '../references.js';
+import { parseRows } from '../rows-on-stdin.js';
+
+export class PredictCommand extends BaseCommand {
+  static override paths = [['predict']];
+
+  static override usage = {
+    description: 'Scores rows given on stdin, as JSON or NDJSON; predictions go to stdout.',
+    examples: [
+      ['Rows, one object per line', '$0 predict rating/production_rating_model < rows.ndjson'],
+      ['Columns, with the version under an alias', `echo '{"min_players": [2, 1], "max_players": [4, 5]}' | $0 predict rating/production_rating_model@champion`],
+      ['The whole answer, as POST /score gives it', '$0 predict rating/production_rating_model@3 --json < rows.json'],
+    ] satisfies Array<[string, string]>,
+    details:
+      'JSON is an array of rows, an object of columns, or {"columns": […], "data": [[…]]}. Predictions are NDJSON, in the order of the rows; `row` counts from 0.',
+  };
+
+  reference = Option.String({ name: 'REF' });
+  onError = Option.String('--on-error', { description: 'fail|skip: what a row that does not fit the model does (default: fail)' });
+
+  perform(): TE.TaskEither<Failure, void> {
+    return pipe(
+      TE.fromEither(parseModelReference(this.reference)),
+      TE.flatMap((reference) =>
+        this.withService(({ service, cancellation }) =>
+          pipe(
+            this.rows(),
+            TE.flatMap((data) =>
+              service.score(present({ ...scored(reference), data, on_error: this.onError }), {
+                cancellation,
+                inlineRowLimit: Number.MAX_SAFE_INTEGER,
+              }),
+            ),
+          ),
+        ),
+      ),
+      TE.map((answer) => {
+        for (const warning of answer.performance_diagnostics.warnings) this.say(`warning: ${warning}`);
+        for (const { row, errors } of answer.refused ?? []) this.say(`refused row ${row}: ${errors.map(({ detail }) => detail).join('; ')}`);
+        const untold = (answer.refused_total ?? 0) - (answer.refused ?? []).length;
+        if (untold > 0) this.say(`and ${untold} more refused rows`);
+        if (this.json) this.printJson(answer);
+        else this.printLines(answer.predictions ?? []);
+      }),
+    );
+  }
+
+  private rows(): TE.TaskEither<Failure, unknown> {
+    const { stdin } = this.context;
+    if ('isTTY' in stdin && stdin.isTTY === true) return failTask('InvalidInput', 'There are no rows: pipe JSON or NDJSON into predict.');
+    return async () => pipe(await text(stdin), parseRows, E.map((rows) => rows));
+  }
+}

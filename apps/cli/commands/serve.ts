@@ -1,0 +1,57 @@
+/** `serve`: the REST service. */
+import { Option } from 'clipanion';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../../../core/index.js';
+import type { Flags, Settings } from '../../settings.js';
+import { BaseCommand } from '../base-command.js';
+
+export class ServeCommand extends BaseCommand {
+  static override paths = [['serve']];
+
+  static override usage = {
+    description: 'Serves POST /score, GET /models, GET /model/{type}/{name}/info, GET /health and GET /ready.',
+    examples: [
+      ['On 127.0.0.1:8080', '$0 serve'],
+      ['For every address, on another port', '$0 serve --host 0.0.0.0 --port 9000'],
+    ] satisfies Array<[string, string]>,
+    details: 'SIGTERM and SIGINT stop it: it takes no more requests and finishes those it has within shutdown_grace_ms. Logs are JSON lines on stderr.',
+  };
+
+  port = Option.String('--port', { description: 'PORT: default PORT, else 8080; 0 picks a free one' });
+  host = Option.String('--host', { description: 'HOST: default HOST, else 127.0.0.1' });
+
+  protected override flags(): Flags {
+    return { ...super.flags(), port: this.port, host: this.host };
+  }
+
+  perform(): TE.TaskEither<Failure, void> {
+    return this.withService(({ service, settings }) =>
+      pipe(
+        TE.fromTask(() => Promise.all([import('../../http/main.js'), import('pino')])),
+        TE.flatMap(([{ startServer, serveUntilSignal }, { pino }]) =>
+          pipe(
+            startServer({
+              service,
+              logger: pino(pino.destination(2)),
+              host: settings.host,
+              port: settings.port,
+              limits: httpLimits(settings),
+              graceMs: settings.limits.shutdown_grace_ms,
+            }),
+            TE.tapIO((server) => () => (this.json ? this.printJson({ url: server.url }) : this.say(`listening on ${server.url}`))),
+            TE.flatMapTask((server) => () => serveUntilSignal(server, async () => undefined)),
+          ),
+        ),
+        TE.asUnit,
+      ),
+    );
+  }
+}
+
+const httpLimits = ({ limits }: Settings) => ({
+  bodyBytes: limits.body_bytes,
+  jsonDepth: limits.json_depth,
+  requestTimeoutMs: limits.request_timeout_ms,
+  concurrentRequests: limits.concurrent_requests,
+});

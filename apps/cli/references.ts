@@ -1,0 +1,45 @@
+/** From what people write on the command line to the fields of requests. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import { fail, type Failure, failureOf, type ModelReference, parseModelReference, type Problem } from '../../core/index.js';
+
+/** `type/name@3` as `{ version: 3 }`, `type/name@champion` as `{ alias: 'champion' }`, `type/name` as nothing. */
+export const selected = ({ selector }: ModelReference): { readonly version?: number; readonly alias?: string } =>
+  selector.kind === 'version' ? { version: selector.version } : selector.kind === 'alias' ? { alias: selector.alias } : {};
+
+/** The fields of a scoring request that name its model. */
+export const scored = (reference: ModelReference) => {
+  const { version, alias } = selected(reference);
+  const { modelType, name } = reference.model;
+  return { model_type: modelType, model_name: name, model_version: version, model_alias: alias };
+};
+
+/** A model without a version. Fails `InvalidInput`. */
+export const parseModel = (reference: string): E.Either<Failure, ModelReference['model']> =>
+  reference.includes('@')
+    ? fail('InvalidInput', `"${reference}" names a version, and a model is asked for: write type/name.`)
+    : pipe(
+        parseModelReference(reference),
+        E.map(({ model }) => model),
+      );
+
+/** `name=value` pairs of a flag that can be repeated, the last of a name winning. Fails `InvalidInput` with each that is no pair. */
+export const parsePairs = (
+  flag: string,
+  pairs: ReadonlyArray<string>,
+): E.Either<Failure, Readonly<Record<string, string>>> => {
+  const problems: ReadonlyArray<Problem> = pairs
+    .filter((pair) => pair.indexOf('=') < 1)
+    .map((pair) => ({ pointer: flag, detail: `"${pair}" is not name=value` }));
+  return problems.length > 0
+    ? E.left(failureOf('InvalidInput', `${flag} takes name=value: ${problems.map(({ detail }) => detail).join('; ')}.`, problems))
+    : E.right(Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])));
+};
+
+/** A flag's value as a number where it reads as one; what is no number is left for the request's codec to refuse by name. */
+export const numeric = (given: string | undefined): number | string | undefined =>
+  given !== undefined && given.trim() !== '' && Number.isFinite(Number(given)) ? Number(given) : given;
+
+/** The fields that were given. */
+export const present = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));

@@ -1,0 +1,28 @@
+/** What the container knows its parts by: symbols that carry the part's type. */
+import type { ServiceIdentifier } from 'inversify';
+import type {
+  ArtifactStore,
+  DataSource,
+  ExperimentSource,
+  Host,
+  InferenceEngine,
+  ModelCache,
+  PredictionSink,
+  Service,
+  ServicePorts,
+} from '../../core/index.js';
+
+const id = <T>(name: string): ServiceIdentifier<T> => Symbol(name);
+
+/** One identifier per port, and two for what they add up to. */
+export const ids = {
+  host: id<Host>('host'),
+  store: id<ArtifactStore>('store'),
+  experiments: id<ExperimentSource>('experiments'),
+  engine: id<InferenceEngine>('engine'),
+  cache: id<ModelCache>('cache'),
+  sources: id<Readonly<Record<string, DataSource>>>('sources'),
+  sink: id<PredictionSink>('sink'),
+  ports: id<ServicePorts>('ports'),
+  service: id<Service>('service'),
+};

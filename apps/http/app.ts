@@ -1,0 +1,90 @@
+/** The REST service as a Koa application, to be served by `main.ts` or mounted by whoever embeds it. */
+import Router, { type RouterMiddleware } from '@koa/router';
+import * as E from 'fp-ts/lib/Either.js';
+import Koa, { type Middleware } from 'koa';
+import { failure, type Service } from '../../core/index.js';
+import { exchange, type HttpLogger } from './exchange.js';
+import { defaultHttpLimits, type HttpLimits } from './limits.js';
+import { type Exchange, type HttpContext, respond, respondProblem } from './respond.js';
+import { healthRoute, infoRoute, modelsRoute, readyRoute, type Route, scoreRoute } from './routes.js';
+
+export { defaultHttpLimits, type HttpLimits, type HttpLogger };
+
+export interface HttpAppOptions {
+  readonly service: Service;
+  /** What is absent is as in `defaultHttpLimits`. */
+  readonly limits?: Partial<HttpLimits>;
+  /** pino, or what has its `info`, `warn` and `error`. Nothing is logged without it. */
+  readonly logger?: HttpLogger;
+  /** Aborted when the server stops: `/ready` turns 503 and answers close their connections. */
+  readonly stopping?: AbortSignal;
+  /** Aborted when the time for stopping is over: cancels every request in flight, which is answered with 503. */
+  readonly abandoned?: AbortSignal;
+}
+
+/**
+ * `POST /score`, `GET /models`, `GET /model/{model_type}/{model_name}/info`, `GET /health`, `GET /ready`.
+ * A failure is answered with RFC 9457 problem+json whose `type` is `urn:scorekeeper:failure:{code}`; a bug with 500 without detail.
+ */
+export const createHttpApp = ({ service, logger, stopping, abandoned, ...options }: HttpAppOptions): Koa<Exchange> => {
+  const limits = { ...defaultHttpLimits, ...options.limits };
+  const admit = admission(limits.concurrentRequests);
+  const router = new Router<Exchange>()
+    .post('/score', admit, answering(scoreRoute(service, limits)))
+    .get('/models', admit, answering(modelsRoute(service)))
+    .get('/model/:model_type/:model_name/info', admit, answering(infoRoute(service)))
+    .get('/health', answering(healthRoute))
+    .get('/ready', answering(readyRoute(service, stopping)));
+  const app = new Koa<Exchange>();
+  app.use(exchange({ requestTimeoutMs: limits.requestTimeoutMs, logger, stopping, abandoned }));
+  app.use(router.routes());
+  app.use(unrouted(router));
+  // Koa also tells of clients that went away; bugs in routes never come here.
+  app.on('error', (error: unknown, ctx: HttpContext) => {
+    if (!ctx.res.destroyed) logger?.error({ request_id: ctx.state.requestId, err: error }, 'response');
+  });
+  return app;
+};
+
+const answering =
+  (route: Route): RouterMiddleware<Exchange> =>
+  async (ctx) =>
+    respond(ctx, await route(ctx)());
+
+/** Lets so many requests in at a time. */
+const admission = (concurrentRequests: number): RouterMiddleware<Exchange> => {
+  let inside = 0;
+  return async (ctx, next) => {
+    if (inside >= concurrentRequests) {
+      const limit = `the limit concurrent_requests, which is ${concurrentRequests}`;
+      respondProblem(
+        ctx,
+        'TooManyRequests',
+        `The server is answering as many requests as ${limit}: try again in a moment.`,
+      );
+      return;
+    }
+    inside++;
+    try {
+      await next();
+    } finally {
+      inside--;
+    }
+  };
+};
+
+/** A path that nobody has, or one that does not take this method. */
+const unrouted =
+  (router: Router<Exchange>): Middleware<Exchange> =>
+  (ctx) => {
+    const methods = router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods);
+    if (methods.length === 0) {
+      const routes = 'POST /score, GET /models, GET /model/{model_type}/{model_name}/info, GET /health, GET /ready';
+      respond(ctx, E.left(failure('NotFound', `There is no such path. There are ${routes}.`)));
+      return;
+    }
+    const allowed = [...methods, 'OPTIONS'].join(', ');
+    ctx.set('Allow', allowed);
+    if (ctx.method === 'OPTIONS') ctx.status = 204;
+    else respondProblem(ctx, 'MethodNotAllowed', `${ctx.path} does not take ${ctx.method}, only ${allowed}.`);
+  };

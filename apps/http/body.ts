@@ -1,0 +1,131 @@
+/** Reads the JSON object that a request carries: its media type, its encoding, its bytes up to the limit. */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import inflate from 'inflation';
+import readRawBody from 'raw-body';
+import { type CallOptions, type Failure, fail, failure, type JsonObject } from '../../core/index.js';
+import { parseStrictJson } from './json.js';
+import type { HttpLimits } from './limits.js';
+
+/**
+ * The body's object, parsed and not decoded.
+ * Fails `InvalidInput` (not JSON in UTF-8, or an encoding nobody reads here), `TooLarge` (above `body_bytes` or `json_depth`),
+ * `DeadlineExceeded` (it did not arrive in time), `Cancelled` (the client went away).
+ */
+export const readJsonObject =
+  (limits: HttpLimits) =>
+  (request: IncomingMessage, control: CallOptions): TE.TaskEither<Failure, JsonObject> =>
+    pipe(
+      TE.fromEither(encodingOf(request.headers)),
+      TE.chain(readBytes(limits, request, control)),
+      TE.chainEitherK(parseObject(limits.jsonDepth)),
+    );
+
+const parseObject =
+  (depthLimit: number) =>
+  (bytes: Buffer): E.Either<Failure, JsonObject> =>
+    pipe(decodeUtf8(bytes), E.chain(parseStrictJson(depthLimit)), E.filterOrElse(isObject, notAnObject));
+
+const encodingOf = (headers: IncomingHttpHeaders): E.Either<Failure, string> => {
+  const type = headers['content-type'] ?? '';
+  if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
+    const got = type === '' ? 'nothing' : JSON.stringify(type.slice(0, 100));
+    return fail('InvalidInput', `The body must be JSON: send the header Content-Type: application/json, got ${got}.`);
+  }
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(type)?.[1] ?? 'utf-8';
+  if (!/^utf-?8$/i.test(charset)) {
+    return fail('InvalidInput', `The body must be in UTF-8, got the charset ${JSON.stringify(charset.slice(0, 100))}.`);
+  }
+  const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  return ['identity', 'gzip', 'deflate', 'br'].includes(encoding)
+    ? E.right(encoding)
+    : fail(
+        'InvalidInput',
+        `The Content-Encoding must be gzip, deflate, br or identity, got ${JSON.stringify(encoding.slice(0, 100))}.`,
+      );
+};
+
+const readBytes =
+  (limits: HttpLimits, request: IncomingMessage, control: CallOptions) =>
+  (encoding: string): TE.TaskEither<Failure, Buffer> =>
+  async () => {
+    // The package reads `encoding`; its published types do not know it.
+    const stream = inflate(request, { encoding } as object);
+    const interruption = interrupted(limits, control);
+    const bytes = await Promise.race([
+      readRawBody(stream, {
+        limit: limits.bodyBytes,
+        length: encoding === 'identity' ? (request.headers['content-length'] ?? null) : null,
+      }).then(
+        (buffer) => E.right<Failure, Buffer>(buffer),
+        (thrown: unknown) => E.left(readFailure(limits, encoding, thrown)),
+      ),
+      interruption.settled,
+    ]);
+    interruption.release();
+    if (E.isLeft(bytes)) {
+      if (stream !== request) {
+        request.unpipe();
+        stream.destroy();
+      }
+      // A client reads the answer only after it has sent everything.
+      request.resume();
+    }
+    return bytes;
+  };
+
+/** Settles when the time is over or the client went away. */
+const interrupted = (limits: HttpLimits, control: CallOptions) => {
+  let release = (): void => undefined;
+  const settled = new Promise<E.Either<Failure, never>>((resolve) => {
+    const overdue = (): void =>
+      resolve(
+        fail(
+          'DeadlineExceeded',
+          `The body did not arrive within the limit request_timeout_ms, which is ${limits.requestTimeoutMs}: send it again, or less at once.`,
+        ),
+      );
+    const timer = setTimeout(overdue, limits.requestTimeoutMs);
+    const forget = control.cancellation.onAbort(() => resolve(fail('Cancelled', gone)));
+    release = () => {
+      clearTimeout(timer);
+      forget();
+    };
+  });
+  return { settled, release: () => release() };
+};
+
+const gone = 'The client went away before its body had arrived.';
+
+const readFailure = (limits: HttpLimits, encoding: string, thrown: unknown): Failure => {
+  const { type, code } = thrown as { readonly type?: string; readonly code?: string };
+  if (type === 'entity.too.large') {
+    return failure(
+      'TooLarge',
+      `The body is larger than the limit body_bytes, which is ${limits.bodyBytes} bytes after inflation: send fewer rows at once.`,
+    );
+  }
+  if (type === 'request.aborted' || code === 'ECONNRESET') return failure('Cancelled', gone);
+  if (encoding !== 'identity')
+    return failure('InvalidInput', `The body is damaged, or not ${encoding} as its Content-Encoding says.`);
+  throw thrown;
+};
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+const decodeUtf8 = (bytes: Buffer): E.Either<Failure, string> =>
+  E.tryCatch(
+    () => utf8.decode(bytes),
+    () => failure('InvalidInput', 'The body is not UTF-8: encode it as UTF-8.'),
+  );
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const notAnObject = (value: unknown): Failure =>
+  failure(
+    'InvalidInput',
+    `The body must be a JSON object, got ${Array.isArray(value) ? 'an array' : value === null ? 'null' : `a ${typeof value}`}.`,
+  );

@@ -1,0 +1,71 @@
+/** What surrounds every request: its id, its deadline, its cancellation, its line in the log, and the net under bugs. */
+import type { BaseLogger } from 'pino';
+import type { RouterMiddleware } from '@koa/router';
+import { nodeHost } from '../../adapters/node-host.js';
+import type { Cancellation } from '../../core/index.js';
+import { cancellationSource } from './cancellation.js';
+import { type Exchange, type HttpContext, respondProblem } from './respond.js';
+
+/** The part of pino's logger that is used. */
+export type HttpLogger = Pick<BaseLogger, 'info' | 'warn' | 'error'>;
+
+export interface ExchangeOptions {
+  readonly requestTimeoutMs: number;
+  readonly logger?: HttpLogger | undefined;
+  /** Aborted when the server stops: answers then close their connections. */
+  readonly stopping?: AbortSignal | undefined;
+  /** Aborted when the time for stopping is over: cancels every request in flight. */
+  readonly abandoned?: AbortSignal | undefined;
+}
+
+const { nowMs, randomId } = nodeHost();
+
+/** Must come first: what follows finds `Exchange` in the context's state, and may throw. */
+export const exchange =
+  ({ requestTimeoutMs, logger, stopping, abandoned }: ExchangeOptions): RouterMiddleware<Exchange> =>
+  async (ctx, next) => {
+    const startedMs = nowMs();
+    const cancellation = abandonment(ctx, abandoned);
+    const requestId = requestIdOf(ctx.get('X-Request-Id'));
+    ctx.state = { requestId, startedMs, control: { deadlineMs: startedMs + requestTimeoutMs, cancellation } };
+    ctx.set('X-Request-Id', requestId);
+    let bug: unknown;
+    try {
+      await next();
+    } catch (thrown) {
+      bug = thrown ?? new Error('nothing was thrown');
+      respondProblem(ctx, 'InternalError');
+    }
+    if (stopping?.aborted === true) ctx.set('Connection', 'close');
+    if (logger !== undefined) log(logger, ctx, ctx._matchedRoute, bug);
+  };
+
+/** Aborts when the client goes away or the server gives the request up. */
+const abandonment = (ctx: HttpContext, abandoned: AbortSignal | undefined): Cancellation => {
+  const { cancellation, cancel } = cancellationSource();
+  abandoned?.addEventListener('abort', cancel);
+  ctx.res.once('close', () => {
+    abandoned?.removeEventListener('abort', cancel);
+    if (!ctx.res.writableFinished) cancel();
+  });
+  return cancellation;
+};
+
+/** The caller's own, when it is fit for a header and a log. */
+const requestIdOf = (given: string): string => (/^[\x21-\x7e]{1,128}$/.test(given) ? given : randomId());
+
+/** One line a request. It names the route's pattern: paths, queries and bodies are the caller's data. */
+const log = (logger: HttpLogger, ctx: HttpContext, route: string | RegExp | undefined, bug: unknown): void => {
+  const { requestId, startedMs, code, detail } = ctx.state;
+  const line = {
+    request_id: requestId,
+    method: ctx.method,
+    route: route ?? null,
+    status: code === 'Cancelled' ? null : ctx.status,
+    duration_ms: Math.round((nowMs() - startedMs) * 100) / 100,
+    code,
+  };
+  if (bug !== undefined) logger.error({ ...line, err: bug }, 'request');
+  else if (ctx.status >= 500) logger.warn({ ...line, detail }, 'request');
+  else logger.info(line, 'request');
+};

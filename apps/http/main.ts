@@ -1,0 +1,125 @@
+/** Serves the REST application: listens, stops gracefully, obeys signals. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { type Failure, failure, type Service } from '../../core/index.js';
+import { createHttpApp, defaultHttpLimits, type HttpLimits, type HttpLogger } from './app.js';
+
+export interface ServerOptions {
+  readonly service: Service;
+  readonly limits?: Partial<HttpLimits>;
+  readonly logger?: HttpLogger;
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** How long requests in flight may go on after `close`, in milliseconds. */
+  readonly graceMs: number;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  /**
+   * Stops accepting connections and turns `/ready` to 503 at once; settles when what is in flight is answered. After the grace time
+   * it is cancelled and answered with 503, and a second later its connections are cut. The service is left open.
+   */
+  readonly close: () => Promise<void>;
+}
+
+/** Longer than Google's load balancers keep an idle connection (600 s), so that they never send into one that is being closed. */
+const keepAliveTimeoutMs = 620_000;
+
+/** For answering what was cancelled. */
+const abandonedMs = 1_000;
+
+/** Listens. Fails `Unavailable` (the port is in use), `PermissionDenied` (the port needs privileges), `InvalidInput` (no such address). */
+export const startServer = ({
+  host,
+  port,
+  graceMs,
+  ...options
+}: ServerOptions): TE.TaskEither<Failure, RunningServer> =>
+  TE.tryCatch(
+    async () => {
+      const stopping = new AbortController();
+      const abandoned = new AbortController();
+      const app = createHttpApp({ ...options, stopping: stopping.signal, abandoned: abandoned.signal });
+      const answer = app.callback();
+      // The application answers a late body itself; after that Node cuts the connection of a client that still sends.
+      const requestTimeout = (options.limits?.requestTimeoutMs ?? defaultHttpLimits.requestTimeoutMs) + 10_000;
+      const server = createServer(
+        { requestTimeout, headersTimeout: Math.min(30_000, requestTimeout), keepAliveTimeout: keepAliveTimeoutMs },
+        (request, response) => void answer(request, response),
+      );
+      const address = await listen(server, host, port);
+      const close = async (): Promise<void> => {
+        stopping.abort();
+        let timer = setTimeout(() => {
+          abandoned.abort();
+          timer = setTimeout(() => server.closeAllConnections(), abandonedMs);
+        }, graceMs);
+        await new Promise<void>((resolve) => server.close(() => resolve()));
+        clearTimeout(timer);
+      };
+      return {
+        url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+        close,
+      };
+    },
+    (thrown) => listenFailure(thrown, host, port),
+  );
+
+const listen = (server: Server, host: string, port: number): Promise<AddressInfo> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+
+const listenFailure = (thrown: unknown, host: string, port: number): Failure => {
+  switch ((thrown as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return failure(
+        'Unavailable',
+        `Port ${port} of ${host} is in use: stop what listens there, or choose another port.`,
+      );
+    case 'EACCES':
+      return failure(
+        'PermissionDenied',
+        `Port ${port} of ${host} needs privileges this process does not have: choose one above 1023.`,
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return failure(
+        'InvalidInput',
+        `${host} is no address of this machine: listen on 127.0.0.1, or on 0.0.0.0 for every address.`,
+      );
+    case 'ERR_SOCKET_BAD_PORT':
+      return failure('InvalidInput', `${port} is no port: choose one from 0 to 65535.`);
+    default:
+      throw thrown;
+  }
+};
+
+/**
+ * Waits for SIGTERM or SIGINT, stops the server, then closes what it served with `close`. Settles with the exit code 0.
+ * A second signal ends the process at once, with the exit code that shells give to the signal.
+ */
+export const serveUntilSignal = async (server: RunningServer, close: () => Promise<void>): Promise<number> => {
+  await nextSignal();
+  void nextSignal().then((signal) => process.exit(signal === 'SIGINT' ? 130 : 143));
+  await server.close();
+  await close();
+  return 0;
+};
+
+const nextSignal = (): Promise<NodeJS.Signals> =>
+  new Promise((resolve) => {
+    const heard = (signal: NodeJS.Signals): void => {
+      process.off('SIGTERM', heard).off('SIGINT', heard);
+      resolve(signal);
+    };
+    process.on('SIGTERM', heard).on('SIGINT', heard);
+  });

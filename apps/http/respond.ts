@@ -1,0 +1,105 @@
+/** From an outcome to an HTTP response: JSON when it is right, RFC 9457 problem+json when it is a failure. */
+import * as E from 'fp-ts/lib/Either.js';
+import type { ParameterizedContext } from 'koa';
+import { nodeHost } from '../../adapters/node-host.js';
+import { type CallOptions, type Failure, failure, type Problem, type Timings } from '../../core/index.js';
+import { failureTable } from '../failure-table.js';
+
+/** What is kept of one request while it is answered. */
+export interface Exchange {
+  readonly requestId: string;
+  readonly startedMs: number;
+  readonly control: CallOptions;
+  /** Of the problem that was answered; `Cancelled` when nobody was there to answer. */
+  code?: string;
+  /** Of the problem that was answered. */
+  detail?: string | undefined;
+}
+
+export type HttpContext = ParameterizedContext<Exchange>;
+
+/** A right outcome. Without a body it is a 304. */
+export interface Answer {
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Where the service's time went, for `Server-Timing`. */
+  readonly timingsMs?: Timings;
+}
+
+/** Problems that only HTTP has; like failure tags, their codes never change meaning. */
+const httpProblems = {
+  MethodNotAllowed: { status: 405, title: 'The path does not take this method' },
+  TooManyRequests: { status: 429, title: 'Too many requests at once' },
+  InternalError: { status: 500, title: 'A fault of the service itself: report it with the request_id' },
+} as const;
+
+const { nowMs } = nodeHost();
+
+const retryAfterSeconds: Readonly<Record<number, string>> = { 429: '1', 503: '5' };
+
+/** Answers with the outcome. A caller who went away gets nothing. */
+export const respond = (ctx: HttpContext, outcome: E.Either<Failure, Answer>): void => {
+  if (E.isRight(outcome)) respondAnswer(ctx, outcome.right);
+  else respondFailure(ctx, outcome.left);
+};
+
+const respondAnswer = (ctx: HttpContext, { body, headers, timingsMs }: Answer): void => {
+  for (const name in headers) ctx.set(name, headers[name] ?? '');
+  if (body === undefined) ctx.status = 304;
+  else send(ctx, 200, 'application/json', body, timingsMs);
+};
+
+const respondFailure = (ctx: HttpContext, { tag, message, problems, problemTotal }: Failure): void => {
+  const { status, title } = failureTable[tag];
+  if (status !== null) {
+    const more = problemTotal > problems.length ? { errors_total: problemTotal } : {};
+    sendProblem(ctx, { code: tag, status, title, detail: message, errors: problems, ...more });
+  } else if (ctx.res.destroyed) ctx.state.code = tag;
+  else respondFailure(ctx, failure('Unavailable', 'The service stopped working on this request: send it again.'));
+};
+
+/** Answers with a problem that only HTTP has. */
+export const respondProblem = (ctx: HttpContext, code: keyof typeof httpProblems, detail?: string): void =>
+  sendProblem(ctx, { code, ...httpProblems[code], detail, errors: [] });
+
+interface HttpProblem {
+  readonly code: string;
+  readonly status: number;
+  readonly title: string;
+  readonly detail: string | undefined;
+  readonly errors: ReadonlyArray<Problem>;
+  /** Present when more were counted than are listed. */
+  readonly errors_total?: number;
+}
+
+const sendProblem = (ctx: HttpContext, problem: HttpProblem): void => {
+  const { code, status, detail } = problem;
+  ctx.state.code = code;
+  ctx.state.detail = detail;
+  const retryAfter = retryAfterSeconds[status];
+  if (retryAfter !== undefined) ctx.set('Retry-After', retryAfter);
+  const type = `urn:scorekeeper:failure:${code}`;
+  send(ctx, status, 'application/problem+json', {
+    type,
+    ...problem,
+    instance: ctx.path,
+    request_id: ctx.state.requestId,
+  });
+};
+
+/** `JSON.stringify` writes null for NaN and the infinities. */
+const send = (
+  ctx: HttpContext,
+  status: number,
+  type: string,
+  body: unknown,
+  timingsMs: Partial<Timings> = {},
+): void => {
+  const json = JSON.stringify(body);
+  let timing = '';
+  for (const [name, ms] of Object.entries(timingsMs)) if (name !== 'total') timing += `${name};dur=${ms.toFixed(2)}, `;
+  ctx.set('Server-Timing', `${timing}total;dur=${(nowMs() - ctx.state.startedMs).toFixed(2)}`);
+  ctx.set('Content-Type', type);
+  ctx.status = status;
+  ctx.body = json;
+};

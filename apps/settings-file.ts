@@ -1,0 +1,114 @@
+/** The settings file, `scorekeeper.json`: its codecs, its limits and its defaults. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as t from 'io-ts';
+import { closed, decode, type Failure, failureOf, Gate, integer, ModelType, nearest, type Problem, text } from '../core/index.js';
+
+const Count = integer('Count', 1, Number.MAX_SAFE_INTEGER);
+/** Timers hold no more than 31 bits. */
+const Milliseconds = integer('Milliseconds', 0, 2 ** 31 - 1);
+const Path = text('Path', /./s, 'must not be empty');
+const Bucket = text(
+  'Bucket',
+  /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199})*$/,
+  'must be the name of a bucket, or NAME/prefix such as bgg-models/prod (without gs://, without a slash at the end)',
+);
+const SourceName = text(
+  'SourceName',
+  /^(?!(?:query|inline)$)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+  'must be 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit, and neither "query" nor "inline"',
+);
+
+/** Settings with one value, also as environment variables. */
+const scalars = {
+  store: t.keyof({ local: null, gcs: null }),
+  local_dir: Path,
+  bucket: Bucket,
+  output_root: Path,
+  port: integer('Port', 0, 65_535),
+  host: Path,
+  registered_by: t.string,
+  environment: t.string,
+};
+
+/** Limits, each answered by name when it is exceeded. */
+export const limits = {
+  /** Of a request's body, after inflation. */
+  body_bytes: Count,
+  json_depth: Count,
+  /** That an answer without an output location may hold. */
+  inline_rows: Count,
+  request_timeout_ms: Milliseconds,
+  concurrent_requests: Count,
+  /** For requests in flight when the server is told to stop. */
+  shutdown_grace_ms: Milliseconds,
+  model_cache_bytes: Count,
+};
+
+export const fields = { ...scalars, ...limits };
+export type Field = keyof typeof fields;
+/** What one place says; the rest is left to the next. */
+export type Values = { readonly [F in Field]?: t.TypeOf<(typeof fields)[F]> };
+
+export const defaults = {
+  store: 'local',
+  local_dir: '.',
+  bucket: 'bgg-models',
+  port: 8080,
+  host: '127.0.0.1',
+  body_bytes: 32 * 2 ** 20,
+  json_depth: 32,
+  inline_rows: 10_000,
+  request_timeout_ms: 60_000,
+  concurrent_requests: 64,
+  shutdown_grace_ms: 10_000,
+  model_cache_bytes: 2 ** 30,
+} as const satisfies Values;
+
+export type Limits = Readonly<Record<keyof typeof limits, number>>;
+
+/** Tables for one `SELECT`, which is in `sql` or in the file `sql_file`. */
+const Source = closed(
+  'Source',
+  { kind: t.literal('duckdb'), files: t.readonly(t.record(t.string, Path)) },
+  { sql: t.string, sql_file: Path, keys: t.readonlyArray(t.string) },
+);
+export type SourceSettings = t.TypeOf<typeof Source>;
+
+/** `scorekeeper.json`. Relative paths in it are relative to its folder. */
+const SettingsFile = closed(
+  'SettingsFile',
+  {},
+  {
+    ...scalars,
+    limits: closed('Limits', {}, limits),
+    sources: t.readonly(t.record(SourceName, Source)),
+    model_types: t.readonly(t.record(ModelType, closed('ModelTypeSettings', {}, { source: t.string, gate: Gate }))),
+  },
+);
+export type SettingsFile = t.TypeOf<typeof SettingsFile>;
+
+/** Decodes the content of a settings file. Fails `InvalidInput` with each problem. */
+export const decodeSettingsFile = (name: string, content: unknown): E.Either<Failure, SettingsFile> =>
+  pipe(content, decode(SettingsFile, name), E.flatMap(checkSources(name)));
+
+/** What the codec cannot say: one query per source, and no model type with a source that is not there. */
+const checkSources =
+  (name: string) =>
+  (file: SettingsFile): E.Either<Failure, SettingsFile> => {
+    const sources = file.sources ?? {};
+    const problems: Problem[] = [];
+    for (const [source, { sql, sql_file }] of Object.entries(sources)) {
+      if ((sql === undefined) === (sql_file === undefined)) {
+        problems.push({ pointer: `/sources/${source}`, detail: 'needs exactly one of sql and sql_file' });
+      }
+    }
+    for (const [type, { source }] of Object.entries(file.model_types ?? {})) {
+      if (source === undefined || Object.hasOwn(sources, source)) continue;
+      const near = nearest(source, Object.keys(sources));
+      const cure = near === undefined ? 'declare it under sources' : `did you mean ${near}?`;
+      problems.push({ pointer: `/model_types/${type}/source`, detail: `names no declared source: "${source}" (${cure})` });
+    }
+    const listed = problems.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ');
+    return problems.length === 0 ? E.right(file) : E.left(failureOf('InvalidInput', `${name} is not valid: ${listed}.`, problems));
+  };

@@ -1,0 +1,234 @@
+/** Settings: flags, then environment, then `scorekeeper.json`, then defaults, each value with where it came from. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import type * as t from 'io-ts';
+import { decode, fail, type Failure, failure, parseJson } from '../core/index.js';
+import { decodeSettingsFile, defaults, type Field, fields, type Limits, limits, type SettingsFile, type SourceSettings, type Values } from './settings-file.js';
+
+export type { Limits, SourceSettings };
+
+/**
+ * The environment variable of each setting; an empty one counts as absent.
+ *
+ * `SCOREKEEPER_STORE` (`local` or `gcs`), `GCS_BUCKET_NAME` (the bucket), `SCOREKEEPER_LOCAL_DIR`, `SCOREKEEPER_OUTPUT_ROOT`, `PORT`,
+ * `HOST`, `SCOREKEEPER_REGISTERED_BY`, `SCOREKEEPER_ENVIRONMENT`, and for the limits `SCOREKEEPER_BODY_BYTES`,
+ * `SCOREKEEPER_JSON_DEPTH`, `SCOREKEEPER_INLINE_ROWS`, `SCOREKEEPER_REQUEST_TIMEOUT_MS`, `SCOREKEEPER_CONCURRENT_REQUESTS`,
+ * `SCOREKEEPER_SHUTDOWN_GRACE_MS`, `SCOREKEEPER_MODEL_CACHE_BYTES`. `SCOREKEEPER_SETTINGS` names the settings file.
+ */
+const variableOf = (field: Field): string =>
+  field === 'bucket' ? 'GCS_BUCKET_NAME' : field === 'port' || field === 'host' ? field.toUpperCase() : `SCOREKEEPER_${field.toUpperCase()}`;
+
+/** What the command line says, as text. */
+export interface Flags {
+  readonly settings?: string | undefined;
+  readonly local?: string | undefined;
+  readonly bucket?: string | undefined;
+  readonly port?: string | undefined;
+  readonly host?: string | undefined;
+}
+
+/** Where this runs. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly workingDir: string;
+}
+
+/** Where models are registered; `location` is for people, `root` is absolute. */
+export type Registry =
+  | { readonly kind: 'local'; readonly root: string; readonly location: string }
+  | { readonly kind: 'gcs'; readonly bucket: string; readonly prefix: string; readonly location: string };
+
+/** One resolved setting and where it came from: `flag --local`, `environment PORT`, `scorekeeper.json`, `default`. */
+export interface Told {
+  readonly name: string;
+  readonly value: unknown;
+  readonly origin: string;
+}
+
+export interface Settings {
+  readonly registry: Registry;
+  /** A folder, absolute, or a `gs://` address. */
+  readonly outputRoot: string;
+  readonly port: number;
+  readonly host: string;
+  readonly limits: Limits;
+  readonly sources: Readonly<Record<string, SourceSettings>>;
+  readonly modelTypes: NonNullable<SettingsFile['model_types']>;
+  readonly registeredBy: string | undefined;
+  readonly environment: string | undefined;
+  /** What relative paths in sources are relative to. */
+  readonly sourcesDir: string;
+  /** Every setting, for people who wonder where a value came from. */
+  readonly told: ReadonlyArray<Told>;
+}
+
+/** Adds the variables of `.env` in the working folder, where there is one, to those of the process. */
+export const loadEnvironmentFile = (): void => {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+};
+
+/** Reads the settings file and resolves every setting. Fails as `resolveSettings` does, and `NotFound` when a named file is not there. */
+export const loadSettings = (flags: Flags, surroundings: Surroundings): TE.TaskEither<Failure, Settings> => {
+  const named = flags.settings ?? (surroundings.env['SCOREKEEPER_SETTINGS'] || undefined);
+  const name = named ?? 'scorekeeper.json';
+  const path = resolve(surroundings.workingDir, name);
+  return pipe(
+    TE.tryCatch(
+      async () => (named !== undefined || existsSync(path) ? await readFile(path, 'utf8') : '{}'),
+      (error) =>
+        error instanceof Error && 'code' in error && error.code === 'ENOENT'
+          ? failure('NotFound', `There is no settings file ${name}: name another with --settings or SCOREKEEPER_SETTINGS.`)
+          : failure('InvalidInput', `The settings file ${name} cannot be read (${error instanceof Error ? error.message : error}).`),
+    ),
+    TE.flatMapEither((json) =>
+      pipe(
+        parseJson(json),
+        E.mapLeft((reason) => failure('InvalidInput', `${name} is not JSON (${reason}).`)),
+      ),
+    ),
+    TE.flatMapEither((content) => resolveSettings(flags, surroundings, { name, dir: dirname(path), content })),
+  );
+};
+
+/**
+ * Every setting from flags, else environment, else settings file, else default.
+ *
+ * Which registry: `--local` or `--bucket`; else `SCOREKEEPER_STORE`; else Google Cloud Storage when `GCS_BUCKET_NAME` is set; else what the
+ * settings file says, in the same way; else the local folder.
+ *
+ * Fails `InvalidInput` when something does not decode or contradicts something else, naming it.
+ */
+export const resolveSettings = (
+  flags: Flags,
+  { env, workingDir }: Surroundings,
+  file: { readonly name: string; readonly dir: string; readonly content: unknown },
+): E.Either<Failure, Settings> =>
+  pipe(
+    E.Do,
+    E.apS('flagLayer', flagLayer(flags, workingDir)),
+    E.apS('environmentLayer', environmentLayer(env, workingDir)),
+    E.apS('content', decodeSettingsFile(file.name, file.content)),
+    E.map(({ flagLayer: first, environmentLayer: second, content }) =>
+      settle([first, second, fileLayer(content, file)], content, file, workingDir),
+    ),
+  );
+
+/** What one place says, its paths absolute. */
+interface Layer {
+  readonly values: Values;
+  readonly originOf: (field: Field) => string;
+}
+
+/** `--local` and `--bucket` choose the store as well as its place. */
+const flagLayer = (flags: Flags, workingDir: string): E.Either<Failure, Layer> => {
+  const { local, bucket, port, host } = flags;
+  if (local !== undefined && bucket !== undefined) {
+    return fail('InvalidInput', '--local and --bucket name two registries: give one of them.');
+  }
+  const store = local !== undefined ? 'local' : bucket !== undefined ? 'gcs' : undefined;
+  const flagOf = (field: Field): string =>
+    field === 'store' ? (store === 'local' ? '--local' : '--bucket') : field === 'local_dir' ? '--local' : `--${field}`;
+  return pipe(
+    decodeTexts({ store, local_dir: local, bucket, port, host }, flagOf),
+    E.map((values) => ({ values: absolute(values, workingDir), originOf: (field) => `flag ${flagOf(field)}` })),
+  );
+};
+
+const environmentLayer = (env: Surroundings['env'], workingDir: string): E.Either<Failure, Layer> =>
+  pipe(
+    decodeTexts(Object.fromEntries(fieldNames.map((field) => [field, env[variableOf(field)] || undefined])), variableOf),
+    E.map((values) => ({ values: absolute(values, workingDir), originOf: (field) => `environment ${variableOf(field)}` })),
+  );
+
+const fileLayer = (content: SettingsFile, { name, dir }: { readonly name: string; readonly dir: string }): Layer => {
+  const { limits: fileLimits, sources: _sources, model_types: _types, ...values } = content;
+  return { values: absolute({ ...values, ...fileLimits }, dir), originOf: () => name };
+};
+
+const fieldNames = Object.keys(fields) as ReadonlyArray<Field>;
+
+/** Decodes what came as text: a setting that is a number reads as one. */
+const decodeTexts = (
+  texts: Readonly<Partial<Record<Field, string | undefined>>>,
+  nameOf: (field: Field) => string,
+): E.Either<Failure, Values> => {
+  const values: Record<string, unknown> = {};
+  for (const field of fieldNames) {
+    const given = texts[field];
+    if (given === undefined) continue;
+    const codec: t.Decoder<unknown, unknown> & { readonly is: (u: unknown) => boolean } = fields[field];
+    const number = /^\d+$/.test(given) && codec.is(Number(given));
+    const decoded = decode(codec, nameOf(field))(number ? Number(given) : given);
+    if (E.isLeft(decoded)) return decoded;
+    values[field] = decoded.right;
+  }
+  return E.right(values);
+};
+
+const absolute = (values: Values, dir: string): Values => ({
+  ...values,
+  ...(values.local_dir === undefined ? {} : { local_dir: resolve(dir, values.local_dir) }),
+  ...(values.output_root === undefined || isBucketAddress(values.output_root) ? {} : { output_root: resolve(dir, values.output_root) }),
+});
+
+/** Whether it names a place in Google Cloud Storage. */
+export const isBucketAddress = (path: string): boolean => path.startsWith('gs://');
+
+const settle = (
+  layers: ReadonlyArray<Layer>,
+  content: SettingsFile,
+  file: { readonly name: string; readonly dir: string },
+  workingDir: string,
+): Settings => {
+  const store = chooseStore(layers);
+  const everything = [...layers, { values: absolute(defaults, workingDir), originOf: () => 'default' }];
+  const told = fieldNames
+    .filter((field) => field !== 'store' && field !== (store.value === 'local' ? 'bucket' : 'local_dir'))
+    .flatMap((name): ReadonlyArray<Told> => {
+      const layer = everything.find(({ values }) => values[name] !== undefined);
+      return layer === undefined ? [] : [{ name, value: layer.values[name], origin: layer.originOf(name) }];
+    });
+  const values = Object.fromEntries(told.map(({ name, value }) => [name, value])) as Values & Required<Pick<Values, keyof typeof defaults>>;
+  const registry = registryOf(store.value, values);
+  const outputRoot = values.output_root ?? (registry.kind === 'local' ? workingDir : `gs://${registry.bucket}/predictions/`);
+  const sources = content.sources ?? {};
+  const modelTypes = content.model_types ?? {};
+  return {
+    registry,
+    outputRoot,
+    port: values.port,
+    host: values.host,
+    limits: Object.fromEntries(Object.keys(limits).map((name) => [name, values[name as keyof Limits]])) as Limits,
+    sources,
+    modelTypes,
+    registeredBy: values.registered_by,
+    environment: values.environment,
+    sourcesDir: file.dir,
+    told: [
+      store,
+      ...told,
+      ...(values.output_root === undefined ? [{ name: 'output_root', value: outputRoot, origin: 'default' }] : []),
+      ...Object.entries({ sources, model_types: modelTypes }).flatMap(([name, entries]) =>
+        Object.entries(entries).map(([key, value]) => ({ name: `${name}.${key}`, value, origin: file.name })),
+      ),
+    ],
+  };
+};
+
+const chooseStore = (layers: ReadonlyArray<Layer>): Told & { readonly value: Registry['kind'] } => {
+  for (const { values, originOf } of layers) {
+    if (values.store !== undefined) return { name: 'store', value: values.store, origin: originOf('store') };
+    if (values.bucket !== undefined) return { name: 'store', value: 'gcs', origin: originOf('bucket') };
+  }
+  return { name: 'store', value: defaults.store, origin: 'default' };
+};
+
+const registryOf = (kind: Registry['kind'], values: { readonly local_dir: string; readonly bucket: string }): Registry => {
+  if (kind === 'local') return { kind, root: values.local_dir, location: `local folder ${values.local_dir}` };
+  const [bucket = '', ...prefix] = values.bucket.split('/');
+  return { kind, bucket, prefix: prefix.join('/'), location: `gs://${values.bucket}` };
+};
