@@ -148,29 +148,36 @@ export const callPromises: Contract<ArtifactStoreHarness> = [
     assert.equal(await read(store, 'source'), 'x');
   }),
 
-  promise('a write that is cancelled on the way settles, and says truly whether it may have happened', async (store) => {
-    for (const delayMs of [0, 0, 1, 1, 2, 3, 5, 8]) {
-      const { cancellation, pull } = pullable();
-      const key = `cancelled/${delayMs}`;
-      const result = store.put(key, new Uint8Array(2 ** 20), absent, { ...call, cancellation })();
-      await soon(delayMs);
-      pull();
-      const settled = await result;
-      if (E.isLeft(settled)) assert.ok(['Cancelled', 'AlreadyExists'].includes(settled.left.tag), settled.left.message);
-      if (E.isRight(settled) || settled.left.tag === 'Cancelled') await assertTruthful(store, key, settled);
-      await done(store.delete(key, call));
-    }
-  }),
+  promise(
+    'a write that is cancelled on the way settles, and says truly whether it may have happened',
+    async (store) => {
+      for (const delayMs of [0, 0, 1, 1, 2, 3, 5, 8]) {
+        const { cancellation, pull } = pullable();
+        const key = `cancelled/${delayMs}`;
+        const result = store.put(key, new Uint8Array(2 ** 20), absent, { ...call, cancellation })();
+        await soon(delayMs);
+        pull();
+        const settled = await result;
+        if (E.isLeft(settled))
+          assert.ok(['Cancelled', 'AlreadyExists'].includes(settled.left.tag), settled.left.message);
+        if (E.isRight(settled) || settled.left.tag === 'Cancelled') await assertTruthful(store, key, settled);
+        await done(store.delete(key, call));
+      }
+    },
+  ),
 
-  promise('a write whose deadline comes on the way settles, and says truly whether it may have happened', async (store) => {
-    for (const budgetMs of [0.2, 0.5, 1, 2, 3, 5, 8]) {
-      const key = `late/${budgetMs}`;
-      const deadlineMs = performance.timeOrigin + performance.now() + budgetMs;
-      const settled = await store.put(key, new Uint8Array(2 ** 20), absent, { ...call, deadlineMs })();
-      if (E.isLeft(settled)) assert.equal(settled.left.tag, 'DeadlineExceeded', settled.left.message);
-      await assertTruthful(store, key, settled);
-    }
-  }),
+  promise(
+    'a write whose deadline comes on the way settles, and says truly whether it may have happened',
+    async (store) => {
+      for (const budgetMs of [0.2, 0.5, 1, 2, 3, 5, 8]) {
+        const key = `late/${budgetMs}`;
+        const deadlineMs = performance.timeOrigin + performance.now() + budgetMs;
+        const settled = await store.put(key, new Uint8Array(2 ** 20), absent, { ...call, deadlineMs })();
+        if (E.isLeft(settled)) assert.equal(settled.left.tag, 'DeadlineExceeded', settled.left.message);
+        await assertTruthful(store, key, settled);
+      }
+    },
+  ),
 
   promise('a call that has ended listens for no cancellation any more', async (store) => {
     const { cancellation, listeners } = pullable();

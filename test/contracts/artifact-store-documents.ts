@@ -89,16 +89,19 @@ export const documentPromises: Contract<ArtifactStoreHarness> = [
     assert.equal(await tokenNow(store, key), token);
   }),
 
-  promise('of twenty concurrent replacements exactly one wins, and its bytes are the stored ones', async (store, another) => {
-    const token = await swap(store, key, 'second', await create(store, key, 'first'));
-    const won = await winners(
-      twenty.map((i) => (i % 2 === 0 ? store : another).put(key, bytesOf(`writer ${i}`), matches(token), call)),
-      'Conflict',
-    );
-    assert.equal(won.length, 1);
-    assert.equal(await read(another, key), `writer ${won[0]?.index}`);
-    assert.equal(await tokenNow(store, key), won[0]?.value);
-  }),
+  promise(
+    'of twenty concurrent replacements exactly one wins, and its bytes are the stored ones',
+    async (store, another) => {
+      const token = await swap(store, key, 'second', await create(store, key, 'first'));
+      const won = await winners(
+        twenty.map((i) => (i % 2 === 0 ? store : another).put(key, bytesOf(`writer ${i}`), matches(token), call)),
+        'Conflict',
+      );
+      assert.equal(won.length, 1);
+      assert.equal(await read(another, key), `writer ${won[0]?.index}`);
+      assert.equal(await tokenNow(store, key), won[0]?.value);
+    },
+  ),
 
   promise('of twenty concurrent first replacements exactly one wins', async (store, another) => {
     const token = await create(store, key, 'first');
@@ -139,21 +142,24 @@ export const documentPromises: Contract<ArtifactStoreHarness> = [
     assert.equal(await tokenNow(store, key), again);
   }),
 
-  promise('a deleted document can be created, replaced and deleted again, and no token of its earlier lives wins', async (store, another) => {
-    const stale: string[] = [];
-    for (const life of [1, 2, 3]) {
-      const first = await create(store, key, `first of ${life}`);
-      const second = await swap(another, key, `second of ${life}`, first);
-      assert.equal(await read(store, key), `second of ${life}`);
-      assert.equal(await tokenNow(store, key), second);
-      for (const token of stale) await refused(store.put(key, bytesOf('stale'), matches(token), call), 'Conflict');
-      stale.push(first, second);
-      await done(store.delete(key, call));
-      await done(another.delete(key, call));
-      assert.equal(await tokenNow(another, key), undefined);
-    }
-    assert.equal(new Set(stale).size, 6);
-  }),
+  promise(
+    'a deleted document can be created, replaced and deleted again, and no token of its earlier lives wins',
+    async (store, another) => {
+      const stale: string[] = [];
+      for (const life of [1, 2, 3]) {
+        const first = await create(store, key, `first of ${life}`);
+        const second = await swap(another, key, `second of ${life}`, first);
+        assert.equal(await read(store, key), `second of ${life}`);
+        assert.equal(await tokenNow(store, key), second);
+        for (const token of stale) await refused(store.put(key, bytesOf('stale'), matches(token), call), 'Conflict');
+        stale.push(first, second);
+        await done(store.delete(key, call));
+        await done(another.delete(key, call));
+        assert.equal(await tokenNow(another, key), undefined);
+      }
+      assert.equal(new Set(stale).size, 6);
+    },
+  ),
 
   promise('of twenty concurrent creates after a deletion exactly one wins', async (store, another) => {
     await swap(store, key, 'second', await create(store, key, 'first'));

@@ -102,7 +102,9 @@ export const listAll = async (
   const folders: string[] = [];
   let pageToken: string | undefined;
   for (let pageCount = 0; pageCount < 1000; pageCount++) {
-    const page: Listing = await done(store.list(folder, { limit, ...(pageToken === undefined ? {} : { pageToken }) }, call));
+    const page: Listing = await done(
+      store.list(folder, { limit, ...(pageToken === undefined ? {} : { pageToken }) }, call),
+    );
     assert.ok(page.objects.length + page.folders.length <= limit, `a page holds at most ${limit}`);
     assertSorted(page.objects.map(({ key }) => key));
     assertSorted(page.folders);

@@ -58,7 +58,10 @@ export const listPromises: Contract<ArtifactStoreHarness> = [
   promise('a list shows a document once, in its newest state', async (store) => {
     const first = await create(store, 'a/model.json', 'first');
     const token = await swap(store, 'a/model.json', 'the second', first);
-    assert.deepEqual(await listAll(store, 'a'), { objects: [{ key: 'a/model.json', sizeBytes: 10, token }], folders: [] });
+    assert.deepEqual(await listAll(store, 'a'), {
+      objects: [{ key: 'a/model.json', sizeBytes: 10, token }],
+      folders: [],
+    });
   }),
 
   promise('a list shows at once what was written, and no longer what was deleted', async (store, another) => {
@@ -85,31 +88,43 @@ export const listPromises: Contract<ArtifactStoreHarness> = [
     assert.equal(page.nextPageToken, undefined);
   }),
 
-  promise('what is created between pages neither hides nor repeats what was there all along', async (store, another) => {
-    const stable = Array.from({ length: 9 }, (_, i) => `f/k${i * 10 + 10}`);
-    for (const key of stable) await create(store, key, 'x');
-    let insertCount = 0;
-    const seen = await names(store, 'f', 2, async () => {
-      insertCount += 1;
-      await create(another, `f/k${insertCount * 10 + 5}`, 'x');
-      await create(another, `f/a${insertCount}`, 'x');
-    });
-    assert.equal(new Set(seen).size, seen.length);
-    assert.deepEqual(stable.filter((key) => !seen.includes(key)), []);
-  }),
+  promise(
+    'what is created between pages neither hides nor repeats what was there all along',
+    async (store, another) => {
+      const stable = Array.from({ length: 9 }, (_, i) => `f/k${i * 10 + 10}`);
+      for (const key of stable) await create(store, key, 'x');
+      let insertCount = 0;
+      const seen = await names(store, 'f', 2, async () => {
+        insertCount += 1;
+        await create(another, `f/k${insertCount * 10 + 5}`, 'x');
+        await create(another, `f/a${insertCount}`, 'x');
+      });
+      assert.equal(new Set(seen).size, seen.length);
+      assert.deepEqual(
+        stable.filter((key) => !seen.includes(key)),
+        [],
+      );
+    },
+  ),
 
-  promise('what is deleted between pages neither hides nor repeats what was there all along', async (store, another) => {
-    const all = Array.from({ length: 12 }, (_, i) => `f/k${i + 10}`);
-    for (const key of all) await create(store, key, 'x');
-    const doomed = [...all].filter((_, i) => i % 3 === 1);
-    const stable = all.filter((key) => !doomed.includes(key));
-    const seen = await names(store, 'f', 2, async () => {
-      const next = doomed.shift();
-      if (next !== undefined) await done(another.delete(next, call));
-    });
-    assert.equal(new Set(seen).size, seen.length);
-    assert.deepEqual(stable.filter((key) => !seen.includes(key)), []);
-  }),
+  promise(
+    'what is deleted between pages neither hides nor repeats what was there all along',
+    async (store, another) => {
+      const all = Array.from({ length: 12 }, (_, i) => `f/k${i + 10}`);
+      for (const key of all) await create(store, key, 'x');
+      const doomed = [...all].filter((_, i) => i % 3 === 1);
+      const stable = all.filter((key) => !doomed.includes(key));
+      const seen = await names(store, 'f', 2, async () => {
+        const next = doomed.shift();
+        if (next !== undefined) await done(another.delete(next, call));
+      });
+      assert.equal(new Set(seen).size, seen.length);
+      assert.deepEqual(
+        stable.filter((key) => !seen.includes(key)),
+        [],
+      );
+    },
+  ),
 
   ...[0, -1, 1.5, 1001, Number.NaN].map((limit) =>
     promise(`a page of ${limit} is refused`, async (store) => {

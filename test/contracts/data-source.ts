@@ -4,7 +4,6 @@ import * as E from 'fp-ts/lib/Either.js';
 import {
   type BatchStream,
   type CallOptions,
-  type Cancellation,
   type Column,
   type DataSource,
   type FailureTag,
@@ -14,6 +13,7 @@ import {
   type WantedColumn,
   type YearRange,
 } from '../../core/index.js';
+import { cancellable } from './cancellable.js';
 import type { Contract } from './contract.js';
 import { assertSameCells, type Cell, collect, countedRows, sampleRows } from './sample-rows.js';
 
@@ -25,26 +25,6 @@ export interface DataSourceHarness {
 }
 
 const unhurried: CallOptions = { deadlineMs: Date.now() + 3_600_000, cancellation: neverCancelled };
-
-const cancellable = (): Cancellation & { readonly abort: () => void } => {
-  const listeners = new Set<() => void>();
-  let aborted = false;
-  return {
-    get aborted() {
-      return aborted;
-    },
-    onAbort: (f) => {
-      if (aborted) f();
-      else listeners.add(f);
-      return () => listeners.delete(f);
-    },
-    abort: () => {
-      aborted = true;
-      for (const f of listeners) f();
-      listeners.clear();
-    },
-  };
-};
 
 const open = async (source: DataSource, range: YearRange = {}, call = unhurried): Promise<OpenedSource> => {
   const opened = await source.open(range, call)();

@@ -13,6 +13,7 @@ import {
   type SinkWriter,
   sliceColumn,
 } from '../../core/index.js';
+import { cancellable } from './cancellable.js';
 import type { Contract } from './contract.js';
 import { assertSameCells, countedRows, type Rows, sampleRows } from './sample-rows.js';
 
@@ -209,18 +210,12 @@ export const predictionSinkContract: Contract<PredictionSinkHarness> = [
     run: async (harness) => {
       const location = `cancelled${harness.extension}`;
       await store(harness, location, countedRows(5));
-      let aborted = false;
-      const cancellation = {
-        get aborted() {
-          return aborted;
-        },
-        onAbort: () => () => undefined,
-      };
+      const cancellation = cancellable();
       const writer = await expectRight(
         harness.sink.open(location, schemaOf(countedRows(0)), { ...call, cancellation }),
       );
       await expectRight(writer.write(countedRows(9)));
-      aborted = true;
+      cancellation.abort();
       assert.equal(await tagOf(writer.write(countedRows(1))), 'Cancelled');
       assert.equal(await tagOf(writer.commit), 'Cancelled');
       await assertStored(harness, location, countedRows(5));

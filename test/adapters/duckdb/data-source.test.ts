@@ -5,6 +5,7 @@ import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
 import { type DuckdbSourceOptions, duckdbDataSource } from '../../../adapters/duckdb/data-source.js';
 import type { Failure, WantedColumn, YearRange } from '../../../core/index.js';
+import { cancellable } from '../../contracts/cancellable.js';
 import { dataSourceContract } from '../../contracts/data-source.js';
 import { type Cell, collect, countedRows, type Rows, sampleRows } from '../../contracts/sample-rows.js';
 import { call, left, right, sql, temporaryFolder, writeRows } from './files.js';
@@ -331,18 +332,11 @@ test('a running query ends at the deadline and when it is cancelled', async (t) 
   const late = await failureOf({ sql: endless }, {}, { ...call, deadlineMs: Date.now() + 500 });
   t.is(late?.tag, 'DeadlineExceeded');
 
-  let cancel = (): void => undefined;
-  const cancellation = {
-    aborted: false,
-    onAbort: (f: () => void) => {
-      cancel = f;
-      return () => undefined;
-    },
-  };
+  const cancellation = cancellable();
   const opened = await right(source({ sql: endless }).open({}, { ...call, cancellation }));
   const counted = opened.countRows();
-  setTimeout(() => cancel(), 100);
-  t.is(E.isLeft(await counted) && (await left(async () => counted)).tag, 'Cancelled');
+  setTimeout(cancellation.abort, 100);
+  t.is((await left(() => counted)).tag, 'Cancelled');
   await opened.close();
 });
 

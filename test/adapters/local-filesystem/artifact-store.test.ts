@@ -78,7 +78,12 @@ test('objects are plain files at their keys, and nothing else is left', async (t
 
 test('the later states of a document are numbered files beside it, and stay', async (t) => {
   const { root, store } = await open(t);
-  await swap(store, 'a/model.json', 'third', await swap(store, 'a/model.json', 'second', await create(store, 'a/model.json', 'first')));
+  await swap(
+    store,
+    'a/model.json',
+    'third',
+    await swap(store, 'a/model.json', 'second', await create(store, 'a/model.json', 'first')),
+  );
   const states = ['a/', 'a/.model.json.generations/', 'a/.model.json.generations/2', 'a/.model.json.generations/3'];
   t.deepEqual(await layoutOf(root), [...states, 'a/model.json']);
   await done(store.delete('a/model.json', call));
@@ -118,7 +123,8 @@ test('a copied folder is the same store', async (t) => {
 test('what cannot be a key is not listed', async (t) => {
   const { root, store } = await open(t);
   await create(store, 'a', 'x');
-  for (const name of ['.DS_Store', 'with space', 'naïve', 'dot.', 'con.txt', '.generations']) await writeFile(join(root, name), '');
+  for (const name of ['.DS_Store', 'with space', 'naïve', 'dot.', 'con.txt', '.generations'])
+    await writeFile(join(root, name), '');
   for (const name of ['.git', 'new folder', '..generations']) await mkdir(join(root, name));
   t.deepEqual(
     (await listAll(store, '')).objects.map(({ key }) => key),

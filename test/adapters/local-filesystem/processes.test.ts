@@ -63,27 +63,30 @@ test.serial('a counter that eight processes raise loses no increment', async (t)
   t.deepEqual(await readdir(join(root, '.scorekeeper-tmp')), []);
 });
 
-test.serial('a process that is killed while it writes leaves nothing that is not whole, and loses nothing it was told', async (t) => {
-  const { root, store } = await open(t);
-  for (const number of [0, 1, 2, 3]) {
-    const child = await start(root, 'flood', number);
-    const exited = once(child, 'exit');
-    let acknowledged = -1;
-    child.on('message', (i) => {
-      acknowledged = Number(i);
-    });
-    child.send('go');
-    await once(child, 'message');
-    await new Promise((resolve) => setTimeout(resolve, 15 + number * 10));
-    child.kill('SIGKILL');
-    await exited;
-    for (let i = 0; i <= acknowledged; i++) t.true(O.isSome(await done(store.head(`flood/${number}-${i}`, call))));
-  }
-  const { objects } = await listAll(store, 'flood');
-  t.true(objects.length >= 4);
-  for (const { key } of objects) {
-    const found = await done(store.get(key, call));
-    const bytes = O.isSome(found) ? found.value.bytes : new Uint8Array();
-    t.is(Buffer.compare(bytes, new Uint8Array(4 * 2 ** 20).fill(bytes[0] ?? 0)), 0, key);
-  }
-});
+test.serial(
+  'a process that is killed while it writes leaves nothing that is not whole, and loses nothing it was told',
+  async (t) => {
+    const { root, store } = await open(t);
+    for (const number of [0, 1, 2, 3]) {
+      const child = await start(root, 'flood', number);
+      const exited = once(child, 'exit');
+      let acknowledged = -1;
+      child.on('message', (i) => {
+        acknowledged = Number(i);
+      });
+      child.send('go');
+      await once(child, 'message');
+      await new Promise((resolve) => setTimeout(resolve, 15 + number * 10));
+      child.kill('SIGKILL');
+      await exited;
+      for (let i = 0; i <= acknowledged; i++) t.true(O.isSome(await done(store.head(`flood/${number}-${i}`, call))));
+    }
+    const { objects } = await listAll(store, 'flood');
+    t.true(objects.length >= 4);
+    for (const { key } of objects) {
+      const found = await done(store.get(key, call));
+      const bytes = O.isSome(found) ? found.value.bytes : new Uint8Array();
+      t.is(Buffer.compare(bytes, new Uint8Array(4 * 2 ** 20).fill(bytes[0] ?? 0)), 0, key);
+    }
+  },
+);
