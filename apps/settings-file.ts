@@ -67,6 +67,25 @@ export const defaults = {
 
 export type Limits = Readonly<Record<keyof typeof limits, number>>;
 
+/** A record by names; io-ts's own passes over a key that is not one. */
+const named = <A>(Name: t.Type<string, string, unknown>, Value: t.Type<A, unknown, unknown>): t.Type<Readonly<Record<string, A>>, unknown, unknown> => {
+  const record = t.record(t.string, Value);
+  return new t.Type(
+    `{ [${Name.name}]: ${Value.name} }`,
+    record.is,
+    (u, context) => {
+      const validated = record.validate(u, context);
+      if (E.isLeft(validated)) return validated;
+      const errors = Object.keys(validated.right).flatMap((key) => {
+        const name = Name.validate(key, [...context, { key, type: Name }]);
+        return E.isLeft(name) ? name.left : [];
+      });
+      return errors.length > 0 ? t.failures(errors) : validated;
+    },
+    record.encode,
+  );
+};
+
 /** Tables for one `SELECT`, which is in `sql` or in the file `sql_file`. */
 const Source = closed(
   'Source',
@@ -82,8 +101,8 @@ const SettingsFile = closed(
   {
     ...scalars,
     limits: closed('Limits', {}, limits),
-    sources: t.readonly(t.record(SourceName, Source)),
-    model_types: t.readonly(t.record(ModelType, closed('ModelTypeSettings', {}, { source: t.string, gate: Gate }))),
+    sources: named(SourceName, Source),
+    model_types: named(ModelType, closed('ModelTypeSettings', {}, { source: t.string, gate: Gate })),
   },
 );
 export type SettingsFile = t.TypeOf<typeof SettingsFile>;

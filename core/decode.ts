@@ -61,7 +61,9 @@ export const closed = <R extends t.Props, O extends t.Props>(name: string, requi
           const cure = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
           return { value: u[key], context: [...context, { key, type: t.unknown }], message: `is an unknown field (${cure})` };
         });
-      const validated = shape.validate(u, context);
+      // Under the shape's own type, so that its branches are known for no place in the value.
+      const inner = context.map((entry, i) => (i === context.length - 1 ? { ...entry, type: shape } : entry));
+      const validated = shape.validate(u, inner);
       const errors = [...extra, ...(E.isLeft(validated) ? validated.left : [])];
       return errors.length > 0 ? t.failures(errors) : validated;
     },

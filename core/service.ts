@@ -18,6 +18,7 @@ import type { PredictionSink } from './ports/prediction-sink.js';
 import { browseInfo, browseModels, type InfoAnswer, type ModelsPage } from './registry/browse.js';
 import { layout } from './registry/layout.js';
 import { register, type Registered } from './registry/register.js';
+import { rememberResolved } from './registry/remember-resolved.js';
 import { InfoRequest, ModelsRequest, RegisterRequest } from './registry/requests.js';
 import { answerScore } from './scoring/answer-score.js';
 import { type ScoreAnswer, ScoreRequest, type ScoringProgress } from './scoring/score-request.js';
@@ -42,6 +43,8 @@ export interface ServiceSettings {
   readonly sourceOfType?: Readonly<Record<string, string>>;
   /** Rows that an answer without an output location may hold (10,000). */
   readonly inlineRowLimit?: number;
+  /** How old, in milliseconds, what latest or an alias points to may be when it scores (2,000). */
+  readonly refreshMs?: number;
   /** Who registers, unless the request says (`unknown`). */
   readonly registeredBy?: string;
   /** Where, unless the request says (`unknown`). */
@@ -62,7 +65,6 @@ export interface ScoreControl extends CallControl {
 
 /** What `ready` answers. */
 export interface Readiness {
-  readonly store: string;
   readonly models_loaded: number;
   readonly models_loaded_bytes: number;
 }
@@ -95,6 +97,8 @@ export interface Service {
 /** Rows that an answer without an output location may hold, unless the settings say otherwise. */
 const defaultInlineRowLimit = 10_000;
 
+const defaultRefreshMs = 2_000;
+
 /** Composes a service from adapters; `ports` belong to the caller and stay open when the service is closed. */
 export const createService = (ports: ServicePorts, settings: ServiceSettings = {}): Service => {
   const decoded =
@@ -105,21 +109,27 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
         TE.fromEither(decode(codec, 'The request')(request)),
         TE.chain((valid) => answer(valid, callOf(control))),
       );
+  const { resolve, forget } = rememberResolved(ports, settings.refreshMs ?? defaultRefreshMs);
   return {
-    register: decoded(RegisterRequest)(register(ports, settings)),
+    register: decoded(RegisterRequest)((request, call) =>
+      pipe(
+        register(ports, settings)(request, call),
+        TE.chainFirstIOK(() => () => forget({ modelType: request.model_type, name: request.name })),
+      ),
+    ),
     models: decoded(ModelsRequest)(browseModels(ports)),
     info: decoded(InfoRequest)(browseInfo(ports)),
     experiments: (control = {}) => ports.experiments.list(callOf(control)),
     score: (request, control = {}) => {
       const { onProgress = () => undefined, inlineRowLimit = settings.inlineRowLimit ?? defaultInlineRowLimit } = control;
-      return decoded(ScoreRequest)(answerScore(ports, { ...settings, inlineRowLimit, onProgress }))(request, control);
+      return decoded(ScoreRequest)(answerScore({ ...ports, resolve }, { ...settings, inlineRowLimit, onProgress }))(request, control);
     },
     ready: (control = {}) =>
       pipe(
         ports.store.list(layout.registered, { limit: 1 }, callOf(control)),
         TE.map(() => {
           const { modelCount, sizeBytes } = ports.cache.usage();
-          return { store: ports.store.location, models_loaded: modelCount, models_loaded_bytes: sizeBytes };
+          return { models_loaded: modelCount, models_loaded_bytes: sizeBytes };
         }),
       ),
     close: ports.cache.clear,

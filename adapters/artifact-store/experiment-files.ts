@@ -6,7 +6,6 @@ import * as O from 'fp-ts/lib/Option.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
-import JSON5 from 'json5';
 import {
   type ArtifactStore,
   type CallOptions,
@@ -18,6 +17,7 @@ import {
   Golden,
   Metrics,
   ModelInfo,
+  parseJson,
 } from '../../core/index.js';
 
 export const artifactFile = 'pipeline.onnx';
@@ -99,12 +99,8 @@ const whyUnfit = ({ what, files }: VersionFolder): Failure | undefined => {
   return undefined;
 };
 
-/** JSON as Python writes it, which has bare NaN and Infinity. */
-const parse = (bytes: Uint8Array, what: string): E.Either<Failure, unknown> => {
-  const text = new TextDecoder().decode(bytes);
-  return pipe(
-    E.tryCatch((): unknown => JSON.parse(text), E.toError),
-    E.alt(() => E.tryCatch((): unknown => JSON5.parse(text), E.toError)),
-    E.mapLeft(({ message }) => failure('InvalidInput', `${what} is not JSON (${message}).`)),
+const parse = (bytes: Uint8Array, what: string): E.Either<Failure, unknown> =>
+  pipe(
+    parseJson(new TextDecoder().decode(bytes)),
+    E.mapLeft((reason) => failure('InvalidInput', `${what} is not JSON (${reason}).`)),
   );
-};

@@ -63,17 +63,28 @@ export const artifactStoreExperimentSource = (options: {
   const absent = ({ modelType, name, version }: Wanted, versions: ReadonlyArray<number>, call: CallOptions) => {
     if (version !== undefined && versions.length > 0) {
       const names = versions.map((v) => `v${v}`);
-      return failTask('NotFound', `There is no v${version} of ${modelType}/${name} in ${location}.${hint(`v${version}`, names)}`);
+      return failTask(
+        'NotFound',
+        `There is no v${version} of ${modelType}/${name} in ${location}.${hint(`v${version}`, names)}`,
+      );
     }
     return pipe(
       foldersOf(folderOf(modelType), call),
       TE.flatMap((names) => {
-        if (names.includes(name)) return failTask('NotFound', `${modelType}/${name} in ${location} holds no versions (v1, v2, …).`);
-        if (names.length > 0) return failTask('NotFound', `There is no experiment ${modelType}/${name} in ${location}.${hint(name, names)}`);
+        if (names.includes(name))
+          return failTask('NotFound', `${modelType}/${name} in ${location} holds no versions (v1, v2, …).`);
+        if (names.length > 0)
+          return failTask(
+            'NotFound',
+            `There is no experiment ${modelType}/${name} in ${location}.${hint(name, names)}`,
+          );
         return pipe(
           foldersOf(root, call),
           TE.flatMap((types) =>
-            failTask('NotFound', `There is no experiment of model type ${modelType} in ${location}.${hint(modelType, types)}`),
+            failTask(
+              'NotFound',
+              `There is no experiment of model type ${modelType} in ${location}.${hint(modelType, types)}`,
+            ),
           ),
         );
       }),
@@ -97,10 +108,7 @@ export const artifactStoreExperimentSource = (options: {
         foldersOf(root, call),
         TE.flatMap(
           TE.traverseArray((modelType) =>
-            pipe(
-              foldersOf(folderOf(modelType), call),
-              TE.map(A.map((name) => ({ modelType, name }))),
-            ),
+            pipe(foldersOf(folderOf(modelType), call), TE.map(A.map((name) => ({ modelType, name })))),
           ),
         ),
         TE.map((byType) => A.chunksOf(concurrency)(byType.flat())),

@@ -25,6 +25,8 @@ const systemCodes: Readonly<Record<string, readonly [FailureTag, string]>> = {
   EDQUOT: ['Unavailable', 'the disk quota is used up: free some space and try again'],
 };
 
+const engineError = /^(?:Failed to extract statements: )?[A-Z][A-Za-z ]+ Error: /;
+
 /** What the engine's errors mean, whatever was asked of it; the first that fits. */
 const enginePatterns: ReadonlyArray<readonly [RegExp, FailureTag, string]> = [
   [/no space left|max_temp_directory_size/i, 'Unavailable', 'the disk is full: free some space and try again'],
@@ -51,7 +53,7 @@ export const toFailure =
       const [tag, sentence] = systemCodes[code] ?? ['Unavailable', `the file system failed (${code})`];
       return failure(tag, `${what}: ${sentence}.`);
     }
-    if (!/^[A-Z][A-Za-z ]+ Error: /.test(error.message)) throw error;
+    if (!engineError.test(error.message)) throw error;
     const known = enginePatterns.find(([pattern]) => pattern.test(error.message));
     if (known !== undefined) return failure(known[1], `${what}: ${known[2]} (${engineSentence(error.message)}).`);
     if (otherwise === undefined) throw error;
@@ -60,12 +62,11 @@ export const toFailure =
 
 const isRaised = (error: Error): error is Raised => 'failure' in error;
 
-/** The engine's message on one line, without its advice and without our SQL. */
-const engineSentence = (message: string): string =>
-  (message.split(/\n\n|\nPossible|\n *LINE \d/)[0] ?? '')
-    .replace(/^[A-Z][A-Za-z ]+ Error: (?=.)/, '')
+/** The engine's message without its advice, our SQL and the row itself: the first line says where, the last one what. */
+const engineSentence = (message: string): string => {
+  const lines = (message.split(/\nPossible|\n *LINE \d/)[0] ?? '')
+    .replace(engineError, '')
     .split('\n')
-    .map((line) => line.trim())
-    .join('; ')
-    .slice(0, 400)
-    .replace(/[.; ]+$/, '');
+    .filter((line) => line.trim() !== '');
+  return [...new Set([lines.at(0), lines.at(-1)])].join('; ').replace(/[.\s]+$/, '');
+};

@@ -46,8 +46,6 @@ export const scalarOf = (column: SourceColumn, role: WantedColumn['role']): Scal
     case 'TIME':
     case 'TIME_NS':
     case 'TIME_TZ':
-    // A column of which every value is missing has no type.
-    case 'SQLNULL':
       return as('string', text);
     case 'TIMESTAMP':
     case 'TIMESTAMP_S':

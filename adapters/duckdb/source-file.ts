@@ -110,6 +110,12 @@ const jsonColumns = async (
   );
   return described.getRowsJson().map((row) => {
     const [name, type] = row.map(String) as [string, string];
-    return [name, /^(?:BOOLEAN|DOUBLE|U?BIGINT|U?HUGEINT)$|[[(]/.test(type) ? type : 'VARCHAR'];
+    return [name, jsonType(type)];
   });
+};
+
+const jsonType = (type: string): string => {
+  // What it makes of any column with negative and positive integers.
+  if (type === 'HUGEINT') return 'BIGINT';
+  return /^(?:BOOLEAN|DOUBLE|U?BIGINT)$|[[(]/.test(type) ? type : 'VARCHAR';
 };

@@ -26,6 +26,7 @@ export const declaredQuery = async (
   sql: string,
   range: YearRange,
 ): Promise<SourceQuery> => {
+  if (sql.trim() === '') return raise('InvalidInput', 'The SQL of a source is exactly one SELECT; this one is empty.');
   const statements = await connection.extractStatements(sql);
   if (statements.count !== 1) {
     return raise(

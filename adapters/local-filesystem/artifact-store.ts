@@ -35,7 +35,7 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
 
   const targetOf = async (key: string, condition: WriteCondition): Promise<Target> => ({
     path: await pathOf(key),
-    what: `${key} in ${location}`,
+    what: key,
     condition,
   });
 
@@ -46,15 +46,15 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
     location,
 
     head: (key, call) =>
-      bounded(location, call, async () => {
+      bounded(key, call, async () => {
         const { file } = await newestState(await pathOf(key));
         return file === undefined ? O.none : O.some(headOf(file));
       }),
 
-    get: (key, call) => bounded(location, call, async () => readNewest(await pathOf(key))),
+    get: (key, call) => bounded(key, call, async () => readNewest(await pathOf(key))),
 
     put: (key, bytes, condition, call) =>
-      bounded(location, call, async (commit) => {
+      bounded(key, call, async (commit) => {
         const target = await targetOf(key, condition);
         // Asked before the bytes are written, which may be many, and again when they are linked.
         await demandedState(target);
@@ -62,10 +62,10 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
       }),
 
     copyIfAbsent: (from, to, call) =>
-      bounded(location, call, async (commit) => {
+      bounded(to, call, async (commit) => {
         const target = await targetOf(to, absent);
         const { file } = await newestState(await pathOf(from));
-        if (file === undefined) return raise('NotFound', `There is no ${from} in ${location}.`);
+        if (file === undefined) return raise('NotFound', `There is no ${from} to copy.`);
         try {
           // Both names share the bytes, which never change.
           return await publish(file.path, target, commit);
@@ -76,7 +76,7 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
       }),
 
     list: (folder, { limit, pageToken }, call) =>
-      bounded(location, call, async () => {
+      bounded(folder === '' ? 'the root' : folder, call, async () => {
         if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
           return raise('InvalidInput', `A page holds 1 to 1000 entries, not ${limit}.`);
         }
@@ -84,7 +84,7 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
         return listFolder(root, folder, limit, pageToken);
       }),
 
-    delete: (key, call) => bounded(location, call, async (commit) => remove(root, await pathOf(key), commit)),
+    delete: (key, call) => bounded(key, call, async (commit) => remove(root, await pathOf(key), commit)),
   };
 };
 
@@ -94,7 +94,10 @@ const refuseLinks = async (root: string, key: string): Promise<void> => {
   const stats = await Promise.all(paths.map(statsOf));
   const at = stats.findIndex((stat) => stat?.isSymbolicLink());
   if (key !== '' && at >= 0) {
-    raise('InvalidInput', `${paths[at]} is a symbolic link: the store does not follow them. Put the files themselves there.`);
+    raise(
+      'InvalidInput',
+      `${segments.slice(0, at + 1).join('/')} is a symbolic link: the store does not follow them. Put the files themselves there.`,
+    );
   }
 };
 

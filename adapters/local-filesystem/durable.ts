@@ -16,7 +16,10 @@ export const ensureFolder = async (folder: string): Promise<void> => {
 };
 
 const makeFolder = async (folder: string): Promise<void> => {
-  const made = await unless(['EEXIST'], mkdir(folder).then(() => true));
+  const made = await unless(
+    ['EEXIST'],
+    mkdir(folder).then(() => true),
+  );
   if (made !== undefined) await syncFolder(dirname(folder));
 };
 
@@ -34,7 +37,11 @@ export const syncFolder = async (folder: string): Promise<void> => {
 };
 
 /** Lends `use` the path of a synced file with these bytes, in a private folder below the root, and removes it afterwards. */
-export const withTemporary = async <A>(root: string, bytes: Uint8Array, use: (path: string) => Promise<A>): Promise<A> => {
+export const withTemporary = async <A>(
+  root: string,
+  bytes: Uint8Array,
+  use: (path: string) => Promise<A>,
+): Promise<A> => {
   const folder = join(root, '.scorekeeper-tmp');
   await ensureFolder(folder);
   const path = join(folder, randomUUID());

@@ -47,15 +47,15 @@ const told: Readonly<Record<string, readonly [FailureTag, string]>> = {
   EXDEV: ['Unavailable', 'The folder lies on another file system than the root of the store: keep both on one'],
 };
 
-/** Translates what `location` threw. What is no answer of the operating system is a bug, and thrown again. */
+/** Translates what work on `what` (a key) threw; the root's path stays out of the message, which may travel. What is no answer of the operating system is a bug, and thrown again. */
 export const toFailure =
-  (location: string) =>
+  (what: string) =>
   (error: unknown): Failure => {
     if (isRaised(error)) return error.failure;
     const code = codeOf(error);
     if (!(error instanceof Error) || code === undefined || code.startsWith('ERR_')) throw error;
     const [tag, sentence] = told[code] ?? ['Unavailable', 'The file system failed: try again'];
-    return failure(tag, `${sentence} (${location}: ${error.message}).`);
+    return failure(tag, `${sentence} (${what}: ${code}).`);
   };
 
 const isRaised = (error: unknown): error is Raised => error instanceof Error && 'failure' in error;

@@ -41,7 +41,8 @@ export const newestState = async (path: string): Promise<State> => {
   const generation = await highestGeneration(path);
   const newest = pathOfGeneration(path, generation);
   const stats = await statsOf(newest);
-  if (stats?.isSymbolicLink()) return raise('InvalidInput', `${newest} is a symbolic link: the store does not follow them.`);
+  if (stats?.isSymbolicLink())
+    return raise('InvalidInput', `${newest} is a symbolic link: the store does not follow them.`);
   if (stats?.isFile()) return { generation, file: { path: newest, generation, stats } };
   return { generation: generation === 1 ? 0 : generation };
 };

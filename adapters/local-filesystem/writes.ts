@@ -28,7 +28,12 @@ export const publish = async (source: string, target: Target, commit: Commit): P
     // A deletion that saw no private folder looked before it was made, so this second look sees that deletion.
     if (generation > 1) await demandedState(target);
     // Refused when another writer won the number or a deletion removed the folder: look again.
-    if (await unless(['EEXIST', 'ENOENT'], commit(() => link(source, path).then(() => true)))) {
+    if (
+      await unless(
+        ['EEXIST', 'ENOENT'],
+        commit(() => link(source, path).then(() => true)),
+      )
+    ) {
       await syncFolder(dirname(path));
       if (generation === 1) await assertFirst(target);
       return tokenOf(generation, stats);
@@ -47,7 +52,10 @@ export const demandedState = async ({ path, what, condition }: Target): Promise<
   }
   if (state.file !== undefined) return raise('AlreadyExists', `${what} is already there.`);
   if (state.generation === 0 && (await statsOf(path))?.isFile() === false) {
-    return raise('InvalidInput', `${what} is a folder, or something else that is no file: no key can be the folder of another.`);
+    return raise(
+      'InvalidInput',
+      `${what} is a folder, or something else that is no file: no key can be the folder of another.`,
+    );
   }
   return state;
 };

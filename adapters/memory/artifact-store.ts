@@ -1,7 +1,7 @@
 /** An artifact store in this process's memory: for tests, examples and trying things out. */
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
-import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import {
   type ArtifactStore,
   type CallOptions,
@@ -30,10 +30,7 @@ export const memoryArtifactStore = (options: { readonly location?: string } = {}
   return {
     location,
 
-    head: (key, call) =>
-      run(call, checkKey(key), () =>
-        E.right(O.map(headOf)(O.fromNullable(objects.get(key)))),
-      ),
+    head: (key, call) => run(call, checkKey(key), () => E.right(O.map(headOf)(O.fromNullable(objects.get(key))))),
 
     get: (key, call) =>
       run(call, checkKey(key), () =>
@@ -50,7 +47,10 @@ export const memoryArtifactStore = (options: { readonly location?: string } = {}
         if (condition.kind === 'absent') return token === undefined ? write(key, bytes) : alreadyExists(location, key);
         return token === condition.token
           ? write(key, bytes)
-          : fail('Conflict', `${key} in ${location} is ${token === undefined ? 'gone' : 'in another state'}: read it again.`);
+          : fail(
+              'Conflict',
+              `${key} in ${location} is ${token === undefined ? 'gone' : 'in another state'}: read it again.`,
+            );
       }),
 
     copyIfAbsent: (from, to, call) =>
@@ -77,7 +77,12 @@ export const memoryArtifactStore = (options: { readonly location?: string } = {}
 };
 
 /** What the call does happens in one turn, so a cancellation or deadline can only come before it. */
-const run = <A>(call: CallOptions, checked: E.Either<Failure, string>, work: () => E.Either<Failure, A>): TE.TaskEither<Failure, A> =>
+const run =
+  <A>(
+    call: CallOptions,
+    checked: E.Either<Failure, string>,
+    work: () => E.Either<Failure, A>,
+  ): TaskEither<Failure, A> =>
   async () => {
     if (call.cancellation.aborted) return fail('Cancelled', 'The call was cancelled.');
     if (performance.timeOrigin + performance.now() >= call.deadlineMs) {

@@ -1,61 +1,60 @@
 #!/usr/bin/env node
-/** The command line's entry point: parses, runs one command, sets the exit code. */
+/** The command line's entry point: finds the command, parses, runs it, sets the exit code. */
 import { readFileSync } from 'node:fs';
-import { Cli, type Command } from 'clipanion';
-import picocolors from 'picocolors';
+import { Cli, type Command, type CommandClass } from 'clipanion';
+import { nearest } from '../../core/index.js';
 import { failureTable } from '../failure-table.js';
 import { loadEnvironmentFile } from '../settings.js';
-import { DoctorCommand } from './commands/doctor.js';
-import { ExperimentsCommand } from './commands/experiments.js';
-import { ModelsCommand } from './commands/models.js';
-import { ModelsShowCommand } from './commands/models-show.js';
-import { PredictCommand } from './commands/predict.js';
-import { RegisterCommand } from './commands/register.js';
-import { ScoreCommand } from './commands/score.js';
-import { ServeCommand } from './commands/serve.js';
-import { VersionsCommand } from './commands/versions.js';
-import { renderHelp } from './help.js';
 
 const binaryName = 'scorekeeper';
 
-const version = (): string =>
-  (JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { readonly version: string }).version;
+/** Only the command that is asked for is loaded. */
+const commands: Readonly<Record<string, () => Promise<CommandClass>>> = {
+  register: async () => (await import('./commands/register.js')).RegisterCommand,
+  models: async () => (await import('./commands/models.js')).ModelsCommand,
+  'models show': async () => (await import('./commands/models-show.js')).ModelsShowCommand,
+  versions: async () => (await import('./commands/versions.js')).VersionsCommand,
+  experiments: async () => (await import('./commands/experiments.js')).ExperimentsCommand,
+  score: async () => (await import('./commands/score.js')).ScoreCommand,
+  predict: async () => (await import('./commands/predict.js')).PredictCommand,
+  serve: async () => (await import('./commands/serve.js')).ServeCommand,
+  doctor: async () => (await import('./commands/doctor.js')).DoctorCommand,
+};
 
 const run = async (args: ReadonlyArray<string>): Promise<number> => {
-  const cli = new Cli({ binaryName, binaryVersion: version() });
-  for (const command of [
-    RegisterCommand,
-    ModelsCommand,
-    ModelsShowCommand,
-    VersionsCommand,
-    ExperimentsCommand,
-    ScoreCommand,
-    PredictCommand,
-    ServeCommand,
-    DoctorCommand,
-  ]) {
-    cli.register(command);
-  }
-  if (args[0] === '--version') {
-    process.stdout.write(`${cli.binaryVersion}\n`);
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  const cli = new Cli({ binaryName, binaryVersion: version });
+  const [one = '', two = ''] = args;
+  const name = [`${one} ${two}`, one].find((path) => Object.hasOwn(commands, path));
+  const load = commands[name ?? ''];
+  if (one === '--version') {
+    process.stdout.write(`${version}\n`);
     return 0;
   }
-  if (args.length === 0 || args.includes('--help') || args.includes('-h')) {
-    const firstOption = args.findIndex((arg) => arg.startsWith('-'));
-    const colors = picocolors.createColors(process.stdout.isTTY === true && !process.env['NO_COLOR']);
-    process.stdout.write(`${renderHelp(cli, args.slice(0, firstOption < 0 ? 0 : firstOption), colors)}\n`);
+  if (one === '' || args.includes('--help') || args.includes('-h')) {
+    const { renderAll, renderOne } = await import('./help.js');
+    for (const wanted of load === undefined ? Object.values(commands) : [load]) cli.register(await wanted());
+    process.stdout.write(`${load === undefined ? renderAll(cli) : renderOne(cli)}\n`);
     return 0;
   }
+  if (load === undefined) {
+    const near = nearest(one, Object.keys(commands));
+    return refuse(`There is no command "${one}"${near === undefined ? '' : `; did you mean ${near}?`}`, '');
+  }
+  cli.register(await load());
   let command: Command;
   try {
     command = cli.process([...args], {});
   } catch (error) {
-    // The library's own message goes on with every usage it knows.
-    const reason = error instanceof Error ? error.message.split('\n')[0]?.replace('; did you mean one of:', '.') : error;
-    process.stderr.write(`${reason} ${binaryName} --help tells what there is.\n`);
-    return failureTable.InvalidInput.exit;
+    // The library's own message goes on with the usage.
+    return refuse(`${error instanceof Error ? error.message.split('\n')[0] : error}`, ` ${name}`);
   }
   return cli.run(command, {});
+};
+
+const refuse = (why: string, name: string): number => {
+  process.stderr.write(`${why}\n${binaryName}${name} --help shows how it is used.\n`);
+  return failureTable.InvalidInput.exit;
 };
 
 // Whoever reads stdout may have seen enough.

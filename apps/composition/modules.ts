@@ -1,19 +1,18 @@
 /** Which adapter stands behind each port, as the settings say. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { ContainerModule } from 'inversify';
-import { artifactStoreExperimentSource } from '../../adapters/artifact-store/experiment-source.js';
-import { duckdbDataSource } from '../../adapters/duckdb/data-source.js';
-import { duckdbPredictionSink } from '../../adapters/duckdb/prediction-sink.js';
+import type { DuckdbSourceOptions } from '../../adapters/duckdb/data-source.js';
 import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import { lruCacheModelCache } from '../../adapters/lru-cache/model-cache.js';
 import { nodeHost } from '../../adapters/node-host.js';
-import { onnxruntimeInferenceEngine } from '../../adapters/onnxruntime/inference-engine.js';
-import { createService, type DataSource, failure } from '../../core/index.js';
+import { createService, type DataSource, type Failure, failure } from '../../core/index.js';
 import type { Settings, SourceSettings } from '../settings.js';
 import { ids } from './identifiers.js';
+import { engineOnDemand, experimentsOnDemand, sinkOnDemand, sourceOnDemand } from './on-demand.js';
 
 /** What one run has otherwise than its settings. Folders are absolute. */
 export interface Overrides {
@@ -29,27 +28,33 @@ export const registryModule = (root: string, { experimentsDir }: Overrides): Con
   new ContainerModule(({ bind }) => {
     bind(ids.store).toResolvedValue(() => localFilesystemArtifactStore({ root }));
     bind(ids.experiments).toResolvedValue(
-      (store) =>
-        experimentsDir === undefined
-          ? artifactStoreExperimentSource({ store, root: 'models/experiments' })
-          : artifactStoreExperimentSource({ store: localFilesystemArtifactStore({ root: experimentsDir }), root: '' }),
+      (store) => {
+        const place =
+          experimentsDir === undefined
+            ? { store, root: 'models/experiments' }
+            : { store: localFilesystemArtifactStore({ root: experimentsDir }), root: '' };
+        return experimentsOnDemand([place.store.location, place.root].filter((part) => part !== '').join('/'), async () => {
+          const { artifactStoreExperimentSource } = await import('../../adapters/artifact-store/experiment-source.js');
+          return artifactStoreExperimentSource(place);
+        });
+      },
       [ids.store],
     );
   });
 
 /** What scores: the runtime, its cache, the sources and the sink. */
-export const scoringModule = (settings: Settings, { outputRoot, sourceFile }: Overrides): ContainerModule =>
+export const scoringModule = (settings: Settings, overrides: Overrides): ContainerModule =>
   new ContainerModule(({ bind }) => {
     bind(ids.host).toResolvedValue(nodeHost);
-    bind(ids.engine).toResolvedValue(() => onnxruntimeInferenceEngine());
+    bind(ids.engine).toResolvedValue(() =>
+      engineOnDemand(async () => (await import('../../adapters/onnxruntime/inference-engine.js')).onnxruntimeInferenceEngine()),
+    );
     bind(ids.cache).toResolvedValue(() => lruCacheModelCache({ limitBytes: settings.limits.model_cache_bytes }));
-    bind(ids.sink).toResolvedValue(() => duckdbPredictionSink({ root: outputRoot ?? settings.outputRoot }));
-    bind(ids.sources).toResolvedValue(() => ({
-      ...Object.fromEntries(
-        Object.entries(settings.sources).map(([name, source]) => [name, declaredSource(source, settings.sourcesDir)]),
-      ),
-      ...(sourceFile === undefined ? {} : { [sourceFile.name]: duckdbDataSource({ files: { rows: sourceFile.name }, keys: sourceFile.keys }) }),
-    }));
+    bind(ids.sources).toResolvedValue(() => sourcesOf(settings, overrides));
+    bind(ids.sink).toResolvedValue(() => {
+      const root = overrides.outputRoot ?? settings.outputRoot;
+      return sinkOnDemand(root, async () => (await import('../../adapters/duckdb/prediction-sink.js')).duckdbPredictionSink({ root }));
+    });
   });
 
 /** The service over all of these. */
@@ -81,19 +86,30 @@ const byType = <A>(
     }),
   );
 
-/** A query that is in a file of its own is read when the source is opened, and so is always the file's present text. */
-const declaredSource = ({ files, sql, sql_file, keys = [] }: SourceSettings, baseDir: string): DataSource => {
-  const withQuery = (query: string): DataSource => duckdbDataSource({ files, sql: query, keys, baseDir });
-  if (sql_file === undefined) return withQuery(sql ?? '');
-  return {
+const sourcesOf = ({ sources, sourcesDir }: Settings, { sourceFile }: Overrides): Readonly<Record<string, DataSource>> => ({
+  ...Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, declaredSource(source, sourcesDir)])),
+  ...(sourceFile === undefined
+    ? {}
+    : { [sourceFile.name]: sourceOnDemand(sourceFile.keys, tables({ files: { rows: sourceFile.name }, keys: sourceFile.keys })) }),
+});
+
+const tables =
+  (options: DuckdbSourceOptions): TE.TaskEither<Failure, DataSource> =>
+  async () =>
+    E.right((await import('../../adapters/duckdb/data-source.js')).duckdbDataSource(options));
+
+/** A query in a file of its own is read whenever the source is opened: an edit needs no restart. */
+const declaredSource = ({ files, sql, sql_file: file, keys = [] }: SourceSettings, baseDir: string): DataSource =>
+  sourceOnDemand(
     keys,
-    open: (range, call) =>
-      pipe(
-        TE.tryCatch(
-          () => readFile(resolve(baseDir, sql_file), 'utf8'),
-          () => failure('NotFound', `The source's query file ${sql_file} cannot be read: put it beside the settings file, or correct sql_file.`),
-        ),
-        TE.flatMap((query) => withQuery(query).open(range, call)),
-      ),
-  };
-};
+    pipe(
+      file === undefined ? TE.right(sql ?? '') : readQuery(file, baseDir),
+      TE.flatMap((query) => tables({ files, sql: query, keys, baseDir })),
+    ),
+  );
+
+const readQuery = (file: string, baseDir: string): TE.TaskEither<Failure, string> =>
+  TE.tryCatch(
+    () => readFile(resolve(baseDir, file), 'utf8'),
+    () => failure('NotFound', `The source's query file ${file} cannot be read: put it where sql_file says, or correct sql_file.`),
+  );

@@ -45,15 +45,15 @@ export const GateCheck = t.readonly(
 );
 export type GateCheck = t.TypeOf<typeof GateCheck>;
 
-/** Holds test metrics against the gate. Every check is reported; a metric that is missing, NaN or no number fails its own. */
+/** Holds test metrics against the gate. Every check is reported; a metric that is missing or no finite number fails its own. */
 export const checkGate = (gate: Gate, metrics: Metrics): ReadonlyArray<GateCheck> =>
   Object.entries(gate).map(([key, threshold]) => {
     const rule = key.startsWith('min_') ? 'min' : 'max';
     const metric = key.slice(4);
     const found = metrics[metric];
-    const value = typeof found === 'number' && !Number.isNaN(found) ? found : null;
+    const value = typeof found === 'number' && Number.isFinite(found) ? found : null;
     const passed = value !== null && (rule === 'min' ? value >= threshold : value <= threshold);
-    return { rule, metric, threshold, value: value !== null && Number.isFinite(value) ? value : null, passed };
+    return { rule, metric, threshold, value, passed };
   });
 
 /** The checks, when all passed. Fails `GateRejected` with each check that did not, and the value it saw. */

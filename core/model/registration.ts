@@ -7,7 +7,7 @@ import { type Failure, failure } from '../failure.js';
 import type { Host } from '../ports/host.js';
 import { Metrics, ModelInfo } from './experiment.js';
 import { Gate, GateCheck } from './metrics-gate.js';
-import { ModelName, ModelType, Version } from './names.js';
+import { type ModelId, ModelName, ModelType, showModel, Version } from './names.js';
 import { type JsonObject, openDocument, parseJson } from './sealed-document.js';
 import { Signature } from './signature.js';
 
@@ -68,16 +68,18 @@ export type VersionRecord =
   /** Damaged, or written by a later Scorekeeper. */
   | { readonly kind: 'unreadable'; readonly version: number; readonly failure: Failure };
 
-/** Tells what `bytes`, stored as version `version`, are. Never fails: damage is one of the answers. */
+/** Tells what `bytes`, stored as version `version` of `model`, are. Never fails: damage is one of the answers. */
 export const readVersionRecord =
   (host: Host) =>
-  (where: string, version: number, bytes: Uint8Array): VersionRecord =>
+  (where: string, model: ModelId, version: number, bytes: Uint8Array): VersionRecord =>
     pipe(
       parseJson(host.utf8.decode(bytes)),
       E.mapLeft(() => failure('ArtifactUnreadable', `${where} is not JSON: it is damaged. Restore it from a copy.`)),
       E.chain(decode(t.UnknownRecord, where, 'ArtifactUnreadable')),
       E.chain((document): E.Either<Failure, VersionRecord> => {
-        if (!('schema_version' in document)) return E.right({ kind: 'legacy', version, document });
+        // Damage to one field's name does not make a registration of ours a legacy one.
+        const isOurs = Object.hasOwn(document, 'schema_version') || Object.hasOwn(document, 'registration_id');
+        if (!isOurs) return E.right({ kind: 'legacy', version, document });
         return document['status'] === 'aborted'
           ? pipe(
               openDocument(host)(Tombstone, where)(bytes),
@@ -86,9 +88,12 @@ export const readVersionRecord =
           : pipe(
               openDocument(host)(Registration, where)(bytes),
               E.filterOrElse(
-                (registration) => registration.version === version,
-                (registration) =>
-                  failure('ArtifactUnreadable', `${where} says that it is version ${registration.version}: it was put there by hand.`),
+                (said) => said.version === version && said.model_type === model.modelType && said.name === model.name,
+                (said) =>
+                  failure(
+                    'ArtifactUnreadable',
+                    `${where} says that it is version ${said.version} of ${said.model_type}/${said.name}, not ${version} of ${showModel(model)}: it was put there by hand.`,
+                  ),
               ),
               E.map((registration) => ({ kind: 'registered', version, registration })),
             );

@@ -9,19 +9,19 @@ import type { Host } from '../ports/host.js';
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * JSON with the keys of every object in code point order and no white space, as in RFC 8785 for the values that JSON.stringify writes;
- * what JSON cannot hold (NaN, undefined) is what JSON.stringify makes of it.
+ * JSON with the keys of every object in the order of their UTF-16 code units and no white space, as in RFC 8785 for the values that
+ * JSON.stringify writes; what JSON cannot hold (NaN, undefined) is what JSON.stringify makes of it.
  */
-export const canonicalJson = (value: unknown): string => JSON.stringify(sorted(JSON.parse(JSON.stringify(value))));
+export const canonicalJson = (value: unknown): string => canonical(JSON.parse(JSON.stringify(value)));
 
-const sorted = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, inner]) => [key, sorted(inner)]),
-  );
+/** Written key by key: an object in JavaScript would put keys that look like numbers first. */
+const canonical = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, inner]) => `${JSON.stringify(key)}:${canonical(inner)}`);
+  return `{${members.join(',')}}`;
 };
 
 const digest = (host: Host, document: JsonObject): string => {
@@ -52,11 +52,18 @@ export const openDocument =
     );
 
 /** A whole string literal, or one of the bare words that Python's `json` writes for numbers that JSON does not have. */
-const literalOrBareWord = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
+const literalOrBareWord = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b/g;
 
 /** JSON, also as Python's `json` writes it: bare `NaN`, `Infinity` and `-Infinity` are read as null. The left is the parser's reason. */
 export const parseJson = (text: string): E.Either<string, unknown> =>
+  pipe(
+    parsed(() => text),
+    // Only now: the pattern runs out of stack on a string literal of some megabytes.
+    E.alt(() => parsed(() => text.replace(literalOrBareWord, (found) => (found.startsWith('"') ? found : 'null')))),
+  );
+
+const parsed = (text: () => string): E.Either<string, unknown> =>
   E.tryCatch(
-    (): unknown => JSON.parse(text.replace(literalOrBareWord, (found) => (found.startsWith('"') ? found : 'null'))),
+    (): unknown => JSON.parse(text()),
     (thrown) => (thrown instanceof Error ? thrown.message : `${thrown}`),
   );

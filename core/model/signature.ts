@@ -62,7 +62,8 @@ export const signatureOf = (
         }
         const own = names.slice(next, next + (width ?? names.length));
         next += own.length;
-        return own.map((name, index) => ({ name, ...place, index, fill: fillOf(modelInfo, name) }));
+        const isMatrix = input.shape.length > 1;
+        return own.map((name, index) => ({ name, ...place, index: isMatrix ? index : null, fill: fillOf(modelInfo, name) }));
       });
       const twice = features.find(({ name }, i) => features.findIndex((other) => other.name === name) !== i);
       return twice === undefined
@@ -74,7 +75,7 @@ export const signatureOf = (
 /** Columns of an input: 1 for `[N]` and `[N, 1]`, null when the artifact leaves it free. */
 const widthOf = ({ shape }: TensorSpec): number | null => (shape.length < 2 ? 1 : (shape[1] ?? null));
 
-/** A single input of one column whose feature has another name is a matrix of width 1. */
+/** A single input of one column whose feature has another name; `[N, 1]` is then a matrix of width 1. */
 const isLoneRenamed = (inputs: ReadonlyArray<TensorSpec>, { feature_names }: ModelInfo): boolean =>
   inputs.length === 1 && feature_names?.length === 1 && feature_names[0] !== inputs[0]?.name;
 
@@ -96,7 +97,7 @@ const matrixNames = (
   const names = featureNames.filter((name) => !own.has(name));
   const free = matrices.filter((input) => widthOf(input) === null);
   const width = matrices.reduce((sum, input) => sum + (widthOf(input) ?? 0), 0);
-  const fits = free.length === 0 ? names.length === width : free.length === 1 && matrices.length === 1;
+  const fits = free.length === 0 ? names.length === width : names.length > 0 && matrices.length === 1;
   return fits
     ? E.right(names)
     : fail(
@@ -105,7 +106,9 @@ const matrixNames = (
       );
 };
 
-const fillOf = ({ fills }: ModelInfo, name: string): Fill | null => fills?.[name] ?? null;
+/** Only its own: a feature may be called `constructor`. */
+const fillOf = ({ fills = {} }: ModelInfo, name: string): Fill | null =>
+  Object.hasOwn(fills, name) ? (fills[name] ?? null) : null;
 
 /** How many columns a matrix input of free width has, by the names there are for it. */
 export const matrixWidthHint = ({ feature_names }: ModelInfo): { readonly matrixWidth?: number } =>

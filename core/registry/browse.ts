@@ -1,11 +1,12 @@
 /** Reads of the registry: lists, and one version's record. No artifact is ever loaded. */
+import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as A from 'fp-ts/lib/ReadonlyArray.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failTask } from '../failure.js';
 import { Gate } from '../model/metrics-gate.js';
-import { ModelName, ModelType, type ModelId } from '../model/names.js';
+import { type ModelId, ModelName, ModelType, parseModelReference } from '../model/names.js';
 import type { Registration, VersionRecord } from '../model/registration.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
@@ -62,8 +63,8 @@ export const browseModels =
       TE.chain((models) => inBatches(models, (model) => (request.latest === true ? latestOf : numbersOf)(ports, model, call))),
       TE.chain((found) => {
         const all = found.flat();
-        const from = request.page_token === undefined ? 0 : all.findIndex((entry) => tokenOf(entry) === request.page_token) + 1;
-        if (request.page_token !== undefined && from === 0) {
+        const from = beginAfter(request, all);
+        if (from === undefined) {
           return failTask('InvalidInput', `The page token "${request.page_token}" is none that was given out. Begin without one.`);
         }
         const page = all.slice(from, request.limit === undefined ? undefined : from + request.limit);
@@ -114,6 +115,25 @@ interface VersionEntry {
 }
 
 const tokenOf = ({ model, version }: VersionEntry): string => `${model.modelType}/${model.name}@${version}`;
+
+/**
+ * Where the page begins. A token is a place in the order and no entry, so that what is registered meanwhile ends nobody's paging; with
+ * `latest` a model that was shown is done. Undefined when it is no token.
+ */
+const beginAfter = ({ page_token, latest }: ModelsRequest, all: ReadonlyArray<VersionEntry>): number | undefined => {
+  if (page_token === undefined) return 0;
+  const last = parseModelReference(page_token);
+  if (E.isLeft(last) || last.right.selector.kind !== 'version') return undefined;
+  const { model, selector } = last.right;
+  const place = { model, version: latest === true ? Number.POSITIVE_INFINITY : selector.version };
+  const begin = all.findIndex((entry) => isAfter(entry, place));
+  return begin === -1 ? all.length : begin;
+};
+
+const isAfter = (a: VersionEntry, b: VersionEntry): boolean => {
+  if (a.model.modelType !== b.model.modelType) return a.model.modelType > b.model.modelType;
+  return a.model.name === b.model.name ? a.version > b.version : a.model.name > b.model.name;
+};
 
 /** The models that match, sorted by type and name. Folders that are no names are passed over. */
 const findModels = (ports: RegistryPorts, request: ModelsRequest, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<ModelId>> =>

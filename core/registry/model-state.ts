@@ -57,7 +57,7 @@ export const readModelState =
           () => E.right({ state: emptyState(model), token: O.none }),
           ({ bytes, token }) =>
             pipe(
-              openDocument(host)(ModelState, `${layout.modelState(model)} in ${store.location}`)(bytes),
+              openDocument(host)(ModelState, `${layout.modelState(model)}`)(bytes),
               E.map((state) => ({ state, token: O.some(token) })),
             ),
         ),
@@ -111,7 +111,7 @@ export const withLatestHint =
 export const withNewAlias =
   (alias: string, version: number, at: string, by: string) =>
   (state: ModelState): ModelState => {
-    const current = state.aliases[alias];
+    const current = aliasNamed(state, alias);
     if (current?.history.some((move) => move.to === version)) return state;
     const move = { from: current?.version ?? null, to: version, at, by };
     return {
@@ -119,6 +119,10 @@ export const withNewAlias =
       aliases: { ...state.aliases, [alias]: { version, history: [...(current?.history ?? []), move] } },
     };
   };
+
+/** The alias of this name; an object's inherited `constructor` is none. */
+export const aliasNamed = ({ aliases }: ModelState, name: string): ModelState['aliases'][string] | undefined =>
+  Object.hasOwn(aliases, name) ? aliases[name] : undefined;
 
 /** The aliases that are on `version`, sorted. */
 export const aliasesOf = (state: ModelState, version: number): ReadonlyArray<string> =>

@@ -87,7 +87,7 @@ export const findPublished =
             intent.registration_id !== registrationId
               ? findPublished(ports)(model, registrationId, from + 1, call)
               : pipe(
-                  finish(ports, model, intent, call),
+                  finishAndTidy(ports, model, intent, call),
                   TE.chain((ending) =>
                     ending === 'committed'
                       ? pipe(TE.fromEither(registrationOf(ports, model, intent)), TE.map(O.some))
@@ -143,7 +143,7 @@ const readIntent = (
   return pipe(
     store.get(key, call),
     TE.chainEitherK(
-      O.traverse(E.Applicative)(({ bytes }) => openDocument(host)(Intent, `${key} in ${store.location}`)(bytes)),
+      O.traverse(E.Applicative)(({ bytes }) => openDocument(host)(Intent, `${key}`)(bytes)),
     ),
   );
 };
@@ -159,8 +159,7 @@ const help = (ports: RegistryPorts, model: ModelId, intent: Intent, call: CallOp
   return unlessCommitted(
     pipe(
       TE.fromTask<void, Failure>(() => ports.host.pause(25 + 50 * jitter)),
-      TE.chain(() => unlessCommitted(finish(ports, model, intent, call))),
-      TE.chainFirst(() => discardStaged(ports, intent.registration_id, call)),
+      TE.chain(() => unlessCommitted(finishAndTidy(ports, model, intent, call))),
     ),
   );
 };
@@ -170,6 +169,13 @@ const finish = (ports: RegistryPorts, model: ModelId, intent: Intent, call: Call
   pipe(
     copyArtifact(ports, model, intent, call),
     TE.chain((present) => commit(ports, model, intent, present ? 'committed' : 'aborted', call)),
+  );
+
+/** For others. What is staged stays when the version was given up: its owner publishes it as a later one. */
+const finishAndTidy = (ports: RegistryPorts, model: ModelId, intent: Intent, call: CallOptions): TE.TaskEither<Failure, Ending> =>
+  pipe(
+    finish(ports, model, intent, call),
+    TE.chainFirst((ending) => (ending === 'committed' ? discardStaged(ports, intent.registration_id, call) : TE.right(null))),
   );
 
 /** Step 3. True when the intent's very artifact is in place; false when it is lost, or something else stands there. */

@@ -1,5 +1,6 @@
 /** Registering: every check first, then the claim of a version. Nothing is written before all checks have passed. */
 import { pipe } from 'fp-ts/lib/function.js';
+import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
@@ -85,8 +86,9 @@ const registerNew = (
 ): TE.TaskEither<Failure, Registered> =>
   pipe(
     check(ports, settings, request, call),
-    TE.chain((checked) => {
-      const draft = registrationAs(ports, settings, request, checked);
+    TE.map((checked) => ({ checked, draft: registrationAs(ports, settings, request, checked) })),
+    TE.chainFirstEitherK(({ draft }) => checkDraft(ports, draft)),
+    TE.chain(({ checked, draft }) => {
       if (request.dry_run === true) return dryRun(ports, request, draft, call);
       return pipe(
         nextVersion(ports, request, call),
@@ -193,6 +195,20 @@ const registrationAs = (
       ...fields,
     });
 };
+
+/**
+ * Reads back what would be stored: an intent that nobody can read would stand in the way of every later version. JSON makes null of
+ * the NaN that Python's `model_info.json` may hold.
+ */
+const checkDraft = (
+  { host }: RegisterPorts,
+  draft: (registrationId: string) => (version: number) => JsonObject,
+): E.Either<Failure, Registration> =>
+  pipe(
+    sealDocument(host)(draft(host.randomId())(1)),
+    openDocument(host)(Registration, 'The registration that this experiment would get'),
+    E.mapLeft((unreadable): Failure => ({ ...unreadable, tag: 'InvalidInput' })),
+  );
 
 const nextVersion = (ports: RegisterPorts, request: RegisterRequest, call: CallOptions): TE.TaskEither<Failure, number> =>
   pipe(

@@ -8,7 +8,7 @@ import { type ModelId, type ModelReference, showModel, type VersionSelector } fr
 import type { Registration, VersionRecord } from '../model/registration.js';
 import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
-import { type ModelState, readModelState } from './model-state.js';
+import { aliasNamed, type ModelState, readModelState } from './model-state.js';
 import type { RegistryPorts } from './registry-ports.js';
 import { highestVersion, listFolders, listVersionNumbers, readVersion } from './versions.js';
 
@@ -70,7 +70,7 @@ const findRecord = (
     case 'version':
       return findVersion(ports, model, selector.version, call);
     case 'alias': {
-      const alias = state.aliases[selector.alias];
+      const alias = aliasNamed(state, selector.alias);
       return alias === undefined
         ? orNoModel(ports, model, noAlias(model, selector.alias, state), call)
         : findVersion(ports, model, alias.version, call);
@@ -100,8 +100,10 @@ const findVersion = (
           pipe(
             listVersionNumbers(ports)(model, call),
             TE.chain((versions): TE.TaskEither<Failure, VersionRecord> => {
-              if (versions.length === 0) return noModel(ports, model, call);
-              const shown = versions.length > 5 ? `1 to ${versions.at(-1)}` : versions.join(', ');
+              // Its own folder may be there, of a registration that is not finished.
+              const others = versions.filter((other) => other !== version);
+              if (others.length === 0) return noModel(ports, model, call);
+              const shown = others.length > 5 ? `${others[0]} to ${others.at(-1)}` : others.join(', ');
               return failTask('NotFound', `${showModel(model)} has no version ${version}. It has ${shown}.`);
             }),
           ),
@@ -164,14 +166,17 @@ const noModel = ({ store }: RegistryPorts, model: ModelId, call: CallOptions): T
     TE.apS('types', listFolders(store)(layout.registered, call)),
     TE.apS('names', listFolders(store)(layout.modelType(model.modelType), call)),
     TE.chain(({ types, names }) => {
-      if (types.length === 0) return failTask('NotFound', `No model is registered in ${store.location}. Register one first.`);
+      if (types.length === 0) return failTask('NotFound', 'No model is registered here yet. Register one first.');
       return types.includes(model.modelType)
         ? failTask('NotFound', `There is no model "${model.name}" of type ${model.modelType}.${near(model.name, names)}`)
         : failTask('NotFound', `There is no model of type "${model.modelType}".${near(model.modelType, types)}`);
     }),
   );
 
-const near = (wanted: string, candidates: ReadonlyArray<string>): string => {
+/** What is wanted may itself have a folder, without a version that is finished. */
+const near = (wanted: string, folders: ReadonlyArray<string>): string => {
+  const candidates = folders.filter((folder) => folder !== wanted);
+  if (candidates.length === 0) return '';
   const found = nearest(wanted, candidates);
   return found === undefined ? ` There is ${candidates.slice(0, 5).join(', ')}.` : ` Did you mean ${found}?`;
 };

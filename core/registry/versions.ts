@@ -17,7 +17,7 @@ export const readVersion =
     const key = layout.registration(model, version);
     return pipe(
       store.get(key, call),
-      TE.map(O.map(({ bytes }) => readVersionRecord(host)(`${key} in ${store.location}`, version, bytes))),
+      TE.map(O.map(({ bytes }) => readVersionRecord(host)(key, model, version, bytes))),
     );
   };
 

@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import type { Task } from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
+import { pointerToken } from '../decode.js';
 import { type Failure, fail, failure, nearest } from '../failure.js';
 import type { ModelReference } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
@@ -13,7 +14,6 @@ import type { ModelCache } from '../ports/model-cache.js';
 import type { PredictionSink } from '../ports/prediction-sink.js';
 import { layout } from '../registry/layout.js';
 import type { RegistryPorts } from '../registry/registry-ports.js';
-import { resolveScorable } from '../registry/resolve.js';
 import { checkColumns } from './features.js';
 import { fileOutput, inlineOutput } from './outputs.js';
 import { readRows } from './rows.js';
@@ -23,6 +23,8 @@ import type { ScoreAnswer, ScoreRequest, ScoringProgress } from './score-request
 import { gatherBatches, type RawStream, runScoringJob, type ScoringTotals, streamOf } from './scoring-job.js';
 
 export interface ScorePorts extends RegistryPorts {
+  /** From a reference to the registration that scores. */
+  readonly resolve: (reference: ModelReference, call: CallOptions) => TE.TaskEither<Failure, Registration>;
   readonly engine: InferenceEngine;
   readonly cache: ModelCache;
   readonly sources: Readonly<Record<string, DataSource>>;
@@ -56,7 +58,7 @@ export const answerScore =
     return pipe(
       TE.fromEither(checkRequest(request)),
       TE.chain(() => (request.output_location === undefined ? TE.right('') : ports.sink.resolve(request.output_location))),
-      TE.chain(() => resolveScorable(ports)(referenceOf(request), call)),
+      TE.chain(() => ports.resolve(referenceOf(request), call)),
       TE.chain((registration) => {
         const resolvedMs = host.nowMs();
         let loadMs = 0;
@@ -129,11 +131,11 @@ const loadModel = (
   return pipe(
     store.get(key, call),
     TE.chainEitherK(
-      E.fromOption(() => failure('ArtifactUnreadable', `${key} is not in ${store.location}, although it is registered. Restore it from a copy.`)),
+      E.fromOption(() => failure('ArtifactUnreadable', `${key} is not there, although it is registered. Restore it from a copy.`)),
     ),
     TE.filterOrElse(
       ({ bytes }) => host.sha256(bytes) === registration.artifact.sha256,
-      () => failure('ArtifactUnreadable', `${key} in ${store.location} was changed after it was registered: its digest differs. Restore it from a copy.`),
+      () => failure('ArtifactUnreadable', `${key} was changed after it was registered: its digest differs. Restore it from a copy.`),
     ),
     TE.chain(({ bytes }) => engine.load(bytes, call)),
     TE.chainFirst((loaded) =>
@@ -159,8 +161,16 @@ const afterFailure =
       ),
     );
 
-const modelOf = (loaded: LoadedModel, { signature, model_info }: Registration): ScoringModel =>
-  scoringModel(loaded, signature, model_info.classes);
+/** What feeds a model and what comes of it, worked out once for each registration. */
+const plans = new WeakMap<Registration, Omit<ScoringModel, 'loaded'>>();
+
+const modelOf = (loaded: LoadedModel, registration: Registration): ScoringModel => {
+  const known = plans.get(registration);
+  if (known !== undefined) return { ...known, loaded };
+  const { loaded: _, ...plan } = scoringModel(loaded, registration.signature, registration.model_info.classes);
+  plans.set(registration, plan);
+  return { ...plan, loaded };
+};
 
 const blankRow = ({ signature }: Registration): RowBatch => ({
   rowCount: 1,
@@ -202,9 +212,16 @@ const scoreRows = (
   const answer = answerOf(request, registration, jobId, rows);
   if (request.output_location === undefined) {
     const output = inlineOutput();
+    const readStartedMs = host.nowMs();
     return pipe(
       gatherBatches(rows.stream, settings.inlineRowLimit),
-      TE.chain((stream) => runScoringJob(host)({ ...job, stream, output }, call)),
+      TE.chain((stream) => {
+        const readMs = host.nowMs() - readStartedMs;
+        return pipe(
+          runScoringJob(host)({ ...job, stream, output }, call),
+          TE.map((totals) => ({ ...totals, readMs: totals.readMs + readMs })),
+        );
+      }),
       TE.map((totals) => ({
         ...answer(totals, 0),
         predictions: output.predictions,
@@ -230,7 +247,7 @@ const scoreRows = (
           ...answer(totals, host.nowMs() - commitStartedMs),
           output_location: location,
           ...(onError === 'skip'
-            ? { refused: output.refused, refused_total: totals.rowsRefused, rejects_location: rejectsLocation }
+            ? { refused: output.refused, refused_total: totals.rowsRefused, rejects_location: totals.rowsRefused === 0 ? null : rejectsLocation }
             : {}),
         })),
       );
@@ -286,10 +303,14 @@ const openRows = (
       )
     : TE.fromEither(openInline(ports, settings, request, registration));
 
+/** Only its own: a model type may be called `constructor`. */
+const sourceNameOf = (sourceOfType: ScoreSettings['sourceOfType'] = {}, modelType: string): string | undefined =>
+  Object.hasOwn(sourceOfType, modelType) ? sourceOfType[modelType] : undefined;
+
 /** The source that the request names; `query` is the one configured for the model type. */
 const findSource = ({ sources }: ScorePorts, { sourceOfType }: ScoreSettings, request: ScoreRequest): E.Either<Failure, DataSource> => {
   const asked = sourceName(request);
-  const name = asked === 'query' ? sourceOfType?.[request.model_type] : asked;
+  const name = asked === 'query' ? sourceNameOf(sourceOfType, request.model_type) : asked;
   if (name === undefined) {
     return fail('NotFound', `No data source is configured for model type ${request.model_type}. Name it as model_types.${request.model_type}.source in scorekeeper.json, or send the rows as data.`);
   }
@@ -312,7 +333,7 @@ const openSource = (
     ...(request.start_year === undefined ? {} : { startYear: request.start_year }),
     ...(request.end_year === undefined ? {} : { endYear: request.end_year }),
   };
-  const pointerTo = (row: number, column: string): string => `/${row}/${column}`;
+  const pointerTo = (row: number, column: string): string => `/${row}/${pointerToken(column)}`;
   return pipe(
     source.open(range, call),
     TE.chain((opened) => {
@@ -333,7 +354,7 @@ const openSource = (
         close: opened.close,
       };
       return pipe(
-        TE.fromEither(checkColumns(features, present, (column) => `/${column}`)),
+        TE.fromEither(checkColumns(features, present, (column) => `/${pointerToken(column)}`)),
         TE.map(() => rows),
         afterFailure(opened.close),
       );
@@ -357,7 +378,7 @@ const openInline = (
   registration: Registration,
 ): E.Either<Failure, OpenedRows> => {
   const { features } = registration.signature;
-  const keys = sources[sourceOfType?.[request.model_type] ?? '']?.keys ?? [];
+  const keys = sources[sourceNameOf(sourceOfType, request.model_type) ?? '']?.keys ?? [];
   return pipe(
     readRows(request.data, new Set([...features.map(({ name }) => name), ...keys])),
     E.chainFirst(({ raw, columnNames, pointerTo }) =>

@@ -88,7 +88,7 @@ export const coerceFeatures = (
         if (listed++ < problemsPerColumn) problems.push({ row, column: feature.name, detail });
       }
     }
-    const lost = column.type === 'float32' ? countInexact(column.values) : 0;
+    const lost = column.type === 'float32' ? countInexact(column.values, source) : 0;
     if (lost > 0) inexact.set(feature.name, lost);
   }
   problems.sort((a, b) => a.row - b.row);
@@ -119,12 +119,22 @@ const cellAt = (source: RawColumn, row: number): unknown => {
 };
 
 /** After rounding: an integer beyond 2^24 in magnitude may stand for its neighbours as well. */
-const countInexact = (values: Float32Array): number => {
+const countInexact = (values: Float32Array, source: RawColumn): number => {
   let count = 0;
-  for (const value of values) {
-    if ((value > exactInFloat32 || value < -exactInFloat32) && Number.isFinite(value)) count++;
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row] ?? Number.NaN;
+    const magnitude = Math.abs(value);
+    if (!(magnitude >= exactInFloat32)) continue;
+    if (magnitude > exactInFloat32 && Number.isFinite(value)) count++;
+    else if (wasRounded(cellAt(source, row), value)) count++;
   }
   return count;
+};
+
+/** At the limit itself, and at infinity, the cell tells whether it was that number; a fill that stands for it was. */
+const wasRounded = (cell: unknown, value: number): boolean => {
+  const given = Number(cell ?? value);
+  return Number.isFinite(given) && given !== value;
 };
 
 /** Writes one value into its place in the column, or says why it does not fit. */
@@ -141,7 +151,8 @@ const cellWriter = (feature: Feature, column: Column, textual: boolean): CellWri
         ? place.bind(undefined, Number.NaN)
         : () => `a value is missing, and the feature (${feature.type}) has no fill`;
   return (value, row) => {
-    const parsed = parse === undefined || value === undefined ? value : parse(value);
+    const field = textual && value === '' ? undefined : value;
+    const parsed = parse === undefined || field === undefined ? field : parse(field);
     const absent = parsed === undefined || parsed === null || (fill !== null && Number.isNaN(parsed));
     return absent ? missing(row) : place(parsed, row);
   };
@@ -209,8 +220,9 @@ const textParser = (column: Column): ((value: unknown) => unknown) | undefined =
       return undefined;
     case 'bool':
       return (value) => {
-        const field = typeof value === 'string' ? value.trim().toLowerCase() : value;
-        return field === 'true' || field === '1' ? true : field === 'false' || field === '0' ? false : value;
+        const number = typeof value === 'string' ? /^\s*([01])(?:\.0*)?\s*$/.exec(value)?.[1] : undefined;
+        if (number !== undefined) return number === '1';
+        return isNotANumber(value) ? undefined : (parseBoolean(value) ?? value);
       };
     case 'int64':
     case 'int32':
@@ -226,9 +238,15 @@ const textParser = (column: Column): ((value: unknown) => unknown) | undefined =
         if (/^\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*$/.test(value)) return Number(value);
         if (isNotANumber(value)) return undefined;
         const infinite = /^\s*([+-]?)inf(?:inity)?\s*$/i.exec(value);
-        return infinite === null ? value : infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+        if (infinite === null) return parseBoolean(value) ?? value;
+        return infinite[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
       };
   }
+};
+
+const parseBoolean = (value: unknown): boolean | undefined => {
+  const field = typeof value === 'string' ? value.trim().toLowerCase() : undefined;
+  return field === 'true' ? true : field === 'false' ? false : undefined;
 };
 
 const isNotANumber = (value: unknown): boolean => typeof value === 'string' && value.trim().toLowerCase() === 'nan';

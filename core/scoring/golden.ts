@@ -81,13 +81,14 @@ const compare = (golden: Golden, predicted: RowBatch): E.Either<Failure, number>
       );
 };
 
-/** A prediction as JSON would hold it, NaN for none. */
+/** A prediction as golden.json would hold it. */
 const valueAt = (column: BatchColumn, row: number): unknown => {
   const value = column.values[row];
   return column.type === 'bool' ? value === 1 : typeof value === 'bigint' ? Number(value) : value;
 };
 
+/** What is not finite agrees with itself, and with null. */
 const agrees = (got: unknown, wanted: unknown): boolean =>
-  typeof got === 'number' && typeof wanted === 'number'
+  typeof got === 'number' && typeof wanted === 'number' && Number.isFinite(wanted)
     ? Math.abs(got - wanted) <= tolerance * Math.max(1, Math.abs(wanted))
-    : got === wanted || (wanted === null && typeof got === 'number' && !Number.isFinite(got));
+    : Object.is(got, wanted) || (wanted === null && typeof got === 'number' && !Number.isFinite(got));

@@ -15,14 +15,17 @@ export interface InlineRows {
 }
 
 /**
- * Reads `data`: records `[{"a": 1}, …]`, columns `{"a": [1, …]}` or split `{"columns": ["a"], "data": [[1], …]}`. Only the `wanted` columns that are
- * there are taken; in records, a column is there when some row has it. Fails `InvalidInput` when it is none of the three.
+ * Reads `data`: records `[{"a": 1}, …]`, columns `{"a": [1, …]}` or split `{"columns": ["a"], "data": [[1], …]}`, in which
+ * the `index` that pandas adds is passed over. Only the `wanted` columns that are there are taken; in records, a column is there when some row has it. Fails `InvalidInput` when it is none of the three.
  */
 export const readRows = (data: unknown, wanted: Iterable<string>): E.Either<Failure, InlineRows> => {
   if (Array.isArray(data)) return readRecords(data, wanted);
   if (typeof data !== 'object' || data === null) return refused('', `must be rows, got ${show(data)}`);
   const object = data as JsonObject;
-  const isSplit = Array.isArray(object['columns']) && Array.isArray(object['data']) && Object.keys(object).length === 2;
+  const isSplit =
+    Array.isArray(object['columns']) &&
+    Array.isArray(object['data']) &&
+    Object.keys(object).every((key) => key === 'columns' || key === 'data' || key === 'index');
   return isSplit
     ? readSplit(object['columns'] as ReadonlyArray<unknown>, object['data'] as ReadonlyArray<unknown>, wanted)
     : readColumns(object, wanted);
@@ -104,6 +107,9 @@ const readSplit = (
   return E.right({
     raw: rawBatch(rows.length, columns),
     columnNames: [...places.keys()],
-    pointerTo: (row, column) => `/data/data/${row}/${places.get(column) ?? 0}`,
+    pointerTo: (row, column) => {
+      const place = places.get(column);
+      return place === undefined ? '/data/columns' : `/data/data/${row}/${place}`;
+    },
   });
 };

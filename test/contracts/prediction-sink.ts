@@ -21,7 +21,7 @@ import { assertSameCells, countedRows, type Rows, sampleRows } from './sample-ro
 export interface PredictionSinkHarness {
   readonly sink: PredictionSink;
   /** The format that the contract is run for. */
-  readonly extension: '.parquet' | '.csv' | '.ndjson' | '.jsonl';
+  readonly extension: '.parquet' | '.csv' | '.ndjson';
   /** All columns of the output at this location, in the order of the output; none when there is no output. */
   readonly readBack: (location: string) => Promise<Rows | undefined>;
   /** Locations of all that stands under the root, hidden names too. */

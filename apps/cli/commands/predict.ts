@@ -1,10 +1,9 @@
 /** `predict`: rows on stdin, predictions on stdout. */
 import { text } from 'node:stream/consumers';
 import { Option } from 'clipanion';
-import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { type Failure, failTask, parseModelReference } from '../../../core/index.js';
+import { type Cancellation, type Failure, failTask, failure, parseModelReference } from '../../../core/index.js';
 import { BaseCommand } from '../base-command.js';
 import { present, scored } from '../references.js';
 import { parseRows } from '../rows-on-stdin.js';
@@ -32,7 +31,7 @@ export class PredictCommand extends BaseCommand {
       TE.flatMap((reference) =>
         this.withService(({ service, cancellation }) =>
           pipe(
-            this.rows(),
+            this.rows(cancellation),
             TE.flatMap((data) =>
               service.score(present({ ...scored(reference), data, on_error: this.onError }), {
                 cancellation,
@@ -53,9 +52,19 @@ export class PredictCommand extends BaseCommand {
     );
   }
 
-  private rows(): TE.TaskEither<Failure, unknown> {
+  private rows(cancellation: Cancellation): TE.TaskEither<Failure, unknown> {
     const { stdin } = this.context;
     if ('isTTY' in stdin && stdin.isTTY === true) return failTask('InvalidInput', 'There are no rows: pipe JSON or NDJSON into predict.');
-    return async () => pipe(await text(stdin), parseRows, E.map((rows) => rows));
+    const stopListening = cancellation.onAbort(() => stdin.destroy());
+    return pipe(
+      TE.tryCatch(
+        () => text(stdin).finally(stopListening),
+        (error) =>
+          cancellation.aborted
+            ? failure('Cancelled', 'The rows were no longer wanted.')
+            : failure('DataUnreadable', `The rows on stdin cannot be read (${error instanceof Error ? error.message : error}).`),
+      ),
+      TE.flatMapEither(parseRows),
+    );
   }
 }

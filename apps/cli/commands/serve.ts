@@ -33,7 +33,7 @@ export class ServeCommand extends BaseCommand {
           pipe(
             startServer({
               service,
-              logger: pino(pino.destination(2)),
+              logger: pino(pino.destination({ dest: 2, sync: false })),
               host: settings.host,
               port: settings.port,
               limits: httpLimits(settings),

@@ -21,7 +21,7 @@ test.before(async () => {
 
 test.after.always(() => rm(folder, { recursive: true, force: true }));
 
-for (const extension of ['parquet', 'csv', 'ndjson', 'jsonl']) {
+for (const extension of ['parquet', 'csv', 'ndjson']) {
   for (const { name, run } of dataSourceContract) {
     test(`${extension}: ${name}`, async (t) => {
       const root = await temporaryFolder();
@@ -31,7 +31,7 @@ for (const extension of ['parquet', 'csv', 'ndjson', 'jsonl']) {
           await writeRows(root, file, table);
           return duckdbDataSource({ files: { 'my "games"': file }, keys, baseDir: root });
         },
-        namesColumnsOfEmptyTables: extension === 'parquet' || extension === 'csv',
+        namesColumnsOfEmptyTables: extension !== 'ndjson',
       });
       await rm(root, { recursive: true });
       t.pass();

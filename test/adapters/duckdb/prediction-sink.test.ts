@@ -11,7 +11,7 @@ import { predictionSinkContract } from '../../contracts/prediction-sink.js';
 import { countedRows } from '../../contracts/sample-rows.js';
 import { call, filesUnder, left, readRows, right, sql, temporaryFolder, writeRows } from './files.js';
 
-for (const extension of ['.parquet', '.csv', '.ndjson', '.jsonl'] as const) {
+for (const extension of ['.parquet', '.csv', '.ndjson'] as const) {
   for (const { name, run } of predictionSinkContract) {
     test(`${extension}: ${name}`, async (t) => {
       const root = await temporaryFolder();
@@ -71,8 +71,10 @@ test('CSV: a header, nulls as nothing, empty text quoted, numbers that are not f
   );
 });
 
-test('NDJSON: one object a line, all of it JSON', async (t) => {
-  const lines = (await readFile(await written('a.ndjson'), 'utf8')).trimEnd().split('\n');
+test('NDJSON: one object a line, all of it JSON, also by the name of .jsonl and in capitals', async (t) => {
+  const text = await readFile(await written('a.ndjson'), 'utf8');
+  t.is(await readFile(await written('a.JSONL'), 'utf8'), text);
+  const lines = text.trimEnd().split('\n');
   const common = { version: 3, scored_at: '2026-03-04T05:06:07.089Z' };
   t.deepEqual(
     lines.map((line) => JSON.parse(line)),

@@ -203,7 +203,7 @@ test.serial('a store that may not be written can be read, and says what is missi
       store.delete('a/model.json', call),
     ]) {
       const { message } = await refused(write, 'PermissionDenied');
-      t.regex(message, /give this user access to it \(local folder .*EACCES/);
+      t.regex(message, /give this user access to it \(a\/new: EACCES\)/);
     }
     await refused(store.put('a/object', bytesOf('x'), absent, call), 'AlreadyExists');
   });

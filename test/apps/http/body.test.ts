@@ -128,6 +128,25 @@ test('a connection serves on after a body above the limit', async (t) => {
   t.true(received.endsWith('{"status":"alive"}'));
 });
 
+for (const [name, encoding, part] of [
+  ['plain', 'identity', Buffer.alloc(2_000, 'x')],
+  ['compressed', 'gzip', bomb],
+] as const) {
+  test(`a client that goes away while the rest of its ${name} body above the limit is thrown away harms nobody`, async (t) => {
+    const { url } = await serve(t, {}, { limits });
+    const connection = await rawConnection(url);
+    await connection.send(
+      `POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: ${json}\r\nContent-Encoding: ${encoding}\r\nTransfer-Encoding: chunked\r\n\r\n` +
+        `${part.length.toString(16)}\r\n`,
+    );
+    await connection.send(part);
+    t.regex(await connection.first, /^HTTP\/1\.1 413 /);
+    connection.hangUp();
+    await connection.received;
+    t.is((await fetch(`${url}/health`)).status, 200);
+  });
+}
+
 test('a body that does not arrive in time is DeadlineExceeded', async (t) => {
   const { url } = await serve(t, {}, { limits: { ...limits, requestTimeoutMs: 30 } });
   const connection = await rawConnection(url);

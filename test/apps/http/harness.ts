@@ -43,7 +43,7 @@ export const fakeService = (overrides: Partial<Service>): Service => ({
     TE.right({ info: { registration: listed, model_info: {}, original_experiment: {}, validation_metrics: {} }, tag }),
   experiments: () => TE.right([]),
   score: () => TE.right(scoreAnswer),
-  ready: () => TE.right({ store: 'memory', models_loaded: 0, models_loaded_bytes: 0 }),
+  ready: () => TE.right({ models_loaded: 0, models_loaded_bytes: 0 }),
   close: async () => undefined,
   ...overrides,
 });
@@ -88,7 +88,7 @@ export const latch = <A = void>() => {
   return { opened, open };
 };
 
-/** A bare connection: what `send` is given goes out as it is; `received` settles when the server closes it. */
+/** A bare connection: what `send` is given goes out as it is; `first` is what comes first, `received` everything until it is closed. */
 export const rawConnection = async (url: string) => {
   const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port) });
   await new Promise((resolve) => socket.once('connect', resolve));
@@ -96,11 +96,13 @@ export const rawConnection = async (url: string) => {
   socket.on('data', (chunk) => {
     text += chunk;
   });
+  const first = new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(`${chunk}`)));
   const received = new Promise<string>((resolve) => socket.once('close', () => resolve(text)));
   socket.on('error', () => undefined);
   return {
-    send: (part: string) => new Promise<void>((resolve) => socket.write(part, () => resolve())),
+    send: (part: string | Uint8Array) => new Promise<void>((resolve) => socket.write(part, () => resolve())),
     hangUp: () => socket.destroy(),
+    first,
     received,
   };
 };

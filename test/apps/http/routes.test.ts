@@ -162,7 +162,6 @@ test('GET /health and GET /ready', async (t) => {
   t.deepEqual(await (await fetch(`${url}/health`)).json(), { status: 'alive' });
   t.deepEqual(await (await fetch(`${url}/ready`)).json(), {
     status: 'ready',
-    store: 'memory',
     models_loaded: 0,
     models_loaded_bytes: 0,
   });

@@ -1,0 +1,82 @@
+/** Bad input on the command line: each gets its exit code and a sentence that names what was wrong, and nothing is written. */
+import { symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { emptyFolder, filesIn, games, onnxFixtures, run, writeExperiment } from './command-line.js';
+
+const folder = await emptyFolder();
+const outside = await emptyFolder();
+const experiments = join(folder, 'experiments', 'rating');
+const model = ['register', '--experiments', 'experiments', '--model-type', 'rating', '--name', 'm', '--experiment'];
+const reference = 'rating/m';
+
+test.before(async () => {
+  await writeExperiment(join(experiments, 'good'), join(onnxFixtures, 'columns.onnx'));
+  await writeExperiment(join(experiments, 'text'), new TextEncoder().encode('This is no model.\n'));
+  await writeExperiment(join(experiments, 'zipmap'), join(onnxFixtures, 'zipmap.onnx'), { feature_names: ['a', 'b'] });
+  await writeExperiment(join(experiments, 'nameless'), join(onnxFixtures, 'matrix.onnx'));
+  await writeFile(join(folder, 'rows.txt'), 'a\n1\n');
+  await symlink(outside, join(folder, 'link'));
+  const registered = await run(folder, [...model, 'good']);
+  if (registered.code !== 0) throw new Error(registered.stderr);
+});
+
+const weak = ['register', '--experiments', join(games, 'models', 'experiments'), '--model-type', 'rating', '--name', 'm', '--experiment', 'weak_rating_model'];
+
+// what is wrong, the command, its exit code, what stderr says, stdin
+const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegExp, string?]> = [
+  ['no such command', ['modles'], 2, /There is no command "modles"; did you mean models\?/],
+  ['no such flag', ['models', '--bogus'], 2, /--bogus/],
+  ['a flag without its value', ['models', '--local'], 2, /--local/],
+  ['no reference', ['score'], 2, /positional/],
+  ['too many references', ['score', reference, reference], 2, /positional/],
+  ['needed flags are missing', ['register', '--model-type', 'rating'], 2, /register needs --experiment NAME, --name NAME/],
+  ['two registries', ['models', '--local', '.', '--bucket', 'bgg-models'], 2, /give one of them/],
+  ['a bucket in this version', ['models', '--bucket', 'bgg-models'], 75, /gs:\/\/bgg-models.* use --local DIR or SCOREKEEPER_STORE=local/],
+  ['a missing settings file', ['models', '--settings', 'none.json'], 20, /There is no settings file none\.json/],
+  ['no model reference', ['models', 'show', 'm'], 2, /"m" is not a model reference/],
+  ['a name outside the grammar', ['models', 'show', 'rating/M'], 2, /The model name of "rating\/M" is not valid/],
+  ['version and alias', ['models', 'show', `${reference}@1@champion`], 2, /is not a model reference/],
+  ['a version for a list of them', ['versions', `${reference}@1`], 2, /names a version, and a model is asked for/],
+  ['an unknown model type', ['models', 'show', 'ratin/m'], 20, /"ratin".*rating/],
+  ['an unknown model', ['versions', 'rating/mm'], 20, /"mm".*Did you mean m\?/],
+  ['an unknown version', ['predict', `${reference}@9`], 20, /no version 9/, '[]'],
+  ['an unknown alias', ['score', `${reference}@chumpion`], 20, /no alias "chumpion"/],
+  ['a limit that is no number', ['models', '--limit', 'ten'], 2, /\/limit must be an integer .* got "ten"/],
+  ['an unknown experiment', [...model, 'goot'], 20, /There is no experiment rating\/goot.*Did you mean good\?/],
+  ['no folder of experiments', ['experiments', '--experiments', 'none'], 20, /There is no folder none/],
+  ['experiments in a bucket', ['experiments', '--experiments', 'gs://b/models'], 75, /gs:\/\/b\/models is in Google Cloud Storage/],
+  ['a bad model name', [...model, 'good', '--name', 'M'], 2, /\/name must be .* got "M"/],
+  ['a bad alias', [...model, 'good', '--alias', 'v2'], 2, /\/alias must be .* got "v2"/],
+  ['a threshold without a value', [...model, 'good', '--min', 'r2'], 2, /--min takes name=value: "r2"/],
+  ['a threshold that is no number', [...model, 'good', '--min', 'r2=high'], 2, /\/gate\/min_r2 must be a number, got "high"/],
+  ['a gate that fails', weak, 24, /r2 is 0\.128508, and must be at least 0\.5/],
+  ['a metric that is missing', [...model, 'good', '--min', 'auc=0.5'], 24, /auc is missing/],
+  ['an artifact that is text', [...model, 'text'], 25, /ArtifactUnreadable: /],
+  ['a ZipMap output', [...model, 'zipmap'], 25, /zipmap/],
+  ['a matrix without feature names', [...model, 'nameless'], 25, /feature_names/],
+  ['an unknown source', ['score', reference, '--source', 'games'], 20, /no data source "games"/],
+  ['a source file that is not there', ['score', reference, '--source', 'none.parquet'], 20, /none\.parquet/],
+  ['a source file of another kind', ['score', reference, '--source', 'rows.txt'], 2, /rows\.txt: a source file ends in/],
+  ['years the wrong way round', ['score', reference, '--start-year', '2025', '--end-year', '2020'], 2, /start_year 2025 is after end_year 2020/],
+  ['a year that is no number', ['score', reference, '--start-year', 'now'], 2, /\/start_year must be an integer .* got "now"/],
+  ['an output through a link', ['score', reference, '--source', 'rows.csv', '--output', 'link/p.csv'], 2, /symbolic link/],
+  ['an output of an unknown kind', ['score', reference, '--source', 'rows.csv', '--output', 'p.xlsx'], 2, /no known extension/],
+  ['no rows', ['predict', reference], 2, /There are no rows on stdin/, ''],
+  ['malformed JSON', ['predict', reference], 2, /neither JSON \(.*\) nor NDJSON/, '[{"a": 1]'],
+  ['a malformed line', ['predict', reference], 2, /Line 2 on stdin is not JSON/, '{"age": 1}\n{"age": \n'],
+  ['a missing feature', ['predict', reference], 23, /lacks .* features?: /, '[{}]'],
+  ['an unknown way with errors', ['predict', reference, '--on-error', 'ignore'], 2, /\/on_error must be /, '[]'],
+];
+
+for (const [what, args, code, sentence, input = ''] of cases) {
+  test.serial(`${what}: exit ${code}`, async (t) => {
+    const before = await filesIn(folder);
+    const ran = await run(folder, args, { input });
+    t.is(ran.code, code, ran.stderr);
+    t.regex(ran.stderr, sentence);
+    t.notRegex(ran.stderr, /\n {4}at /, 'no stack');
+    t.is(ran.stdout, '');
+    t.deepEqual([...(await filesIn(folder)), ...(await filesIn(outside))], before);
+  });
+}

@@ -1,0 +1,96 @@
+/** Composition: what stands behind the ports as settings and overrides say, and what is not there yet. */
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import * as E from 'fp-ts/lib/Either.js';
+import { type Composition, compose, type Overrides } from '../../apps/composition/compose.js';
+import { failureTable } from '../../apps/failure-table.js';
+import { type Flags, resolveSettings, type Settings } from '../../apps/settings.js';
+import { type CallOptions, neverCancelled } from '../../core/index.js';
+
+const call: CallOptions = { deadlineMs: Number.MAX_SAFE_INTEGER, cancellation: neverCancelled };
+
+const folder = () => mkdtemp(join(tmpdir(), 'scorekeeper-composition-'));
+
+const settingsIn = (workingDir: string, content: unknown = {}, flags: Flags = {}): Settings => {
+  const settings = resolveSettings(flags, { env: {}, workingDir }, { name: 'scorekeeper.json', dir: workingDir, content });
+  if (E.isLeft(settings)) throw new Error(settings.left.message);
+  return settings.right;
+};
+
+const composed = (settings: Settings, overrides?: Overrides): Composition => {
+  const composition = compose(settings, overrides);
+  if (E.isLeft(composition)) throw new Error(composition.left.message);
+  return composition.right;
+};
+
+test('an empty folder composes to a service that answers, closes, and writes nothing', async (t) => {
+  const root = await folder();
+  const { service, ports, close } = composed(settingsIn(root));
+  t.deepEqual(await service.models({})(), E.right({ models: {} }));
+  t.deepEqual(await service.experiments()(), E.right([]));
+  t.is(ports.store.location, `local folder ${root}`);
+  t.is(ports.experiments.location, `local folder ${root}/models/experiments`);
+  t.is(ports.sink.root, root);
+  await t.notThrowsAsync(close());
+});
+
+test('overrides replace the place of experiments and outputs, and add a source', async (t) => {
+  const root = await folder();
+  const elsewhere = await folder();
+  await mkdir(join(elsewhere, 'rating', 'mine', 'v2'), { recursive: true });
+  await writeFile(join(elsewhere, 'rating', 'mine', 'v2', 'pipeline.onnx'), 'bytes');
+  await writeFile(join(elsewhere, 'rows.csv'), 'a,b\n1,2\n');
+  const name = join(elsewhere, 'rows.csv');
+  const { service, ports, close } = composed(settingsIn(root), {
+    experimentsDir: elsewhere,
+    outputRoot: elsewhere,
+    sourceFile: { name, keys: ['a'] },
+  });
+  t.deepEqual(await service.experiments()(), E.right([{ modelType: 'rating', name: 'mine', versions: [2] }]));
+  t.is(ports.experiments.location, `local folder ${elsewhere}`);
+  t.is(ports.sink.root, elsewhere);
+  t.deepEqual(ports.sources[name]?.keys, ['a']);
+  const opened = await ports.sources[name]?.open({}, call)();
+  if (opened === undefined || E.isLeft(opened)) return t.fail('the source does not open');
+  t.deepEqual(opened.right.columnNames, ['a', 'b']);
+  await opened.right.close();
+  await close();
+});
+
+test('declared sources read their files and their query file relative to the settings file, at every opening', async (t) => {
+  const root = await folder();
+  await writeFile(join(root, 'rows.csv'), 'a,b\n1,2\n');
+  const { ports, close } = composed(
+    settingsIn(root, { sources: { rows: { kind: 'duckdb', files: { rows: 'rows.csv' }, sql_file: 'query.sql', keys: ['a'] } } }),
+  );
+  const columns = async () => {
+    const opened = await ports.sources['rows']?.open({}, call)();
+    if (opened === undefined) throw new Error('there is no such source');
+    if (E.isLeft(opened)) return opened.left.tag;
+    await opened.right.close();
+    return opened.right.columnNames;
+  };
+  t.is(await columns(), 'NotFound');
+  await writeFile(join(root, 'query.sql'), 'select a from rows');
+  t.deepEqual(await columns(), ['a']);
+  await writeFile(join(root, 'query.sql'), 'select b, a from rows');
+  t.deepEqual(await columns(), ['b', 'a']);
+  await close();
+});
+
+test('a bucket is settled and not there yet', (t) => {
+  for (const settings of [settingsIn('/work', {}, { bucket: 'bgg-models/prod' }), settingsIn('/work', { output_root: 'gs://b-1/out' })]) {
+    const composition = compose(settings);
+    if (E.isRight(composition)) return t.fail('it was composed');
+    t.is(composition.left.tag, 'Unavailable');
+    t.regex(composition.left.message, /gs:\/\/b.* has no Google Cloud Storage adapter yet: use /);
+  }
+});
+
+test('exit codes differ from each other and from Node’s own, but for 2', (t) => {
+  const codes = Object.values(failureTable).map(({ exit }) => exit);
+  t.is(new Set(codes).size, codes.length);
+  t.deepEqual(codes.filter((code) => code <= 13), [2]);
+});
