@@ -2,7 +2,18 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as t from 'io-ts';
-import { closed, decode, type Failure, failureOf, Gate, integer, ModelType, nearest, type Problem, text } from '../core/index.js';
+import {
+  closed,
+  decode,
+  type Failure,
+  failureOf,
+  Gate,
+  integer,
+  ModelType,
+  nearest,
+  type Problem,
+  text,
+} from '../core/index.js';
 
 const Count = integer('Count', 1, Number.MAX_SAFE_INTEGER);
 /** Timers hold no more than 31 bits. */
@@ -68,7 +79,10 @@ export const defaults = {
 export type Limits = Readonly<Record<keyof typeof limits, number>>;
 
 /** A record by names; io-ts's own passes over a key that is not one. */
-const named = <A>(Name: t.Type<string, string, unknown>, Value: t.Type<A, unknown, unknown>): t.Type<Readonly<Record<string, A>>, unknown, unknown> => {
+const named = <A>(
+  Name: t.Type<string, string, unknown>,
+  Value: t.Type<A, unknown, unknown>,
+): t.Type<Readonly<Record<string, A>>, unknown, unknown> => {
   const record = t.record(t.string, Value);
   return new t.Type(
     `{ [${Name.name}]: ${Value.name} }`,
@@ -126,8 +140,13 @@ const checkSources =
       if (source === undefined || Object.hasOwn(sources, source)) continue;
       const near = nearest(source, Object.keys(sources));
       const cure = near === undefined ? 'declare it under sources' : `did you mean ${near}?`;
-      problems.push({ pointer: `/model_types/${type}/source`, detail: `names no declared source: "${source}" (${cure})` });
+      problems.push({
+        pointer: `/model_types/${type}/source`,
+        detail: `names no declared source: "${source}" (${cure})`,
+      });
     }
     const listed = problems.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ');
-    return problems.length === 0 ? E.right(file) : E.left(failureOf('InvalidInput', `${name} is not valid: ${listed}.`, problems));
+    return problems.length === 0
+      ? E.right(file)
+      : E.left(failureOf('InvalidInput', `${name} is not valid: ${listed}.`, problems));
   };

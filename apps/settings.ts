@@ -7,7 +7,17 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type * as t from 'io-ts';
 import { decode, fail, type Failure, failure, parseJson } from '../core/index.js';
-import { decodeSettingsFile, defaults, type Field, fields, type Limits, limits, type SettingsFile, type SourceSettings, type Values } from './settings-file.js';
+import {
+  decodeSettingsFile,
+  defaults,
+  type Field,
+  fields,
+  type Limits,
+  limits,
+  type SettingsFile,
+  type SourceSettings,
+  type Values,
+} from './settings-file.js';
 
 export type { Limits, SourceSettings };
 
@@ -20,7 +30,11 @@ export type { Limits, SourceSettings };
  * `SCOREKEEPER_SHUTDOWN_GRACE_MS`, `SCOREKEEPER_MODEL_CACHE_BYTES`. `SCOREKEEPER_SETTINGS` names the settings file.
  */
 const variableOf = (field: Field): string =>
-  field === 'bucket' ? 'GCS_BUCKET_NAME' : field === 'port' || field === 'host' ? field.toUpperCase() : `SCOREKEEPER_${field.toUpperCase()}`;
+  field === 'bucket'
+    ? 'GCS_BUCKET_NAME'
+    : field === 'port' || field === 'host'
+      ? field.toUpperCase()
+      : `SCOREKEEPER_${field.toUpperCase()}`;
 
 /** What the command line says, as text. */
 export interface Flags {
@@ -81,8 +95,14 @@ export const loadSettings = (flags: Flags, surroundings: Surroundings): TE.TaskE
       async () => (named !== undefined || existsSync(path) ? await readFile(path, 'utf8') : '{}'),
       (error) =>
         error instanceof Error && 'code' in error && error.code === 'ENOENT'
-          ? failure('NotFound', `There is no settings file ${name}: name another with --settings or SCOREKEEPER_SETTINGS.`)
-          : failure('InvalidInput', `The settings file ${name} cannot be read (${error instanceof Error ? error.message : error}).`),
+          ? failure(
+              'NotFound',
+              `There is no settings file ${name}: name another with --settings or SCOREKEEPER_SETTINGS.`,
+            )
+          : failure(
+              'InvalidInput',
+              `The settings file ${name} cannot be read (${error instanceof Error ? error.message : error}).`,
+            ),
     ),
     TE.flatMapEither((json) =>
       pipe(
@@ -140,8 +160,14 @@ const flagLayer = (flags: Flags, workingDir: string): E.Either<Failure, Layer> =
 
 const environmentLayer = (env: Surroundings['env'], workingDir: string): E.Either<Failure, Layer> =>
   pipe(
-    decodeTexts(Object.fromEntries(fieldNames.map((field) => [field, env[variableOf(field)] || undefined])), variableOf),
-    E.map((values) => ({ values: absolute(values, workingDir), originOf: (field) => `environment ${variableOf(field)}` })),
+    decodeTexts(
+      Object.fromEntries(fieldNames.map((field) => [field, env[variableOf(field)] || undefined])),
+      variableOf,
+    ),
+    E.map((values) => ({
+      values: absolute(values, workingDir),
+      originOf: (field) => `environment ${variableOf(field)}`,
+    })),
   );
 
 const fileLayer = (content: SettingsFile, { name, dir }: { readonly name: string; readonly dir: string }): Layer => {
@@ -172,7 +198,9 @@ const decodeTexts = (
 const absolute = (values: Values, dir: string): Values => ({
   ...values,
   ...(values.local_dir === undefined ? {} : { local_dir: resolve(dir, values.local_dir) }),
-  ...(values.output_root === undefined || isBucketAddress(values.output_root) ? {} : { output_root: resolve(dir, values.output_root) }),
+  ...(values.output_root === undefined || isBucketAddress(values.output_root)
+    ? {}
+    : { output_root: resolve(dir, values.output_root) }),
 });
 
 /** Whether it names a place in Google Cloud Storage. */
@@ -192,9 +220,11 @@ const settle = (
       const layer = everything.find(({ values }) => values[name] !== undefined);
       return layer === undefined ? [] : [{ name, value: layer.values[name], origin: layer.originOf(name) }];
     });
-  const values = Object.fromEntries(told.map(({ name, value }) => [name, value])) as Values & Required<Pick<Values, keyof typeof defaults>>;
+  const values = Object.fromEntries(told.map(({ name, value }) => [name, value])) as Values &
+    Required<Pick<Values, keyof typeof defaults>>;
   const registry = registryOf(store.value, values);
-  const outputRoot = values.output_root ?? (registry.kind === 'local' ? workingDir : `gs://${registry.bucket}/predictions/`);
+  const outputRoot =
+    values.output_root ?? (registry.kind === 'local' ? workingDir : `gs://${registry.bucket}/predictions/`);
   const sources = content.sources ?? {};
   const modelTypes = content.model_types ?? {};
   return {
@@ -227,7 +257,10 @@ const chooseStore = (layers: ReadonlyArray<Layer>): Told & { readonly value: Reg
   return { name: 'store', value: defaults.store, origin: 'default' };
 };
 
-const registryOf = (kind: Registry['kind'], values: { readonly local_dir: string; readonly bucket: string }): Registry => {
+const registryOf = (
+  kind: Registry['kind'],
+  values: { readonly local_dir: string; readonly bucket: string },
+): Registry => {
   if (kind === 'local') return { kind, root: values.local_dir, location: `local folder ${values.local_dir}` };
   const [bucket = '', ...prefix] = values.bucket.split('/');
   return { kind, bucket, prefix: prefix.join('/'), location: `gs://${values.bucket}` };

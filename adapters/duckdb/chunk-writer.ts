@@ -13,22 +13,24 @@ export const engineTypes = {
   string: 'VARCHAR',
 } as const satisfies Record<TensorType, string>;
 
-/** Rows `begin` (included) to `end` (excluded), at most the engine's chunk, as a chunk with the columns of the schema. */
-export const chunkOf = (
+/** Fills one chunk, again and again, with rows `begin` (included) to `end` (excluded) of a batch: at most as many as it holds. */
+export const chunkWriter = (
   library: Library,
   schema: ReadonlyArray<ColumnSpec>,
-  batch: RowBatch,
-  begin: number,
-  end: number,
-): DuckDBDataChunk => {
+): ((batch: RowBatch, begin: number, end: number) => DuckDBDataChunk) => {
   const types: ReadonlyArray<DuckDBType> = schema.map(({ type }) => library.api[engineTypes[type]]);
-  const chunk = library.api.DuckDBDataChunk.create(types, end - begin);
-  schema.forEach(({ name, type }, index) => {
-    const column = batch.columns.get(name);
-    if (column?.type !== type) throw new TypeError(`the batch has no ${type} column "${name}"`);
-    copyColumn(library, chunk, index, column, begin, end);
-  });
-  return chunk;
+  // Always the same: the collector does not see the engine's memory, and would let new ones pile up.
+  const chunk = library.api.DuckDBDataChunk.create(types);
+  return (batch, begin, end) => {
+    chunk.reset();
+    chunk.rowCount = end - begin;
+    schema.forEach(({ name, type }, index) => {
+      const column = batch.columns.get(name);
+      if (column?.type !== type) throw new TypeError(`the batch has no ${type} column "${name}"`);
+      copyColumn(library, chunk, index, column, begin, end);
+    });
+    return chunk;
+  };
 };
 
 const copyColumn = (

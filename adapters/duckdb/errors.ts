@@ -25,17 +25,14 @@ const systemCodes: Readonly<Record<string, readonly [FailureTag, string]>> = {
   EDQUOT: ['Unavailable', 'the disk quota is used up: free some space and try again'],
 };
 
-const engineError = /^(?:Failed to extract statements: )?[A-Z][A-Za-z ]+ Error: /;
+const engineError = /^(?:Failed to [a-z ]+: )?[A-Z][A-Za-z ]+ Error: /;
 
 /** What the engine's errors mean, whatever was asked of it; the first that fits. */
 const enginePatterns: ReadonlyArray<readonly [RegExp, FailureTag, string]> = [
   [/no space left|max_temp_directory_size/i, 'Unavailable', 'the disk is full: free some space and try again'],
-  [/^Out of Memory Error/, 'TooLarge', 'the query needs more memory than it may use (memoryLimitBytes)'],
-  [
-    /^Permission Error|permission denied/i,
-    'PermissionDenied',
-    'only the declared files may be read, and nothing changed',
-  ],
+  [/Out of Memory Error/, 'TooLarge', 'more memory is needed than memoryLimitBytes allows'],
+  [/^Permission Error/, 'PermissionDenied', 'only the declared files may be read, and nothing changed'],
+  [/permission denied/i, 'PermissionDenied', 'access was refused'],
   [/^IO Error/, 'Unavailable', 'the file system failed'],
 ];
 
@@ -53,10 +50,9 @@ export const toFailure =
       const [tag, sentence] = systemCodes[code] ?? ['Unavailable', `the file system failed (${code})`];
       return failure(tag, `${what}: ${sentence}.`);
     }
-    if (!engineError.test(error.message)) throw error;
     const known = enginePatterns.find(([pattern]) => pattern.test(error.message));
     if (known !== undefined) return failure(known[1], `${what}: ${known[2]} (${engineSentence(error.message)}).`);
-    if (otherwise === undefined) throw error;
+    if (otherwise === undefined || !engineError.test(error.message)) throw error;
     return failure(otherwise, `${what}: ${engineSentence(error.message)}.`);
   };
 

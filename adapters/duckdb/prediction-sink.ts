@@ -12,7 +12,7 @@ import { openRowStage, type RowStage } from './row-stage.js';
 export interface DuckdbSinkOptions {
   /** The folder that outputs stand in; made when it is not there. */
   readonly root: string;
-  /** What the engine may hold in memory; 256 MiB unless given. Rows beyond it wait in the system's temporary folder. */
+  /** What the engine may hold in memory; 128 MiB unless given. Rows beyond it wait in the system's temporary folder. */
   readonly memoryLimitBytes?: number;
   /** 2 unless given. */
   readonly threads?: number;
@@ -51,7 +51,7 @@ const openOutput = async (
   await (await open(temporary, 'wx')).close();
   try {
     const stage = await openRowStage(schema, temporary, format, {
-      memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 28,
+      memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 27,
       threads: options.threads ?? 2,
     });
     return writer(options.root, location, temporary, stage, call);

@@ -1,7 +1,7 @@
 /** Holds the rows of an output until they are whole, in bounded memory, and then writes them as one file. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ConstantValue, RowBatch, SinkSchema } from '../../core/index.js';
-import { chunkOf, engineTypes } from './chunk-writer.js';
+import { chunkWriter, engineTypes } from './chunk-writer.js';
 import { type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
 import type { OutputFormat } from './output-location.js';
 
@@ -31,12 +31,13 @@ export const openRowStage = async (
   // One transaction for all the rows: it halves the time, and nothing has to be committed for a copy.
   await connection.run('BEGIN');
   const appender = await connection.createAppender('output');
+  const fill = chunkWriter(library, schema.columns);
   return {
     append: async (batch) => {
       const chunkRowLimit = library.bindings.vector_size();
       for (let at = 0, turn = 1; at < batch.rowCount; at += chunkRowLimit, turn++) {
         const end = Math.min(at + chunkRowLimit, batch.rowCount);
-        appender.appendDataChunk(chunkOf(library, schema.columns, batch, at, end));
+        appender.appendDataChunk(fill(batch, at, end));
         if (turn % chunksPerTurn > 0) continue;
         appender.flushSync();
         await nextTurn();

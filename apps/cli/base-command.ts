@@ -14,7 +14,7 @@ export type Colors = ReturnType<typeof picocolors.createColors>;
 
 /** What a command works with while it runs. */
 export interface Session extends Composition {
-  /** Comes with SIGINT and SIGTERM; a second one ends the process at once. */
+  /** Comes with SIGINT and SIGTERM. */
   readonly cancellation: Cancellation;
 }
 
@@ -22,7 +22,9 @@ export abstract class BaseCommand extends Command {
   json = Option.Boolean('--json', false, { description: 'Print one JSON document on stdout' });
   settingsFile = Option.String('--settings', { description: 'FILE: the settings (default: ./scorekeeper.json)' });
   local = Option.String('--local', { description: 'DIR: the registry is this folder' });
-  bucket = Option.String('--bucket', { description: 'NAME[/prefix]: the registry is this Google Cloud Storage bucket' });
+  bucket = Option.String('--bucket', {
+    description: 'NAME[/prefix]: the registry is this Google Cloud Storage bucket',
+  });
 
   /** Does what the command is for. */
   abstract perform(): TE.TaskEither<Failure, void>;
@@ -34,7 +36,8 @@ export abstract class BaseCommand extends Command {
 
   override async validateAndExecute(): Promise<number> {
     const missing = Object.entries(this.needed()).flatMap(([name, value]) => (value === undefined ? [name] : []));
-    if (missing.length > 0) return this.tell(failure('InvalidInput', `${this.path.join(' ')} needs ${missing.join(', ')}; see --help.`));
+    if (missing.length > 0)
+      return this.tell(failure('InvalidInput', `${this.path.join(' ')} needs ${missing.join(', ')}; see --help.`));
     return this.execute();
   }
 
@@ -43,7 +46,9 @@ export abstract class BaseCommand extends Command {
       const outcome = await this.perform()();
       return E.isLeft(outcome) ? this.tell(outcome.left) : 0;
     } catch (bug) {
-      this.say(`This is a bug in Scorekeeper, please report it: ${bug instanceof Error ? (bug.stack ?? bug.message) : bug}`);
+      this.say(
+        `This is a bug in Scorekeeper, please report it: ${bug instanceof Error ? (bug.stack ?? bug.message) : bug}`,
+      );
       return 1;
     }
   }
@@ -65,7 +70,12 @@ export abstract class BaseCommand extends Command {
   /** NDJSON. */
   protected printLines(rows: ReadonlyArray<unknown>): void {
     for (let at = 0; at < rows.length; at += 1000) {
-      this.print(rows.slice(at, at + 1000).map((row) => JSON.stringify(row)).join('\n'));
+      this.print(
+        rows
+          .slice(at, at + 1000)
+          .map((row) => JSON.stringify(row))
+          .join('\n'),
+      );
     }
   }
 
@@ -82,30 +92,29 @@ export abstract class BaseCommand extends Command {
     use: (session: Session) => TE.TaskEither<Failure, A>,
     overridesFor: (settings: Settings) => E.Either<Failure, Overrides> = () => E.right({}),
   ): TE.TaskEither<Failure, A> {
-    return pipe(
-      this.settings(),
-      TE.flatMap((settings) => {
-        this.say(this.colorsOf('stderr').dim(`registry: ${settings.registry.location}`));
-        return pipe(
-          TE.fromEither(overridesFor(settings)),
-          TE.flatMap((overrides) => async () => {
-            // The container and the adapters take a while to load: not for help or a wrong flag.
-            const { compose } = await import('../composition/compose.js');
-            return compose(settings, overrides);
-          }),
-        );
-      }),
-      TE.flatMap((composition) => async () => {
-        const stop = new AbortController();
-        const abort = (): void => stop.abort();
-        process.once('SIGINT', abort).once('SIGTERM', abort);
-        try {
-          return await use({ ...composition, cancellation: cancellationOf(stop.signal) })();
-        } finally {
-          process.off('SIGINT', abort).off('SIGTERM', abort);
-          await composition.close();
-        }
-      }),
+    return interruptible((cancellation) =>
+      pipe(
+        this.settings(),
+        TE.tapIO(
+          ({ registry }) =>
+            () =>
+              this.say(this.colorsOf('stderr').dim(`registry: ${registry.location}`)),
+        ),
+        TE.bindTo('settings'),
+        TE.bind('overrides', ({ settings }) => TE.fromEither(overridesFor(settings))),
+        TE.flatMap(({ settings, overrides }) => async () => {
+          // The container and the adapters take a while to load: not for help or a wrong flag.
+          const { compose } = await import('../composition/compose.js');
+          return compose(settings, overrides);
+        }),
+        TE.flatMap((composition) => async () => {
+          try {
+            return await use({ ...composition, cancellation })();
+          } finally {
+            await composition.close();
+          }
+        }),
+      ),
     );
   }
 
@@ -127,3 +136,17 @@ export abstract class BaseCommand extends Command {
     return failureTable[tag].exit;
   }
 }
+
+/** SIGINT and SIGTERM cancel what runs; a second one ends the process at once. */
+const interruptible =
+  <A>(work: (cancellation: Cancellation) => TE.TaskEither<Failure, A>): TE.TaskEither<Failure, A> =>
+  async () => {
+    const stop = new AbortController();
+    const abort = (): void => stop.abort();
+    process.once('SIGINT', abort).once('SIGTERM', abort);
+    try {
+      return await work(cancellationOf(stop.signal))();
+    } finally {
+      process.off('SIGINT', abort).off('SIGTERM', abort);
+    }
+  };

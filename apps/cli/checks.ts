@@ -38,7 +38,9 @@ export const nodeTrial: Trial = {
     const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
     return major > oldest.major || (major === oldest.major && minor >= oldest.minor)
       ? E.right(process.version)
-      : E.left(failure('Unavailable', `This is Node ${process.version}: install ${oldest.major}.${oldest.minor} or newer.`));
+      : E.left(
+          failure('Unavailable', `This is Node ${process.version}: install ${oldest.major}.${oldest.minor} or newer.`),
+        );
   },
 };
 
@@ -52,7 +54,9 @@ export const partTrials = ({ service, ports, cancellation }: Session): ReadonlyA
       name: 'store',
       found: pipe(
         service.ready(call),
-        TE.flatMap(() => store.put(probe, host.utf8.encode('A probe of scorekeeper doctor.'), { kind: 'absent' }, call)),
+        TE.flatMap(() =>
+          store.put(probe, host.utf8.encode('A probe of scorekeeper doctor.'), { kind: 'absent' }, call),
+        ),
         TE.flatMap(() => store.delete(probe, call)),
         TE.map(() => `${store.location} answers and can be written`),
       ),
@@ -66,7 +70,13 @@ export const partTrials = ({ service, ports, cancellation }: Session): ReadonlyA
         TE.map(() => 'ONNX Runtime inspects and loads a model'),
       ),
     },
-    { name: 'tables', found: pipe(opened({ keys: [], open: duckdbDataSource({ files: {}, sql: 'select 1 as one', keys: [] }).open }, call), TE.map(() => 'DuckDB answers')) },
+    {
+      name: 'tables',
+      found: pipe(
+        opened({ keys: [], open: duckdbDataSource({ files: {}, sql: 'select 1 as one', keys: [] }).open }, call),
+        TE.map(() => 'DuckDB answers'),
+      ),
+    },
     ...Object.entries(sources).map(([name, source]) => ({ name: `source ${name}`, found: opened(source, call) })),
   ];
 };
@@ -81,7 +91,12 @@ const opened = (source: DataSource, call: CallOptions): TE.TaskEither<Failure, s
         TE.flatMapEither(() =>
           lost.length === 0
             ? E.right(`${columnNames.length} columns`)
-            : E.left(failure('InvalidInput', `There is no column ${lost.join(', ')}, which keys names: correct the query or the keys.`)),
+            : E.left(
+                failure(
+                  'InvalidInput',
+                  `There is no column ${lost.join(', ')}, which keys names: correct the query or the keys.`,
+                ),
+              ),
         ),
       );
     }),
@@ -89,6 +104,8 @@ const opened = (source: DataSource, call: CallOptions): TE.TaskEither<Failure, s
 
 /** An ONNX model that adds one to float32 [N]. */
 const addsOne = Uint8Array.from(
-  atob('CAgSC3Njb3Jla2VlcGVyOk8KEAoBeAoDb25lEgF5IgNBZGQSCHJhbmstb25lKg0QAUIDb25lSgQAAIA/WhAKAXgSCwoJCAESBQoDEgFOYhAKAXkSCwoJCAESBQoDEgFOQgQKABARQg4KCmFpLm9ubngubWwQAw=='),
+  atob(
+    'CAgSC3Njb3Jla2VlcGVyOk8KEAoBeAoDb25lEgF5IgNBZGQSCHJhbmstb25lKg0QAUIDb25lSgQAAIA/WhAKAXgSCwoJCAESBQoDEgFOYhAKAXkSCwoJCAESBQoDEgFOQgQKABARQg4KCmFpLm9ubngubWwQAw==',
+  ),
   (character) => character.charCodeAt(0),
 );

@@ -16,10 +16,16 @@ export interface ExperimentsPlace {
  */
 export const chooseExperiments = (named: string | undefined, wanted: string): E.Either<Failure, ExperimentsPlace> => {
   if (named !== undefined && isBucketAddress(named)) {
-    return fail('Unavailable', `${named} is in Google Cloud Storage, for which this version has no adapter yet: give a folder.`);
+    return fail(
+      'Unavailable',
+      `${named} is in Google Cloud Storage, for which this version has no adapter yet: give a folder.`,
+    );
   }
   if (named !== undefined && !existsSync(named)) {
-    return fail('NotFound', `There is no folder ${named}: --experiments names the one that holds {model_type}/{experiment}.`);
+    return fail(
+      'NotFound',
+      `There is no folder ${named}: --experiments names the one that holds {model_type}/{experiment}.`,
+    );
   }
   const local = resolve(named ?? join('models', 'experiments'));
   return E.right(named !== undefined || existsSync(join(local, wanted)) ? { experimentsDir: local } : {});

@@ -7,7 +7,9 @@ const bold = picocolors.createColors(process.stdout.isTTY === true && !process.e
 /** Every command that is registered, and some first examples. */
 export const renderAll = (cli: Cli): string => {
   const definitions = cli.definitions();
-  const first = definitions.flatMap(({ path, examples = [] }) => (/ (?:register|score|serve)$/.test(path) ? examples.slice(0, 1) : []));
+  const first = definitions.flatMap(({ path, examples = [] }) =>
+    / (?:register|score|serve)$/.test(path) ? examples.slice(0, 1) : [],
+  );
   return [
     `Scorekeeper ${cli.binaryVersion}: registers trained models and scores new data with them.`,
     ...section('Examples', first.flatMap(renderExample)),
@@ -36,7 +38,11 @@ const nameOption = ({ definition, description = '' }: Definition['options'][numb
   return [definition.replace('#0', argument), what.trim()];
 };
 
-const renderExample = ([what, command]: readonly [string, string]): ReadonlyArray<string> => [`# ${what.trim()}`, command, ''];
+const renderExample = ([what, command]: readonly [string, string]): ReadonlyArray<string> => [
+  `# ${what.trim()}`,
+  command,
+  '',
+];
 
 const columns = (rows: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> => {
   const width = Math.max(...rows.map(([name]) => name.length));

@@ -22,7 +22,9 @@ const commands: Readonly<Record<string, () => Promise<CommandClass>>> = {
 };
 
 const run = async (args: ReadonlyArray<string>): Promise<number> => {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string;
+  };
   const cli = new Cli({ binaryName, binaryVersion: version });
   const [one = '', two = ''] = args;
   const name = [`${one} ${two}`, one].find((path) => Object.hasOwn(commands, path));

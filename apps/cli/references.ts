@@ -1,11 +1,22 @@
 /** From what people write on the command line to the fields of requests. */
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
-import { fail, type Failure, failureOf, type ModelReference, parseModelReference, type Problem } from '../../core/index.js';
+import {
+  fail,
+  type Failure,
+  failureOf,
+  type ModelReference,
+  parseModelReference,
+  type Problem,
+} from '../../core/index.js';
 
 /** `type/name@3` as `{ version: 3 }`, `type/name@champion` as `{ alias: 'champion' }`, `type/name` as nothing. */
 export const selected = ({ selector }: ModelReference): { readonly version?: number; readonly alias?: string } =>
-  selector.kind === 'version' ? { version: selector.version } : selector.kind === 'alias' ? { alias: selector.alias } : {};
+  selector.kind === 'version'
+    ? { version: selector.version }
+    : selector.kind === 'alias'
+      ? { alias: selector.alias }
+      : {};
 
 /** The fields of a scoring request that name its model. */
 export const scored = (reference: ModelReference) => {
@@ -32,8 +43,16 @@ export const parsePairs = (
     .filter((pair) => pair.indexOf('=') < 1)
     .map((pair) => ({ pointer: flag, detail: `"${pair}" is not name=value` }));
   return problems.length > 0
-    ? E.left(failureOf('InvalidInput', `${flag} takes name=value: ${problems.map(({ detail }) => detail).join('; ')}.`, problems))
-    : E.right(Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])));
+    ? E.left(
+        failureOf(
+          'InvalidInput',
+          `${flag} takes name=value: ${problems.map(({ detail }) => detail).join('; ')}.`,
+          problems,
+        ),
+      )
+    : E.right(
+        Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])),
+      );
 };
 
 /** A flag's value as a number where it reads as one; what is no number is left for the request's codec to refuse by name. */

@@ -35,12 +35,20 @@ export const renderInfo = ({ registration }: InfoAnswer['info']): string => {
     ['experiment', `${experiment.name} v${experiment.version}`],
     ['gate', registration.validation_skipped ? 'skipped' : checks.join(', ')],
     ['registered', `${registration.registered_at} by ${registration.registered_by} (${registration.environment})`],
-    ['metadata', Object.entries(registration.metadata).map((pair) => pair.join('=')).join(', ')],
+    [
+      'metadata',
+      Object.entries(registration.metadata)
+        .map((pair) => pair.join('='))
+        .join(', '),
+    ],
     ['artifact', `${artifact.file}, ${artifact.bytes.toLocaleString('en-US')} bytes, sha-256 ${artifact.sha256}`],
     ['outputs', signature.outputs.map(({ name, type }) => `${name} ${type}`).join(', ')],
   ];
   const features = signature.features.map(({ name, type, fill }) => [name, type, fill === null ? '' : `${fill}`]);
-  return `${table(['', ''], facts.filter(([, fact]) => fact !== '')).trim()}\n\n${table(['feature', 'type', 'fill'], features)}`;
+  return `${table(
+    ['', ''],
+    facts.filter(([, fact]) => fact !== ''),
+  ).trim()}\n\n${table(['feature', 'type', 'fill'], features)}`;
 };
 
 const isRegistered = (version: ListedVersion): version is RegisteredVersion =>

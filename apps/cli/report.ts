@@ -11,9 +11,17 @@ export const renderReport = (answer: ScoreAnswer, colors: Colors): string => {
   const years = [asked.start_year ?? '…', asked.end_year ?? '…'].join(' to ');
   const facts: ReadonlyArray<readonly [string, string]> = [
     ['model', `${model.model_type}/${model.name}@${model.version}`],
-    ['source', asked.start_year === null && asked.end_year === null ? asked.data_source : `${asked.data_source}, ${years}`],
+    [
+      'source',
+      asked.start_year === null && asked.end_year === null ? asked.data_source : `${asked.data_source}, ${years}`,
+    ],
     ['rows', `${count(did.total_scored)} scored of ${count(did.rows_read)} read, ${count(did.rows_refused)} refused`],
-    ['time', Object.entries(did.timings_ms).map(([step, ms]) => `${step} ${milliseconds(ms)}`).join(', ')],
+    [
+      'time',
+      Object.entries(did.timings_ms)
+        .map(([step, ms]) => `${step} ${milliseconds(ms)}`)
+        .join(', '),
+    ],
     ['output', answer.output_location ?? 'with the answer'],
     ...(answer.rejects_location ? [['refused rows', answer.rejects_location] as const] : []),
     ...did.warnings.map((warning) => ['warning', warning] as const),
@@ -44,7 +52,9 @@ const renderHistogram = ({ histogram: { edges, counts }, min, max }: Distributio
   const bins =
     min === max
       ? [{ from: min, to: max, n: everything }]
-      : counts.flatMap((n, i) => (i % 2 === 0 ? [{ from: edges[i], to: edges[i + 2], n: n + (counts[i + 1] ?? 0) }] : []));
+      : counts.flatMap((n, i) =>
+          i % 2 === 0 ? [{ from: edges[i], to: edges[i + 2], n: n + (counts[i + 1] ?? 0) }] : [],
+        );
   const most = Math.max(...bins.map(({ n }) => n));
   const rows = bins.map(({ from, to, n }) => [figure(from ?? null), figure(to ?? null), bar(n / most), count(n)]);
   return table(['from', 'to', '', 'rows'], rows, [0, 1, 3]).replaceAll(/[█-▏]+/g, (drawn) => colors.cyan(drawn));
@@ -59,14 +69,17 @@ const bar = (share: number): string => {
 
 const renderRefused = ({ refused = [], refused_total = 0 }: ScoreAnswer): ReadonlyArray<string> => {
   if (refused_total === 0) return [];
-  const shown = refused.slice(0, 5).map(({ row, errors }) => `  row ${row}: ${errors.map(({ detail }) => detail).join('; ')}`);
+  const shown = refused
+    .slice(0, 5)
+    .map(({ row, errors }) => `  row ${row}: ${errors.map(({ detail }) => detail).join('; ')}`);
   const rest = refused_total - shown.length;
   return ['\nrefused', ...shown, ...(rest > 0 ? [`  and ${count(rest)} more`] : [])];
 };
 
 const count = (n: number): string => n.toLocaleString('en-US');
 
-const milliseconds = (ms: number): string => (ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+const milliseconds = (ms: number): string =>
+  ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 
 /** Four figures, with an exponent only where they could not be read without. */
 const figure = (value: number | null): string => {

@@ -1,5 +1,4 @@
 /** Composes a service from settings: the one place where Inversify is. */
-import 'reflect-metadata';
 import * as E from 'fp-ts/lib/Either.js';
 import { Container } from 'inversify';
 import { fail, type Failure, type Service, type ServicePorts } from '../../core/index.js';
@@ -21,7 +20,8 @@ export interface Composition {
 /** A service as the settings say. Nothing is opened or loaded yet. Fails `Unavailable` when a part is not in this version. */
 export const compose = (settings: Settings, overrides: Overrides = {}): E.Either<Failure, Composition> => {
   const { registry } = settings;
-  if (registry.kind === 'gcs') return noBuckets(`The registry is ${registry.location}`, 'use --local DIR or SCOREKEEPER_STORE=local');
+  if (registry.kind === 'gcs')
+    return noBuckets(`The registry is ${registry.location}`, 'use --local DIR or SCOREKEEPER_STORE=local');
   const outputRoot = overrides.outputRoot ?? settings.outputRoot;
   if (isBucketAddress(outputRoot)) return noBuckets(`The output root is ${outputRoot}`, 'use a local folder');
   const container = new Container({ defaultScope: 'Singleton' });
@@ -39,5 +39,5 @@ export const compose = (settings: Settings, overrides: Overrides = {}): E.Either
 };
 
 /** The failure of whatever is in Google Cloud Storage. */
-export const noBuckets = (what: string, cure: string): E.Either<Failure, never> =>
+const noBuckets = (what: string, cure: string): E.Either<Failure, never> =>
   fail('Unavailable', `${what}, and this version has no Google Cloud Storage adapter yet: ${cure}.`);

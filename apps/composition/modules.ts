@@ -33,10 +33,15 @@ export const registryModule = (root: string, { experimentsDir }: Overrides): Con
           experimentsDir === undefined
             ? { store, root: 'models/experiments' }
             : { store: localFilesystemArtifactStore({ root: experimentsDir }), root: '' };
-        return experimentsOnDemand([place.store.location, place.root].filter((part) => part !== '').join('/'), async () => {
-          const { artifactStoreExperimentSource } = await import('../../adapters/artifact-store/experiment-source.js');
-          return artifactStoreExperimentSource(place);
-        });
+        return experimentsOnDemand(
+          [place.store.location, place.root].filter((part) => part !== '').join('/'),
+          async () => {
+            const { artifactStoreExperimentSource } = await import(
+              '../../adapters/artifact-store/experiment-source.js'
+            );
+            return artifactStoreExperimentSource(place);
+          },
+        );
       },
       [ids.store],
     );
@@ -47,13 +52,17 @@ export const scoringModule = (settings: Settings, overrides: Overrides): Contain
   new ContainerModule(({ bind }) => {
     bind(ids.host).toResolvedValue(nodeHost);
     bind(ids.engine).toResolvedValue(() =>
-      engineOnDemand(async () => (await import('../../adapters/onnxruntime/inference-engine.js')).onnxruntimeInferenceEngine()),
+      engineOnDemand(async () =>
+        (await import('../../adapters/onnxruntime/inference-engine.js')).onnxruntimeInferenceEngine(),
+      ),
     );
     bind(ids.cache).toResolvedValue(() => lruCacheModelCache({ limitBytes: settings.limits.model_cache_bytes }));
     bind(ids.sources).toResolvedValue(() => sourcesOf(settings, overrides));
     bind(ids.sink).toResolvedValue(() => {
       const root = overrides.outputRoot ?? settings.outputRoot;
-      return sinkOnDemand(root, async () => (await import('../../adapters/duckdb/prediction-sink.js')).duckdbPredictionSink({ root }));
+      return sinkOnDemand(root, async () =>
+        (await import('../../adapters/duckdb/prediction-sink.js')).duckdbPredictionSink({ root }),
+      );
     });
   });
 
@@ -61,7 +70,15 @@ export const scoringModule = (settings: Settings, overrides: Overrides): Contain
 export const serviceModule = (settings: Settings): ContainerModule =>
   new ContainerModule(({ bind }) => {
     bind(ids.ports).toResolvedValue(
-      (host, store, experiments, engine, cache, sources, sink) => ({ host, store, experiments, engine, cache, sources, sink }),
+      (host, store, experiments, engine, cache, sources, sink) => ({
+        host,
+        store,
+        experiments,
+        engine,
+        cache,
+        sources,
+        sink,
+      }),
       [ids.host, ids.store, ids.experiments, ids.engine, ids.cache, ids.sources, ids.sink],
     );
     bind(ids.service).toResolvedValue((ports) => createService(ports, serviceSettings(settings)), [ids.ports]);
@@ -86,11 +103,19 @@ const byType = <A>(
     }),
   );
 
-const sourcesOf = ({ sources, sourcesDir }: Settings, { sourceFile }: Overrides): Readonly<Record<string, DataSource>> => ({
+const sourcesOf = (
+  { sources, sourcesDir }: Settings,
+  { sourceFile }: Overrides,
+): Readonly<Record<string, DataSource>> => ({
   ...Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, declaredSource(source, sourcesDir)])),
   ...(sourceFile === undefined
     ? {}
-    : { [sourceFile.name]: sourceOnDemand(sourceFile.keys, tables({ files: { rows: sourceFile.name }, keys: sourceFile.keys })) }),
+    : {
+        [sourceFile.name]: sourceOnDemand(
+          sourceFile.keys,
+          tables({ files: { rows: sourceFile.name }, keys: sourceFile.keys }),
+        ),
+      }),
 });
 
 const tables =
@@ -111,5 +136,9 @@ const declaredSource = ({ files, sql, sql_file: file, keys = [] }: SourceSetting
 const readQuery = (file: string, baseDir: string): TE.TaskEither<Failure, string> =>
   TE.tryCatch(
     () => readFile(resolve(baseDir, file), 'utf8'),
-    () => failure('NotFound', `The source's query file ${file} cannot be read: put it where sql_file says, or correct sql_file.`),
+    () =>
+      failure(
+        'NotFound',
+        `The source's query file ${file} cannot be read: put it where sql_file says, or correct sql_file.`,
+      ),
   );

@@ -7,8 +7,16 @@ import type { DataSource, ExperimentSource, Failure, InferenceEngine, Prediction
 export const engineOnDemand = (load: Task<InferenceEngine>): InferenceEngine => {
   const loaded = TE.fromTask<InferenceEngine, Failure>(load);
   return {
-    inspect: (...asked) => pipe(loaded, TE.flatMap((engine) => engine.inspect(...asked))),
-    load: (...asked) => pipe(loaded, TE.flatMap((engine) => engine.load(...asked))),
+    inspect: (...asked) =>
+      pipe(
+        loaded,
+        TE.flatMap((engine) => engine.inspect(...asked)),
+      ),
+    load: (...asked) =>
+      pipe(
+        loaded,
+        TE.flatMap((engine) => engine.load(...asked)),
+      ),
   };
 };
 
@@ -16,21 +24,41 @@ export const experimentsOnDemand = (location: string, load: Task<ExperimentSourc
   const loaded = TE.fromTask<ExperimentSource, Failure>(load);
   return {
     location,
-    list: (call) => pipe(loaded, TE.flatMap((source) => source.list(call))),
-    read: (...asked) => pipe(loaded, TE.flatMap((source) => source.read(...asked))),
+    list: (call) =>
+      pipe(
+        loaded,
+        TE.flatMap((source) => source.list(call)),
+      ),
+    read: (...asked) =>
+      pipe(
+        loaded,
+        TE.flatMap((source) => source.read(...asked)),
+      ),
   };
 };
 
 export const sourceOnDemand = (keys: ReadonlyArray<string>, load: TE.TaskEither<Failure, DataSource>): DataSource => ({
   keys,
-  open: (...asked) => pipe(load, TE.flatMap((source) => source.open(...asked))),
+  open: (...asked) =>
+    pipe(
+      load,
+      TE.flatMap((source) => source.open(...asked)),
+    ),
 });
 
 export const sinkOnDemand = (root: string, load: Task<PredictionSink>): PredictionSink => {
   const loaded = TE.fromTask<PredictionSink, Failure>(load);
   return {
     root,
-    open: (...asked) => pipe(loaded, TE.flatMap((sink) => sink.open(...asked))),
-    resolve: (location) => pipe(loaded, TE.flatMap((sink) => sink.resolve(location))),
+    open: (...asked) =>
+      pipe(
+        loaded,
+        TE.flatMap((sink) => sink.open(...asked)),
+      ),
+    resolve: (location) =>
+      pipe(
+        loaded,
+        TE.flatMap((sink) => sink.resolve(location)),
+      ),
   };
 };

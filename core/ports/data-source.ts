@@ -29,7 +29,8 @@ export interface OpenedSource {
    * The rows, in one pass, each batch with exactly the wanted columns, at least one row and at most 65,536; no wanted columns gives batches
    * without columns. A source reads each wanted column and no other. A second `read` begins again.
    * Ends with a left `DataUnreadable` (saying where) when a file or row does not parse or a wanted column's type is not scalar,
-   * `InvalidInput` when a wanted column is not there, `DeadlineExceeded`, `Cancelled`.
+   * `InvalidInput` when a wanted column is not there, `TooLarge` when the query needs more memory than it may use, `PermissionDenied`,
+   * `Unavailable`, `DeadlineExceeded`, `Cancelled`.
    */
   readonly read: (wanted: ReadonlyArray<WantedColumn>) => BatchStream;
   /** Frees what it holds; harmless twice. */

@@ -7,7 +7,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
-import type { Failure } from '../failure.js';
+import { type Failure, failTask } from '../failure.js';
 import { type ModelId, Version } from '../model/names.js';
 import { Registration } from '../model/registration.js';
 import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
@@ -98,12 +98,33 @@ export const findPublished =
       ),
     );
 
-/** Step 1. The staged key is the registration's own, so what is there already is what a first try left. */
-const stage = ({ store }: RegistryPorts, draft: Draft, call: CallOptions): TE.TaskEither<Failure, unknown> =>
-  pipe(
-    store.put(layout.staged(draft.registrationId), draft.artifact, { kind: 'absent' }, call),
-    TE.orElse((failed): TE.TaskEither<Failure, unknown> => (failed.tag === 'AlreadyExists' ? TE.right(null) : TE.left(failed))),
+/**
+ * Step 1. The staged key is the registration's own, so what is there already is what a first try under its idempotency key left. Fails
+ * `Conflict` when that was another artifact: the experiment was changed since.
+ */
+const stage = ({ host, store }: RegistryPorts, draft: Draft, call: CallOptions): TE.TaskEither<Failure, unknown> => {
+  const key = layout.staged(draft.registrationId);
+  return pipe(
+    store.put(key, draft.artifact, { kind: 'absent' }, call),
+    TE.orElse((failed): TE.TaskEither<Failure, unknown> =>
+      failed.tag === 'AlreadyExists' || failed.ambiguous
+        ? pipe(
+            store.get(key, call),
+            TE.chain(
+              O.match(
+                // Gone again once it was published.
+                (): TE.TaskEither<Failure, unknown> => (failed.ambiguous ? TE.left(failed) : TE.right(null)),
+                ({ bytes }) =>
+                  host.sha256(bytes) === host.sha256(draft.artifact)
+                    ? TE.right(null)
+                    : failTask('Conflict', "The experiment's artifact was changed since the first try under this idempotency key. Use a new key."),
+              ),
+            ),
+          )
+        : TE.left(failed),
+    ),
   );
+};
 
 /** Step 2. Creating the intent allocates the version; answers with the intent that is there, ours or another's. */
 const createIntent = (

@@ -80,6 +80,10 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
       const quantile = (q: number): number =>
         sketch === undefined ? interpolate(inOrder, q) : within(sketch.quantile(q));
       const edges = Array.from({ length: binCount + 1 }, (_, i) => (i === binCount ? max : min + ((max - min) * i) / binCount));
+      const countBins = (): ReadonlyArray<number> => {
+        if (max === min) return edges.slice(1).map((_, i) => (i === 0 ? count : 0));
+        return sketch === undefined ? binExact(inOrder, edges) : binSketch(sketch, edges, count);
+      };
       return {
         count,
         nulls,
@@ -89,7 +93,7 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
         max,
         median: quantile(0.5),
         deciles: Array.from({ length: 9 }, (_, i) => quantile((i + 1) / 10)),
-        histogram: { edges, counts: sketch === undefined ? binExact(inOrder, min, max) : binSketch(sketch, edges, count) },
+        histogram: { edges, counts: countBins() },
         approximate: sketch !== undefined,
       };
     },
@@ -104,10 +108,12 @@ const interpolate = (inOrder: Float64Array, q: number): number => {
   return below + (above - below) * (at - Math.floor(at));
 };
 
-const binExact = (values: Float64Array, min: number, max: number): ReadonlyArray<number> => {
+/** A bin holds its lower edge, and the last one its upper edge too, as NumPy's do. */
+const binExact = (inOrder: Float64Array, edges: ReadonlyArray<number>): ReadonlyArray<number> => {
   const counts = new Array<number>(binCount).fill(0);
-  for (const value of values) {
-    const bin = max > min ? Math.min(binCount - 1, Math.floor(((value - min) / (max - min)) * binCount)) : 0;
+  let bin = 0;
+  for (const value of inOrder) {
+    while (bin < binCount - 1 && value >= (edges[bin + 1] ?? Number.POSITIVE_INFINITY)) bin++;
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
   return counts;

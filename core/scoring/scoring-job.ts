@@ -73,6 +73,7 @@ export const runScoringJob =
     };
     for await (const pulled of job.stream) {
       if (E.isLeft(pulled)) return pulled;
+      if (rowsRead > 0) await host.turn();
       readMs += lap();
       const fitted = fitBatch(job, pulled.right, rowsRead);
       if (E.isLeft(fitted)) return fitted;
@@ -90,7 +91,6 @@ export const runScoringJob =
       rowsRead += pulled.right.rowCount;
       rowsRefused += refused.length;
       job.onProgress({ rowsScored: rowsRead - rowsRefused });
-      await host.turn();
     }
     readMs += lap();
     return E.right({

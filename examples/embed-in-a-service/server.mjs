@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { scorekeeper } from './scoring.mjs';
 
-const server = createServer(async (request, response) => {
+const handle = async (request, response) => {
   const answer = (status, body) => {
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(`${JSON.stringify(body)}\n`);
@@ -22,7 +22,9 @@ const server = createServer(async (request, response) => {
   } catch {
     return answer(400, { error: 'send one game as a JSON object' });
   }
-});
+};
+
+const server = createServer((request, response) => void handle(request, response));
 
 server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${server.address().port}`);

@@ -14,7 +14,11 @@ const call: CallOptions = { deadlineMs: Number.MAX_SAFE_INTEGER, cancellation: n
 const folder = () => mkdtemp(join(tmpdir(), 'scorekeeper-composition-'));
 
 const settingsIn = (workingDir: string, content: unknown = {}, flags: Flags = {}): Settings => {
-  const settings = resolveSettings(flags, { env: {}, workingDir }, { name: 'scorekeeper.json', dir: workingDir, content });
+  const settings = resolveSettings(
+    flags,
+    { env: {}, workingDir },
+    { name: 'scorekeeper.json', dir: workingDir, content },
+  );
   if (E.isLeft(settings)) throw new Error(settings.left.message);
   return settings.right;
 };
@@ -63,7 +67,9 @@ test('declared sources read their files and their query file relative to the set
   const root = await folder();
   await writeFile(join(root, 'rows.csv'), 'a,b\n1,2\n');
   const { ports, close } = composed(
-    settingsIn(root, { sources: { rows: { kind: 'duckdb', files: { rows: 'rows.csv' }, sql_file: 'query.sql', keys: ['a'] } } }),
+    settingsIn(root, {
+      sources: { rows: { kind: 'duckdb', files: { rows: 'rows.csv' }, sql_file: 'query.sql', keys: ['a'] } },
+    }),
   );
   const columns = async () => {
     const opened = await ports.sources['rows']?.open({}, call)();
@@ -81,7 +87,10 @@ test('declared sources read their files and their query file relative to the set
 });
 
 test('a bucket is settled and not there yet', (t) => {
-  for (const settings of [settingsIn('/work', {}, { bucket: 'bgg-models/prod' }), settingsIn('/work', { output_root: 'gs://b-1/out' })]) {
+  for (const settings of [
+    settingsIn('/work', {}, { bucket: 'bgg-models/prod' }),
+    settingsIn('/work', { output_root: 'gs://b-1/out' }),
+  ]) {
     const composition = compose(settings);
     if (E.isRight(composition)) return t.fail('it was composed');
     t.is(composition.left.tag, 'Unavailable');
@@ -92,5 +101,8 @@ test('a bucket is settled and not there yet', (t) => {
 test('exit codes differ from each other and from Node’s own, but for 2', (t) => {
   const codes = Object.values(failureTable).map(({ exit }) => exit);
   t.is(new Set(codes).size, codes.length);
-  t.deepEqual(codes.filter((code) => code <= 13), [2]);
+  t.deepEqual(
+    codes.filter((code) => code <= 13),
+    [2],
+  );
 });

@@ -12,7 +12,8 @@ type Env = Readonly<Record<string, string>>;
 const resolveFrom = (flags: Flags, env: Env, content: unknown): E.Either<Failure, Settings> =>
   resolveSettings(flags, { env, workingDir: '/work' }, { name: 'conf/scorekeeper.json', dir: '/work/conf', content });
 
-const originOf = (settings: Settings, name: string): string | undefined => settings.told.find((told) => told.name === name)?.origin;
+const originOf = (settings: Settings, name: string): string | undefined =>
+  settings.told.find((told) => told.name === name)?.origin;
 
 const file = 'conf/scorekeeper.json';
 
@@ -20,25 +21,95 @@ const file = 'conf/scorekeeper.json';
 const registries: ReadonlyArray<readonly [Flags, Env, object, string, string, string]> = [
   [{}, {}, {}, 'local folder /work', 'default', 'default'],
   [{}, { SCOREKEEPER_LOCAL_DIR: 'reg' }, {}, 'local folder /work/reg', 'default', 'environment SCOREKEEPER_LOCAL_DIR'],
-  [{}, { SCOREKEEPER_LOCAL_DIR: '/srv/reg' }, {}, 'local folder /srv/reg', 'default', 'environment SCOREKEEPER_LOCAL_DIR'],
+  [
+    {},
+    { SCOREKEEPER_LOCAL_DIR: '/srv/reg' },
+    {},
+    'local folder /srv/reg',
+    'default',
+    'environment SCOREKEEPER_LOCAL_DIR',
+  ],
   [{}, { GCS_BUCKET_NAME: 'b-1' }, {}, 'gs://b-1', 'environment GCS_BUCKET_NAME', 'environment GCS_BUCKET_NAME'],
-  [{}, { GCS_BUCKET_NAME: 'b-1/prod' }, {}, 'gs://b-1/prod', 'environment GCS_BUCKET_NAME', 'environment GCS_BUCKET_NAME'],
+  [
+    {},
+    { GCS_BUCKET_NAME: 'b-1/prod' },
+    {},
+    'gs://b-1/prod',
+    'environment GCS_BUCKET_NAME',
+    'environment GCS_BUCKET_NAME',
+  ],
   [{}, { GCS_BUCKET_NAME: '' }, {}, 'local folder /work', 'default', 'default'],
-  [{}, { GCS_BUCKET_NAME: 'b-1', SCOREKEEPER_LOCAL_DIR: 'reg' }, {}, 'gs://b-1', 'environment GCS_BUCKET_NAME', 'environment GCS_BUCKET_NAME'],
+  [
+    {},
+    { GCS_BUCKET_NAME: 'b-1', SCOREKEEPER_LOCAL_DIR: 'reg' },
+    {},
+    'gs://b-1',
+    'environment GCS_BUCKET_NAME',
+    'environment GCS_BUCKET_NAME',
+  ],
   [{}, { SCOREKEEPER_STORE: 'gcs' }, {}, 'gs://bgg-models', 'environment SCOREKEEPER_STORE', 'default'],
-  [{}, { SCOREKEEPER_STORE: 'gcs', GCS_BUCKET_NAME: 'b-1' }, {}, 'gs://b-1', 'environment SCOREKEEPER_STORE', 'environment GCS_BUCKET_NAME'],
-  [{}, { SCOREKEEPER_STORE: 'local', GCS_BUCKET_NAME: 'b-1' }, {}, 'local folder /work', 'environment SCOREKEEPER_STORE', 'default'],
-  [{ local: 'reg' }, { SCOREKEEPER_STORE: 'gcs', GCS_BUCKET_NAME: 'b-1' }, {}, 'local folder /work/reg', 'flag --local', 'flag --local'],
-  [{ local: 'reg' }, { SCOREKEEPER_LOCAL_DIR: 'other' }, { store: 'gcs' }, 'local folder /work/reg', 'flag --local', 'flag --local'],
+  [
+    {},
+    { SCOREKEEPER_STORE: 'gcs', GCS_BUCKET_NAME: 'b-1' },
+    {},
+    'gs://b-1',
+    'environment SCOREKEEPER_STORE',
+    'environment GCS_BUCKET_NAME',
+  ],
+  [
+    {},
+    { SCOREKEEPER_STORE: 'local', GCS_BUCKET_NAME: 'b-1' },
+    {},
+    'local folder /work',
+    'environment SCOREKEEPER_STORE',
+    'default',
+  ],
+  [
+    { local: 'reg' },
+    { SCOREKEEPER_STORE: 'gcs', GCS_BUCKET_NAME: 'b-1' },
+    {},
+    'local folder /work/reg',
+    'flag --local',
+    'flag --local',
+  ],
+  [
+    { local: 'reg' },
+    { SCOREKEEPER_LOCAL_DIR: 'other' },
+    { store: 'gcs' },
+    'local folder /work/reg',
+    'flag --local',
+    'flag --local',
+  ],
   [{ bucket: 'bgg-models/prod' }, {}, {}, 'gs://bgg-models/prod', 'flag --bucket', 'flag --bucket'],
-  [{ bucket: 'b-2' }, { SCOREKEEPER_STORE: 'local', GCS_BUCKET_NAME: 'b-1' }, {}, 'gs://b-2', 'flag --bucket', 'flag --bucket'],
+  [
+    { bucket: 'b-2' },
+    { SCOREKEEPER_STORE: 'local', GCS_BUCKET_NAME: 'b-1' },
+    {},
+    'gs://b-2',
+    'flag --bucket',
+    'flag --bucket',
+  ],
   [{}, {}, { store: 'gcs' }, 'gs://bgg-models', file, 'default'],
   [{}, {}, { store: 'gcs', bucket: 'b-3' }, 'gs://b-3', file, file],
   [{}, {}, { bucket: 'b-3' }, 'gs://b-3', file, file],
   [{}, {}, { local_dir: 'reg' }, 'local folder /work/conf/reg', 'default', file],
   [{}, {}, { store: 'local', local_dir: 'reg', bucket: 'b-3' }, 'local folder /work/conf/reg', file, file],
-  [{}, { SCOREKEEPER_STORE: 'local' }, { store: 'gcs', bucket: 'b-3' }, 'local folder /work', 'environment SCOREKEEPER_STORE', 'default'],
-  [{}, { GCS_BUCKET_NAME: 'b-1' }, { store: 'local' }, 'gs://b-1', 'environment GCS_BUCKET_NAME', 'environment GCS_BUCKET_NAME'],
+  [
+    {},
+    { SCOREKEEPER_STORE: 'local' },
+    { store: 'gcs', bucket: 'b-3' },
+    'local folder /work',
+    'environment SCOREKEEPER_STORE',
+    'default',
+  ],
+  [
+    {},
+    { GCS_BUCKET_NAME: 'b-1' },
+    { store: 'local' },
+    'gs://b-1',
+    'environment GCS_BUCKET_NAME',
+    'environment GCS_BUCKET_NAME',
+  ],
   [{}, { SCOREKEEPER_LOCAL_DIR: 'reg' }, { store: 'gcs' }, 'gs://bgg-models', file, 'default'],
 ];
 
@@ -50,7 +121,8 @@ for (const [flags, env, content, location, choice, place] of registries) {
     t.is(registry.location, location);
     t.is(originOf(resolved.right, 'store'), choice);
     t.is(originOf(resolved.right, registry.kind === 'local' ? 'local_dir' : 'bucket'), place);
-    if (registry.kind === 'gcs') t.is(`gs://${[registry.bucket, registry.prefix].filter((part) => part !== '').join('/')}`, location);
+    if (registry.kind === 'gcs')
+      t.is(`gs://${[registry.bucket, registry.prefix].filter((part) => part !== '').join('/')}`, location);
   });
 }
 
@@ -64,11 +136,32 @@ const precedence: ReadonlyArray<readonly [Flags, Env, object, string, unknown, s
   [{ host: '::1' }, { HOST: '0.0.0.0' }, {}, 'host', '::1', 'flag --host'],
   [{}, {}, {}, 'body_bytes', 33_554_432, 'default'],
   [{}, {}, { limits: { body_bytes: 10 } }, 'body_bytes', 10, file],
-  [{}, { SCOREKEEPER_BODY_BYTES: '20' }, { limits: { body_bytes: 10 } }, 'body_bytes', 20, 'environment SCOREKEEPER_BODY_BYTES'],
+  [
+    {},
+    { SCOREKEEPER_BODY_BYTES: '20' },
+    { limits: { body_bytes: 10 } },
+    'body_bytes',
+    20,
+    'environment SCOREKEEPER_BODY_BYTES',
+  ],
   [{}, { SCOREKEEPER_JSON_DEPTH: '5' }, {}, 'json_depth', 5, 'environment SCOREKEEPER_JSON_DEPTH'],
   [{}, { SCOREKEEPER_INLINE_ROWS: '5' }, {}, 'inline_rows', 5, 'environment SCOREKEEPER_INLINE_ROWS'],
-  [{}, { SCOREKEEPER_REQUEST_TIMEOUT_MS: '5' }, {}, 'request_timeout_ms', 5, 'environment SCOREKEEPER_REQUEST_TIMEOUT_MS'],
-  [{}, { SCOREKEEPER_CONCURRENT_REQUESTS: '5' }, {}, 'concurrent_requests', 5, 'environment SCOREKEEPER_CONCURRENT_REQUESTS'],
+  [
+    {},
+    { SCOREKEEPER_REQUEST_TIMEOUT_MS: '5' },
+    {},
+    'request_timeout_ms',
+    5,
+    'environment SCOREKEEPER_REQUEST_TIMEOUT_MS',
+  ],
+  [
+    {},
+    { SCOREKEEPER_CONCURRENT_REQUESTS: '5' },
+    {},
+    'concurrent_requests',
+    5,
+    'environment SCOREKEEPER_CONCURRENT_REQUESTS',
+  ],
   [{}, { SCOREKEEPER_SHUTDOWN_GRACE_MS: '0' }, {}, 'shutdown_grace_ms', 0, 'environment SCOREKEEPER_SHUTDOWN_GRACE_MS'],
   [{}, { SCOREKEEPER_MODEL_CACHE_BYTES: '5' }, {}, 'model_cache_bytes', 5, 'environment SCOREKEEPER_MODEL_CACHE_BYTES'],
   [{}, { SCOREKEEPER_REGISTERED_BY: 'ci' }, {}, 'registered_by', 'ci', 'environment SCOREKEEPER_REGISTERED_BY'],
@@ -83,7 +176,10 @@ for (const [flags, env, content, name, value, origin] of precedence) {
   test(`${name} of ${JSON.stringify({ flags, env, content })} is ${JSON.stringify(value)}`, (t) => {
     const resolved = resolveFrom(flags, env, content);
     if (E.isLeft(resolved)) return t.fail(resolved.left.message);
-    t.like(resolved.right.told.find((told) => told.name === name), { value, origin });
+    t.like(
+      resolved.right.told.find((told) => told.name === name),
+      { value, origin },
+    );
   });
 }
 
@@ -96,21 +192,75 @@ const refusals: ReadonlyArray<readonly [string, Flags, Env, unknown, RegExp]> = 
   ['a bucket with gs://', { bucket: 'gs://b-1' }, {}, {}, /--bucket is not valid: .*without gs:\/\//],
   ['a bucket that climbs', { bucket: 'b-1/../x' }, {}, {}, /--bucket is not valid/],
   ['an unknown store', {}, { SCOREKEEPER_STORE: 's3' }, {}, /SCOREKEEPER_STORE is not valid: .*"s3"/],
-  ['a port that is no number', {}, { PORT: 'eighty' }, {}, /PORT is not valid: must be an integer from 0 to 65535, got "eighty"/],
+  [
+    'a port that is no number',
+    {},
+    { PORT: 'eighty' },
+    {},
+    /PORT is not valid: must be an integer from 0 to 65535, got "eighty"/,
+  ],
   ['a port beyond', { port: '65536' }, {}, {}, /--port is not valid/],
   ['a limit of nothing', {}, { SCOREKEEPER_INLINE_ROWS: '0' }, {}, /SCOREKEEPER_INLINE_ROWS is not valid/],
   ['a list', {}, {}, [], /conf\/scorekeeper.json is not valid: must be an object/],
   ['an unknown field', {}, {}, { sorces: {} }, /\/sorces is an unknown field \(did you mean sources\?\)/],
   ['an unknown limit', {}, {}, { limits: { rows: 1 } }, /\/limits\/rows is an unknown field/],
-  ['an unknown field of a source', {}, {}, { sources: { games: { ...games, query: '' } } }, /\/sources\/games\/query is an unknown field/],
-  ['an unknown kind of source', {}, {}, { sources: { games: { ...games, kind: 'bigquery' } } }, /\/sources\/games\/kind must be "duckdb"/],
-  ['a source without a query', {}, {}, { sources: { games: { kind: 'duckdb', files: {} } } }, /\/sources\/games needs exactly one of sql and sql_file/],
-  ['a source with two', {}, {}, { sources: { games: { ...games, sql_file: 'q.sql' } } }, /\/sources\/games needs exactly one of/],
-  ['a source called inline', {}, {}, { sources: { inline: games } }, /\/sources\/inline must be .*neither "query" nor "inline"/],
-  ['an undeclared source', {}, {}, { sources: { games }, model_types: { rating: { source: 'game' } } }, /\/model_types\/rating\/source names no declared source: "game" \(did you mean games\?\)/],
-  ['an undeclared source among none', {}, {}, { model_types: { rating: { source: 'toString' } } }, /declare it under sources/],
+  [
+    'an unknown field of a source',
+    {},
+    {},
+    { sources: { games: { ...games, query: '' } } },
+    /\/sources\/games\/query is an unknown field/,
+  ],
+  [
+    'an unknown kind of source',
+    {},
+    {},
+    { sources: { games: { ...games, kind: 'bigquery' } } },
+    /\/sources\/games\/kind must be "duckdb"/,
+  ],
+  [
+    'a source without a query',
+    {},
+    {},
+    { sources: { games: { kind: 'duckdb', files: {} } } },
+    /\/sources\/games needs exactly one of sql and sql_file/,
+  ],
+  [
+    'a source with two',
+    {},
+    {},
+    { sources: { games: { ...games, sql_file: 'q.sql' } } },
+    /\/sources\/games needs exactly one of/,
+  ],
+  [
+    'a source called inline',
+    {},
+    {},
+    { sources: { inline: games } },
+    /\/sources\/inline must be .*neither "query" nor "inline"/,
+  ],
+  [
+    'an undeclared source',
+    {},
+    {},
+    { sources: { games }, model_types: { rating: { source: 'game' } } },
+    /\/model_types\/rating\/source names no declared source: "game" \(did you mean games\?\)/,
+  ],
+  [
+    'an undeclared source among none',
+    {},
+    {},
+    { model_types: { rating: { source: 'toString' } } },
+    /declare it under sources/,
+  ],
   ['a bad model type', {}, {}, { model_types: { Rating: {} } }, /\/model_types\/Rating must be 1 to 64/],
-  ['a bad gate', {}, {}, { model_types: { rating: { gate: { r2: 1 } } } }, /\/model_types\/rating\/gate\/r2 must begin with min_ or max_/],
+  [
+    'a bad gate',
+    {},
+    {},
+    { model_types: { rating: { gate: { r2: 1 } } } },
+    /\/model_types\/rating\/gate\/r2 must begin with min_ or max_/,
+  ],
 ];
 
 for (const [what, flags, env, content, sentence] of refusals) {

@@ -143,7 +143,8 @@ test('a histogram has 21 rising edges from min to max, and its counts are what l
       fc.pre(max !== min);
       t.is(edges.length, 21);
       t.is(counts.length, 20);
-      t.deepEqual([edges[0], edges[20]], [min, max]);
+      t.true(edges[0] === min && edges[20] === max);
+      t.true(edges.every((edge, i) => i === 0 || edge >= (edges[i - 1] ?? Number.NaN)));
       const between = counts.map((_, i) => {
         const [from, to] = [edges[i] ?? Number.NaN, edges[i + 1] ?? Number.NaN];
         return values.filter((value) => value >= from && (i === 19 ? value <= to : value < to)).length;

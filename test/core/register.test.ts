@@ -2,8 +2,21 @@
 import test from 'ava';
 import { memoryArtifact } from '../../adapters/memory/inference-engine.js';
 import type { FailureTag, RegisterRequest, Registration, ServiceSettings } from '../../core/index.js';
-import { contentOf, goodMetrics, host, left, makeRegistry, model, registerAll, request, right, tamper } from '../support/registry.js';
-import { recordedStore } from '../support/store-faults.js';
+import {
+  contentOf,
+  goodMetrics,
+  host,
+  left,
+  makeRegistry,
+  model,
+  registerAll,
+  registryOver,
+  request,
+  right,
+  tamper,
+  writeExperiment,
+} from '../support/registry.js';
+import { recordedStore, storeWithFault } from '../support/store-faults.js';
 
 const folder = 'models/registered/rating/prod';
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -103,7 +116,6 @@ test('without a description anywhere it is empty', async (t) => {
 
 test('a type that nobody has thresholds for registers with an empty gate', async (t) => {
   const { service, experiments } = await makeRegistry();
-  const { writeExperiment } = await import('../support/registry.js');
   await writeExperiment(experiments, { 'test_metrics.json': null }, 'weight_class/x/v1');
   const { registration } = await right(service.register({ model_type: 'weight_class', experiment: 'x', name: 'prod' }));
   t.deepEqual(registration.validation_report, []);
@@ -120,6 +132,7 @@ test('golden rows that are predicted as they were trained are counted', async (t
 interface Refusal {
   readonly files?: Readonly<Record<string, unknown>>;
   readonly fields?: Partial<RegisterRequest>;
+  readonly settings?: ServiceSettings;
   readonly tag: FailureTag;
   readonly told: RegExp;
 }
@@ -150,26 +163,24 @@ const refusals: Readonly<Record<string, Refusal>> = {
   'golden rows that do not fit': { files: { 'golden.json': { data: [{ age: 'old', weight: 1 }], predictions: {} } }, tag: 'SignatureMismatch', told: /\/0\/age/ },
   'golden rows without a feature': { files: { 'golden.json': { data: [{ age: 1 }], predictions: {} } }, tag: 'SignatureMismatch', told: /weight/ },
   'golden rows as Parquet': { files: { 'golden.parquet': 'PAR1' }, tag: 'InvalidInput', told: /golden\.json/ },
-  'a fill of NaN, which no registration can say': {
-    files: { 'model_info.json': '{"feature_names": ["age", "weight"], "fills": {"age": NaN}}' },
+  'a fill of NaN': { files: { 'model_info.json': '{"fills": {"age": NaN}}' }, tag: 'InvalidInput', told: /\/fills\/age must be string or number or boolean, got null/ },
+  'a class of NaN': { files: { 'model_info.json': '{"classes": [0, NaN]}' }, tag: 'InvalidInput', told: /\/classes\/1/ },
+  'a threshold that JSON cannot hold': {
+    settings: { gates: { rating: { max_rmse: Number.POSITIVE_INFINITY } } },
     tag: 'InvalidInput',
-    told: /\/model_info\/fills\/age must be string or number or boolean, got null/,
+    told: /\/validation_metrics\/max_rmse must be a number, got null/,
   },
-  'a class of NaN, which no registration can say': { files: { 'model_info.json': '{"classes": [0, NaN]}' }, tag: 'InvalidInput', told: /\/model_info\/classes\/1/ },
 };
 
-for (const [what, { files = {}, fields = {}, tag, told }] of Object.entries(refusals)) {
+for (const [what, { files = {}, fields = {}, settings = {}, tag, told }] of Object.entries(refusals)) {
   for (const [when, makeFirst] of [['an empty registry', false], ['a registry with a version', true]] as const) {
     test(`refused, and ${when} stays byte for byte as it was: ${what}`, async (t) => {
-      const { store, service } = makeFirst ? await makeRegistry() : await makeRegistry({ files });
+      const { store, service: filler } = await makeRegistry();
+      if (makeFirst) await registerAll(filler, [{ alias: 'champion' }]);
       const recorded = recordedStore(store);
-      const refusing = makeFirst ? (await (async () => {
-        await registerAll(service, [{ alias: 'champion' }]);
-        const { registryOver } = await import('../support/registry.js');
-        return registryOver(recorded.store, { files });
-      })()).service : service;
+      const { service } = await registryOver(recorded.store, { files, settings });
       const before = await contentOf(store);
-      const failed = await left(refusing.register(request({ alias: 'champion', idempotency_key: 'k', ...fields })));
+      const failed = await left(service.register(request({ alias: 'champion', idempotency_key: 'k', ...fields })));
       t.is(failed.tag, tag, failed.message);
       t.regex(failed.message, told);
       t.deepEqual(await contentOf(store), before);
@@ -227,8 +238,6 @@ test('an alias moves to each version that asks for it, and keeps its history', a
 test('an alias that could not be set is a warning, and the version is registered', async (t) => {
   const { service, store } = await makeRegistry();
   await registerAll(service, [{ alias: 'champion' }]);
-  const { storeWithFault } = await import('../support/store-faults.js');
-  const { registryOver } = await import('../support/registry.js');
   // The sixth write of a registration without a key is that of model.json.
   const { service: other } = await registryOver(storeWithFault(store, 'refused', 6, 'dead'));
   const { registration, outcome, warnings } = await right(other.register(request({ alias: 'champion' })));
@@ -245,6 +254,6 @@ test('a damaged model.json fails a registration before anything is written', asy
   const before = await contentOf(store);
   const failed = await left(service.register(request()));
   t.is(failed.tag, 'ArtifactUnreadable');
-  t.regex(failed.message, /model\.json in memory was changed after it was written/);
+  t.regex(failed.message, /model\.json\b.* was changed after it was written/);
   t.deepEqual(await contentOf(store), before);
 });

@@ -134,7 +134,8 @@ export const registryOver = async (
         sources: {},
         sink: memoryPredictionSink(),
       },
-      otherSettings,
+      // Nothing is remembered, so that every scoring looks.
+      { refreshMs: 0, ...otherSettings },
     );
   return { store, experiments, service: another(), another };
 };

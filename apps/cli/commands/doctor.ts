@@ -12,7 +12,8 @@ export class DoctorCommand extends BaseCommand {
   static override paths = [['doctor']];
 
   static override usage = {
-    description: 'Tries everything a command may need: store, runtime, tables, sources; shows every setting and where it came from.',
+    description:
+      'Tries everything a command may need: store, runtime, tables, sources; shows every setting and where it came from.',
     examples: [
       ['Here and now', '$0 doctor'],
       ['With other settings, for a script', '$0 doctor --settings production.json --json'],
@@ -30,13 +31,19 @@ export class DoctorCommand extends BaseCommand {
           for (const trial of partTrials(session)) checks.push(await runTrial(trial));
           return E.right(undefined);
         })();
-        if (E.isLeft(composed)) checks.push({ name: 'store', ok: false, detail: composed.left.message, failure: composed.left });
-        this.report(checks.map(({ name, ok, detail }) => ({ name, ok, detail })), told);
+        if (E.isLeft(composed))
+          checks.push({ name: 'store', ok: false, detail: composed.left.message, failure: composed.left });
+        this.report(
+          checks.map(({ name, ok, detail }) => ({ name, ok, detail })),
+          told,
+        );
         const failures = checks.flatMap(({ name, failure }) => (failure === undefined ? [] : [{ name, failure }]));
         const [first] = failures;
         if (first === undefined) return E.right(undefined);
         const names = failures.map(({ name }) => name).join(', ');
-        return E.left(failureOf(first.failure.tag, `${failures.length} of ${checks.length} checks failed: ${names}.`, []));
+        return E.left(
+          failureOf(first.failure.tag, `${failures.length} of ${checks.length} checks failed: ${names}.`, []),
+        );
       }),
     );
   }
@@ -44,8 +51,17 @@ export class DoctorCommand extends BaseCommand {
   private report(checks: ReadonlyArray<Check>, settings: ReadonlyArray<Told>): void {
     if (this.json) return this.printJson({ ok: checks.every(({ ok }) => ok), checks, settings });
     const colors = this.colorsOf('stdout');
-    this.print(table(['check', '', ''], checks.map(({ name, ok, detail }) => [name, ok ? colors.green('ok') : colors.red('FAILED'), detail])));
-    const rows = settings.map(({ name, value, origin }) => [name, typeof value === 'string' ? value : JSON.stringify(value), origin]);
+    this.print(
+      table(
+        ['check', '', ''],
+        checks.map(({ name, ok, detail }) => [name, ok ? colors.green('ok') : colors.red('FAILED'), detail]),
+      ),
+    );
+    const rows = settings.map(({ name, value, origin }) => [
+      name,
+      typeof value === 'string' ? value : JSON.stringify(value),
+      origin,
+    ]);
     this.print(`\n${table(['setting', 'value', 'from'], rows)}`);
   }
 }

@@ -15,7 +15,10 @@ export class ModelsShowCommand extends BaseCommand {
     examples: [
       ['The latest version', '$0 models show rating/production_rating_model'],
       ['A version, or an alias', '$0 models show rating/production_rating_model@3'],
-      ['As GET /model/{model_type}/{model_name}/info answers it', '$0 models show rating/production_rating_model@champion --json'],
+      [
+        'As GET /model/{model_type}/{model_name}/info answers it',
+        '$0 models show rating/production_rating_model@champion --json',
+      ],
     ] satisfies Array<[string, string]>,
   };
 

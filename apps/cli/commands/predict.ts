@@ -15,7 +15,10 @@ export class PredictCommand extends BaseCommand {
     description: 'Scores rows given on stdin, as JSON or NDJSON; predictions go to stdout.',
     examples: [
       ['Rows, one object per line', '$0 predict rating/production_rating_model < rows.ndjson'],
-      ['Columns, with the version under an alias', `echo '{"min_players": [2, 1], "max_players": [4, 5]}' | $0 predict rating/production_rating_model@champion`],
+      [
+        'Columns, with the version under an alias',
+        `echo '{"min_players": [2, 1], "max_players": [4, 5]}' | $0 predict rating/production_rating_model@champion`,
+      ],
       ['The whole answer, as POST /score gives it', '$0 predict rating/production_rating_model@3 --json < rows.json'],
     ] satisfies Array<[string, string]>,
     details:
@@ -23,7 +26,9 @@ export class PredictCommand extends BaseCommand {
   };
 
   reference = Option.String({ name: 'REF' });
-  onError = Option.String('--on-error', { description: 'fail|skip: what a row that does not fit the model does (default: fail)' });
+  onError = Option.String('--on-error', {
+    description: 'fail|skip: what a row that does not fit the model does (default: fail)',
+  });
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
@@ -43,7 +48,8 @@ export class PredictCommand extends BaseCommand {
       ),
       TE.map((answer) => {
         for (const warning of answer.performance_diagnostics.warnings) this.say(`warning: ${warning}`);
-        for (const { row, errors } of answer.refused ?? []) this.say(`refused row ${row}: ${errors.map(({ detail }) => detail).join('; ')}`);
+        for (const { row, errors } of answer.refused ?? [])
+          this.say(`refused row ${row}: ${errors.map(({ detail }) => detail).join('; ')}`);
         const untold = (answer.refused_total ?? 0) - (answer.refused ?? []).length;
         if (untold > 0) this.say(`and ${untold} more refused rows`);
         if (this.json) this.printJson(answer);
@@ -54,7 +60,8 @@ export class PredictCommand extends BaseCommand {
 
   private rows(cancellation: Cancellation): TE.TaskEither<Failure, unknown> {
     const { stdin } = this.context;
-    if ('isTTY' in stdin && stdin.isTTY === true) return failTask('InvalidInput', 'There are no rows: pipe JSON or NDJSON into predict.');
+    if ('isTTY' in stdin && stdin.isTTY === true)
+      return failTask('InvalidInput', 'There are no rows: pipe JSON or NDJSON into predict.');
     const stopListening = cancellation.onAbort(() => stdin.destroy());
     return pipe(
       TE.tryCatch(
@@ -62,7 +69,10 @@ export class PredictCommand extends BaseCommand {
         (error) =>
           cancellation.aborted
             ? failure('Cancelled', 'The rows were no longer wanted.')
-            : failure('DataUnreadable', `The rows on stdin cannot be read (${error instanceof Error ? error.message : error}).`),
+            : failure(
+                'DataUnreadable',
+                `The rows on stdin cannot be read (${error instanceof Error ? error.message : error}).`,
+              ),
       ),
       TE.flatMapEither(parseRows),
     );

@@ -22,7 +22,10 @@ export class RegisterCommand extends BaseCommand {
         'In a folder, with an alias and a stricter gate; repeating it registers nothing twice',
         '$0 register --local ./registry --model-type rating --experiment best_rating_model --name production_rating_model --min r2=0.7 --alias champion --idempotency-key release-42',
       ],
-      ['Only run the checks', '$0 register --model-type rating --experiment best_rating_model --name production_rating_model --dry-run'],
+      [
+        'Only run the checks',
+        '$0 register --model-type rating --experiment best_rating_model --name production_rating_model --dry-run',
+      ],
     ] satisfies Array<[string, string]>,
     details:
       'Experiments are looked for in --experiments; else in ./models/experiments when the experiment is there; else in the registry’s own models/experiments.',
@@ -33,14 +36,24 @@ export class RegisterCommand extends BaseCommand {
   name = Option.String('--name', { description: 'NAME: the model that gets a new version' });
   descriptionText = Option.String('--description', { description: 'TEXT: for people' });
   experiments = Option.String('--experiments', { description: 'DIR|gs://…: the folder that holds {model_type}/' });
-  experimentVersion = Option.String('--experiment-version', { description: 'N: the version of the experiment (default: the latest)' });
-  min = Option.Array('--min', [], { description: 'METRIC=VALUE: a test metric’s least value, such as r2=0.5 (repeatable)' });
-  max = Option.Array('--max', [], { description: 'METRIC=VALUE: a test metric’s greatest value, such as rmse=1.0 (repeatable)' });
-  skipValidation = Option.Boolean('--skip-validation', false, { description: 'Skip the metrics gate; the registration says so' });
+  experimentVersion = Option.String('--experiment-version', {
+    description: 'N: the version of the experiment (default: the latest)',
+  });
+  min = Option.Array('--min', [], {
+    description: 'METRIC=VALUE: a test metric’s least value, such as r2=0.5 (repeatable)',
+  });
+  max = Option.Array('--max', [], {
+    description: 'METRIC=VALUE: a test metric’s greatest value, such as rmse=1.0 (repeatable)',
+  });
+  skipValidation = Option.Boolean('--skip-validation', false, {
+    description: 'Skip the metrics gate; the registration says so',
+  });
   alias = Option.String('--alias', { description: 'NAME: an alias to set on the new version, such as champion' });
   metadata = Option.Array('--metadata', [], { description: 'KEY=VALUE: kept in the registration (repeatable)' });
   registeredBy = Option.String('--registered-by', { description: 'WHO: kept in the registration' });
-  idempotencyKey = Option.String('--idempotency-key', { description: 'KEY: a retry with it answers with the first registration' });
+  idempotencyKey = Option.String('--idempotency-key', {
+    description: 'KEY: a retry with it answers with the first registration',
+  });
   dryRun = Option.Boolean('--dry-run', false, { description: 'Run every check and write nothing' });
 
   protected override needed() {
@@ -104,10 +117,14 @@ export class RegisterCommand extends BaseCommand {
     }
     this.print(told[outcome]);
     for (const { metric, rule, threshold, value, passed } of registration.validation_report) {
-      this.print(`  ${passed ? 'passed' : 'FAILED'}  ${metric} ${value ?? 'missing'} (${rule === 'min' ? 'at least' : 'at most'} ${threshold})`);
+      this.print(
+        `  ${passed ? 'passed' : 'FAILED'}  ${metric} ${value ?? 'missing'} (${rule === 'min' ? 'at least' : 'at most'} ${threshold})`,
+      );
     }
     if (registration.validation_skipped) this.print('  the metrics gate was skipped');
-    this.print(`  artifact ${registration.artifact.bytes.toLocaleString('en-US')} bytes, sha-256 ${registration.artifact.sha256}`);
+    this.print(
+      `  artifact ${registration.artifact.bytes.toLocaleString('en-US')} bytes, sha-256 ${registration.artifact.sha256}`,
+    );
   }
 }
 

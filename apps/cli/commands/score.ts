@@ -23,19 +23,29 @@ export class ScoreCommand extends BaseCommand {
         'Games of 2020 to 2025 from the source of the model type, to a Parquet file',
         '$0 score rating/production_rating_model --start-year 2020 --end-year 2025 --output predictions.parquet',
       ],
-      ['A file, with the version under an alias', '$0 score rating/production_rating_model@champion --source new-games.csv --output predictions.csv'],
-      ['Predictions as NDJSON on stdout, the report on stderr', '$0 score rating/production_rating_model@3 --source games | head'],
+      [
+        'A file, with the version under an alias',
+        '$0 score rating/production_rating_model@champion --source new-games.csv --output predictions.csv',
+      ],
+      [
+        'Predictions as NDJSON on stdout, the report on stderr',
+        '$0 score rating/production_rating_model@3 --source games | head',
+      ],
     ] satisfies Array<[string, string]>,
     details:
       'Both years are included. The output’s extension tells its format: .parquet, .csv, .ndjson or .jsonl. A relative --output is below the output root (SCOREKEEPER_OUTPUT_ROOT, by default the working folder).',
   };
 
   reference = Option.String({ name: 'REF' });
-  source = Option.String('--source', { description: 'NAME|FILE: a source from the settings, or a .parquet, .csv or .ndjson file' });
+  source = Option.String('--source', {
+    description: 'NAME|FILE: a source from the settings, or a .parquet, .csv or .ndjson file',
+  });
   startYear = Option.String('--start-year', { description: 'YEAR: the first one' });
   endYear = Option.String('--end-year', { description: 'YEAR: the last one' });
   output = Option.String('--output', { description: 'FILE: where the predictions go (default: stdout)' });
-  onError = Option.String('--on-error', { description: 'fail|skip: what a row that does not fit the model does (default: fail)' });
+  onError = Option.String('--on-error', {
+    description: 'fail|skip: what a row that does not fit the model does (default: fail)',
+  });
 
   perform(): TE.TaskEither<Failure, void> {
     const output: Output = this.output === undefined ? {} : placeOutput(this.output);

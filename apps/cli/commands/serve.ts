@@ -15,7 +15,8 @@ export class ServeCommand extends BaseCommand {
       ['On 127.0.0.1:8080', '$0 serve'],
       ['For every address, on another port', '$0 serve --host 0.0.0.0 --port 9000'],
     ] satisfies Array<[string, string]>,
-    details: 'SIGTERM and SIGINT stop it: it takes no more requests and finishes those it has within shutdown_grace_ms. Logs are JSON lines on stderr.',
+    details:
+      'SIGTERM and SIGINT stop it: it takes no more requests and finishes those it has within shutdown_grace_ms. Logs are JSON lines on stderr.',
   };
 
   port = Option.String('--port', { description: 'PORT: default PORT, else 8080; 0 picks a free one' });
@@ -39,7 +40,10 @@ export class ServeCommand extends BaseCommand {
               limits: httpLimits(settings),
               graceMs: settings.limits.shutdown_grace_ms,
             }),
-            TE.tapIO((server) => () => (this.json ? this.printJson({ url: server.url }) : this.say(`listening on ${server.url}`))),
+            TE.tapIO(
+              (server) => () =>
+                this.json ? this.printJson({ url: server.url }) : this.say(`listening on ${server.url}`),
+            ),
             TE.flatMapTask((server) => () => serveUntilSignal(server, async () => undefined)),
           ),
         ),

@@ -1,5 +1,5 @@
 /** The DuckDB data source keeps the port's promises for each format, and its own: the guard, types, messages. */
-import { readdir, readlink, rm, symlink, truncate, writeFile, readFile, mkdir } from 'node:fs/promises';
+import { readdir, readlink, symlink, truncate, writeFile, readFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
@@ -8,7 +8,7 @@ import type { Failure, WantedColumn, YearRange } from '../../../core/index.js';
 import { cancellable } from '../../contracts/cancellable.js';
 import { dataSourceContract } from '../../contracts/data-source.js';
 import { type Cell, collect, countedRows, type Rows, sampleRows } from '../../contracts/sample-rows.js';
-import { call, left, right, sql, temporaryFolder, writeRows } from './files.js';
+import { call, left, removeTemporaryFolders, right, sql, temporaryFolder, writeRows } from './files.js';
 
 let folder: string;
 
@@ -19,7 +19,7 @@ test.before(async () => {
   await writeRows(folder, 'counted.parquet', countedRows(1000));
 });
 
-test.after.always(() => rm(folder, { recursive: true, force: true }));
+test.after.always(removeTemporaryFolders);
 
 for (const extension of ['parquet', 'csv', 'ndjson']) {
   for (const { name, run } of dataSourceContract) {
@@ -33,7 +33,6 @@ for (const extension of ['parquet', 'csv', 'ndjson']) {
         },
         namesColumnsOfEmptyTables: extension !== 'ndjson',
       });
-      await rm(root, { recursive: true });
       t.pass();
     });
   }

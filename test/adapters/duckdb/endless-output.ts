@@ -1,6 +1,7 @@
 /** A process that writes an output, tells its parent once the copy has begun, and is killed by it. Arguments: root, location. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { duckdbPredictionSink } from '../../../adapters/duckdb/prediction-sink.js';
 import { countedRows } from '../../contracts/sample-rows.js';
 import { call, filesUnder, right } from './files.js';
@@ -12,9 +13,7 @@ const writer = await right(duckdbPredictionSink({ root }).open(location, { colum
 for (let i = 0; i < 6; i++) await right(writer.write(rows));
 
 const temporary = (await filesUnder(root)).find((name) => name.endsWith('.tmp')) ?? '';
-const watching = setInterval(async () => {
-  if ((await stat(join(root, temporary))).size === 0) return;
-  clearInterval(watching);
-  process.send?.('begun');
-}, 1);
-await right(writer.commit);
+const copying = right(writer.commit);
+while ((await stat(join(root, temporary))).size === 0) await nextTurn();
+process.send?.('begun');
+await copying;

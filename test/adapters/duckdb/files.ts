@@ -1,6 +1,6 @@
 /** Small files and folders for the tests of the DuckDB adapters. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -13,7 +13,18 @@ import { collect, type Rows } from '../../contracts/sample-rows.js';
 
 export const call: CallOptions = { deadlineMs: Number.MAX_SAFE_INTEGER, cancellation: neverCancelled };
 
-export const temporaryFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'scorekeeper-test-'));
+const folders: string[] = [];
+
+export const temporaryFolder = async (): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'scorekeeper-duckdb-'));
+  folders.push(folder);
+  return folder;
+};
+
+/** Removes every folder that was made here. */
+export const removeTemporaryFolders = async (): Promise<void> => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+};
 
 /** Everything that stands under a folder but folders, hidden names too. */
 export const filesUnder = async (folder: string): Promise<ReadonlyArray<string>> => {

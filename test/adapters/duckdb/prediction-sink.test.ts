@@ -1,15 +1,28 @@
 /** The DuckDB prediction sink keeps the port's promises for each format, and its own: the files' contents, links, crashes. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { duckdbPredictionSink } from '../../../adapters/duckdb/prediction-sink.js';
 import type { BatchColumn, RowBatch, SinkSchema } from '../../../core/index.js';
 import { predictionSinkContract } from '../../contracts/prediction-sink.js';
+import { asNobody } from '../../support/as-nobody.js';
 import { countedRows } from '../../contracts/sample-rows.js';
-import { call, filesUnder, left, readRows, right, sql, temporaryFolder, writeRows } from './files.js';
+import {
+  call,
+  filesUnder,
+  left,
+  readRows,
+  removeTemporaryFolders,
+  right,
+  sql,
+  temporaryFolder,
+  writeRows,
+} from './files.js';
+
+test.after.always(removeTemporaryFolders);
 
 for (const extension of ['.parquet', '.csv', '.ndjson'] as const) {
   for (const { name, run } of predictionSinkContract) {
@@ -28,7 +41,6 @@ for (const extension of ['.parquet', '.csv', '.ndjson'] as const) {
         },
         stored: () => filesUnder(root),
       });
-      await rm(root, { recursive: true });
       t.pass();
     });
   }
@@ -145,11 +157,14 @@ test('two columns of one name, case aside, are InvalidInput', async (t) => {
   t.is((await left(sink.open('a.csv', twice, call))).tag, 'InvalidInput');
 });
 
-const isRoot = process.getuid?.() === 0;
-(isRoot ? test.skip : test)('a folder that cannot be written is PermissionDenied at once', async (t) => {
+test.serial('a folder that cannot be written is PermissionDenied at once', async (t) => {
   const root = await temporaryFolder();
+  const sink = duckdbPredictionSink({ root });
+  await (await right(sink.open('a.csv', schema, call))).abort();
   await chmod(root, 0o500);
-  t.is((await left(duckdbPredictionSink({ root }).open('a.csv', schema, call))).tag, 'PermissionDenied');
+  await asNobody(async () => {
+    t.is((await left(sink.open('b.csv', schema, call))).tag, 'PermissionDenied');
+  });
 });
 
 test('rows beyond the memory limit wait on the disk', async (t) => {

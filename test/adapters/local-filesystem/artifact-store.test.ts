@@ -7,6 +7,7 @@ import * as O from 'fp-ts/lib/Option.js';
 import { localFilesystemArtifactStore } from '../../../adapters/local-filesystem/artifact-store.js';
 import { raised, toFailure } from '../../../adapters/local-filesystem/errors.js';
 import { failure } from '../../../core/index.js';
+import { asNobody } from '../../support/as-nobody.js';
 import { artifactStoreContract } from '../../contracts/artifact-store.js';
 import {
   absent,
@@ -203,7 +204,7 @@ test.serial('a store that may not be written can be read, and says what is missi
       store.delete('a/model.json', call),
     ]) {
       const { message } = await refused(write, 'PermissionDenied');
-      t.regex(message, /give this user access to it \(a\/new: EACCES\)/);
+      t.regex(message, /give this user access to it \(\S+: EACCES\)/);
     }
     await refused(store.put('a/object', bytesOf('x'), absent, call), 'AlreadyExists');
   });
@@ -232,16 +233,6 @@ test.serial('an object that another user owns can be copied', async (t) => {
   });
 });
 
-const asNobody = async (run: () => Promise<void>): Promise<void> => {
-  if (process.getuid?.() !== 0) return run();
-  process.seteuid?.(65534);
-  try {
-    await run();
-  } finally {
-    process.seteuid?.(0);
-  }
-};
-
 for (const [code, tag, sentence] of [
   ['ENOSPC', 'Unavailable', /disk is full/],
   ['EROFS', 'PermissionDenied', /read-only/],
@@ -251,10 +242,10 @@ for (const [code, tag, sentence] of [
 ] as const) {
   test(`${code} is ${tag}, and is told as a sentence with the place`, (t) => {
     const error = Object.assign(new Error(`${code}: it went wrong, open '/srv/a'`), { code });
-    const { message, ...rest } = toFailure('local folder /srv')(error);
+    const { message, ...rest } = toFailure('models/a')(error);
     t.is(rest.tag, tag);
     t.regex(message, sentence);
-    t.regex(message, /\(local folder \/srv: .*\)\.$/);
+    t.regex(message, new RegExp(`\\(models/a: ${code}\\)\\.$`));
   });
 }
 

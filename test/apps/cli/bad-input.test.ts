@@ -21,7 +21,17 @@ test.before(async () => {
   if (registered.code !== 0) throw new Error(registered.stderr);
 });
 
-const weak = ['register', '--experiments', join(games, 'models', 'experiments'), '--model-type', 'rating', '--name', 'm', '--experiment', 'weak_rating_model'];
+const weak = [
+  'register',
+  '--experiments',
+  join(games, 'models', 'experiments'),
+  '--model-type',
+  'rating',
+  '--name',
+  'm',
+  '--experiment',
+  'weak_rating_model',
+];
 
 // what is wrong, the command, its exit code, what stderr says, stdin
 const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegExp, string?]> = [
@@ -30,9 +40,19 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
   ['a flag without its value', ['models', '--local'], 2, /--local/],
   ['no reference', ['score'], 2, /positional/],
   ['too many references', ['score', reference, reference], 2, /positional/],
-  ['needed flags are missing', ['register', '--model-type', 'rating'], 2, /register needs --experiment NAME, --name NAME/],
+  [
+    'needed flags are missing',
+    ['register', '--model-type', 'rating'],
+    2,
+    /register needs --experiment NAME, --name NAME/,
+  ],
   ['two registries', ['models', '--local', '.', '--bucket', 'bgg-models'], 2, /give one of them/],
-  ['a bucket in this version', ['models', '--bucket', 'bgg-models'], 75, /gs:\/\/bgg-models.* use --local DIR or SCOREKEEPER_STORE=local/],
+  [
+    'a bucket in this version',
+    ['models', '--bucket', 'bgg-models'],
+    75,
+    /gs:\/\/bgg-models.* use --local DIR or SCOREKEEPER_STORE=local/,
+  ],
   ['a missing settings file', ['models', '--settings', 'none.json'], 20, /There is no settings file none\.json/],
   ['no model reference', ['models', 'show', 'm'], 2, /"m" is not a model reference/],
   ['a name outside the grammar', ['models', 'show', 'rating/M'], 2, /The model name of "rating\/M" is not valid/],
@@ -45,11 +65,21 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
   ['a limit that is no number', ['models', '--limit', 'ten'], 2, /\/limit must be an integer .* got "ten"/],
   ['an unknown experiment', [...model, 'goot'], 20, /There is no experiment rating\/goot.*Did you mean good\?/],
   ['no folder of experiments', ['experiments', '--experiments', 'none'], 20, /There is no folder none/],
-  ['experiments in a bucket', ['experiments', '--experiments', 'gs://b/models'], 75, /gs:\/\/b\/models is in Google Cloud Storage/],
+  [
+    'experiments in a bucket',
+    ['experiments', '--experiments', 'gs://b/models'],
+    75,
+    /gs:\/\/b\/models is in Google Cloud Storage/,
+  ],
   ['a bad model name', [...model, 'good', '--name', 'M'], 2, /\/name must be .* got "M"/],
   ['a bad alias', [...model, 'good', '--alias', 'v2'], 2, /\/alias must be .* got "v2"/],
   ['a threshold without a value', [...model, 'good', '--min', 'r2'], 2, /--min takes name=value: "r2"/],
-  ['a threshold that is no number', [...model, 'good', '--min', 'r2=high'], 2, /\/gate\/min_r2 must be a number, got "high"/],
+  [
+    'a threshold that is no number',
+    [...model, 'good', '--min', 'r2=high'],
+    2,
+    /\/gate\/min_r2 must be a number, got "high"/,
+  ],
   ['a gate that fails', weak, 24, /r2 is 0\.128508, and must be at least 0\.5/],
   ['a metric that is missing', [...model, 'good', '--min', 'auc=0.5'], 24, /auc is missing/],
   ['an artifact that is text', [...model, 'text'], 25, /ArtifactUnreadable: /],
@@ -57,11 +87,36 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
   ['a matrix without feature names', [...model, 'nameless'], 25, /feature_names/],
   ['an unknown source', ['score', reference, '--source', 'games'], 20, /no data source "games"/],
   ['a source file that is not there', ['score', reference, '--source', 'none.parquet'], 20, /none\.parquet/],
-  ['a source file of another kind', ['score', reference, '--source', 'rows.txt'], 2, /rows\.txt: a source file ends in/],
-  ['years the wrong way round', ['score', reference, '--start-year', '2025', '--end-year', '2020'], 2, /start_year 2025 is after end_year 2020/],
-  ['a year that is no number', ['score', reference, '--start-year', 'now'], 2, /\/start_year must be an integer .* got "now"/],
-  ['an output through a link', ['score', reference, '--source', 'rows.csv', '--output', 'link/p.csv'], 2, /symbolic link/],
-  ['an output of an unknown kind', ['score', reference, '--source', 'rows.csv', '--output', 'p.xlsx'], 2, /no known extension/],
+  [
+    'a source file of another kind',
+    ['score', reference, '--source', 'rows.txt'],
+    2,
+    /rows\.txt: a source file ends in/,
+  ],
+  [
+    'years the wrong way round',
+    ['score', reference, '--start-year', '2025', '--end-year', '2020'],
+    2,
+    /start_year 2025 is after end_year 2020/,
+  ],
+  [
+    'a year that is no number',
+    ['score', reference, '--start-year', 'now'],
+    2,
+    /\/start_year must be an integer .* got "now"/,
+  ],
+  [
+    'an output through a link',
+    ['score', reference, '--source', 'rows.csv', '--output', 'link/p.csv'],
+    2,
+    /symbolic link/,
+  ],
+  [
+    'an output of an unknown kind',
+    ['score', reference, '--source', 'rows.csv', '--output', 'p.xlsx'],
+    2,
+    /no known extension/,
+  ],
   ['no rows', ['predict', reference], 2, /There are no rows on stdin/, ''],
   ['malformed JSON', ['predict', reference], 2, /neither JSON \(.*\) nor NDJSON/, '[{"a": 1]'],
   ['a malformed line', ['predict', reference], 2, /Line 2 on stdin is not JSON/, '{"age": 1}\n{"age": \n'],

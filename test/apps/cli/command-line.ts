@@ -27,10 +27,21 @@ export interface Running {
 }
 
 /** Starts a command whose stdin stays open. */
-export const start = (cwd: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}): Running => {
-  const child = spawn(process.execPath, [main, ...args], { cwd, env: { PATH: process.env['PATH'], HOME: cwd, ...env } });
+export const start = (
+  cwd: string,
+  args: ReadonlyArray<string>,
+  env: Readonly<Record<string, string>> = {},
+): Running => {
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd,
+    env: { PATH: process.env['PATH'], HOME: cwd, ...env },
+  });
   const code = new Promise<number | null>((resolve) => child.once('close', resolve));
-  const ended = Promise.all([code, text(child.stdout), text(child.stderr)]).then(([status, stdout, stderr]) => ({ code: status, stdout, stderr }));
+  const ended = Promise.all([code, text(child.stdout), text(child.stderr)]).then(([status, stdout, stderr]) => ({
+    code: status,
+    stdout,
+    stderr,
+  }));
   return { child, ended };
 };
 
@@ -62,11 +73,18 @@ export const shown = ({ child, ended }: Running, pattern: RegExp): Promise<RegEx
 /** Every file below a folder, sorted. */
 export const filesIn = async (folder: string): Promise<ReadonlyArray<string>> => {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name)).sort();
+  return entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
 };
 
 /** An experiment of passing metrics around one artifact: bytes of its own, or a fixture. */
-export const writeExperiment = async (folder: string, artifact: Uint8Array | string, modelInfo: object = {}): Promise<void> => {
+export const writeExperiment = async (
+  folder: string,
+  artifact: Uint8Array | string,
+  modelInfo: object = {},
+): Promise<void> => {
   const version = join(folder, 'v1');
   await mkdir(version, { recursive: true });
   if (typeof artifact === 'string') await cp(artifact, join(version, 'pipeline.onnx'));
