@@ -2,7 +2,6 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
-import * as A from 'fp-ts/lib/ReadonlyArray.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failTask } from '../failure.js';
 import { Gate } from '../model/metrics-gate.js';
@@ -73,7 +72,7 @@ export const browseModels =
         return pipe(
           readStates(ports, page, call),
           TE.chain((states) => inBatches(page, (entry) => list(ports, entry, states, call))),
-          TE.map((versions) => ({ models: byType(A.compact(versions)), ...more })),
+          TE.map((versions) => ({ models: byType(versions.filter(O.isSome).map(({ value }) => value)), ...more })),
         );
       }),
     );

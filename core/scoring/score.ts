@@ -71,7 +71,7 @@ export const scoreBatch =
   };
 
 /** Right while the caller still waits and there is time. */
-export const checkCall = (host: Host, { cancellation, deadlineMs }: CallOptions): E.Either<Failure, void> => {
+const checkCall = (host: Host, { cancellation, deadlineMs }: CallOptions): E.Either<Failure, void> => {
   if (cancellation.aborted) return fail('Cancelled', 'The caller went away before the answer was ready.');
   if (host.nowMs() >= deadlineMs) return fail('DeadlineExceeded', 'The time allowed ran out before all rows were scored. Send fewer rows, or allow more time.');
   return E.right(undefined);

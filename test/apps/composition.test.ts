@@ -1,6 +1,5 @@
 /** Composition: what stands behind the ports as settings and overrides say, and what is not there yet. */
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
@@ -8,10 +7,9 @@ import { type Composition, compose, type Overrides } from '../../apps/compositio
 import { failureTable } from '../../apps/failure-table.js';
 import { type Flags, resolveSettings, type Settings } from '../../apps/settings.js';
 import { type CallOptions, neverCancelled } from '../../core/index.js';
+import { emptyFolder } from './cli/command-line.js';
 
 const call: CallOptions = { deadlineMs: Number.MAX_SAFE_INTEGER, cancellation: neverCancelled };
-
-const folder = () => mkdtemp(join(tmpdir(), 'scorekeeper-composition-'));
 
 const settingsIn = (workingDir: string, content: unknown = {}, flags: Flags = {}): Settings => {
   const settings = resolveSettings(
@@ -30,7 +28,7 @@ const composed = (settings: Settings, overrides?: Overrides): Composition => {
 };
 
 test('an empty folder composes to a service that answers, closes, and writes nothing', async (t) => {
-  const root = await folder();
+  const root = await emptyFolder();
   const { service, ports, close } = composed(settingsIn(root));
   t.deepEqual(await service.models({})(), E.right({ models: {} }));
   t.deepEqual(await service.experiments()(), E.right([]));
@@ -41,8 +39,8 @@ test('an empty folder composes to a service that answers, closes, and writes not
 });
 
 test('overrides replace the place of experiments and outputs, and add a source', async (t) => {
-  const root = await folder();
-  const elsewhere = await folder();
+  const root = await emptyFolder();
+  const elsewhere = await emptyFolder();
   await mkdir(join(elsewhere, 'rating', 'mine', 'v2'), { recursive: true });
   await writeFile(join(elsewhere, 'rating', 'mine', 'v2', 'pipeline.onnx'), 'bytes');
   await writeFile(join(elsewhere, 'rows.csv'), 'a,b\n1,2\n');
@@ -64,7 +62,7 @@ test('overrides replace the place of experiments and outputs, and add a source',
 });
 
 test('declared sources read their files and their query file relative to the settings file, at every opening', async (t) => {
-  const root = await folder();
+  const root = await emptyFolder();
   await writeFile(join(root, 'rows.csv'), 'a,b\n1,2\n');
   const { ports, close } = composed(
     settingsIn(root, {

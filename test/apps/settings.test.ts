@@ -1,11 +1,11 @@
 /** Settings: which registry, what wins over what, where values come from, and what is refused. */
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
 import { type Flags, loadSettings, resolveSettings, type Settings } from '../../apps/settings.js';
 import type { Failure } from '../../core/index.js';
+import { emptyFolder } from './cli/command-line.js';
 
 type Env = Readonly<Record<string, string>>;
 
@@ -273,7 +273,7 @@ for (const [what, flags, env, content, sentence] of refusals) {
 }
 
 test('the settings file is found in the working folder, by --settings or by SCOREKEEPER_SETTINGS', async (t) => {
-  const workingDir = await mkdtemp(join(tmpdir(), 'scorekeeper-settings-'));
+  const workingDir = await emptyFolder();
   const load = async (flags: Flags, env: Env): Promise<string | number> => {
     const loaded = await loadSettings(flags, { env, workingDir })();
     return E.isLeft(loaded) ? `${loaded.left.tag}: ${loaded.left.message}` : loaded.right.port;

@@ -4,7 +4,16 @@ import * as E from 'fp-ts/lib/Either.js';
 import { memoryArtifactStore } from '../../adapters/memory/artifact-store.js';
 import { type ArtifactStore, ambiguous, failTask, failure } from '../../core/index.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { contentOf, makeRegistry, provenVersions, registerAll, registryOver, request, right, scoreOne } from '../support/registry.js';
+import {
+  contentOf,
+  makeRegistry,
+  provenVersions,
+  registerAll,
+  registryOver,
+  request,
+  right,
+  scoreOne,
+} from '../support/registry.js';
 import { faults, recordedStore, storeDyingAtCall, storeWithFault, wrapStore } from '../support/store-faults.js';
 
 const ours = { description: 'ours', alias: 'champion', idempotency_key: 'k' };
@@ -29,7 +38,10 @@ const calls = async () => {
 
 test('a registration with a key and an alias writes seven times, in the order of the protocol', async (t) => {
   const writes = (await calls()).filter(({ isWrite }) => isWrite);
-  t.deepEqual(writes.map(({ key }) => key.replace(/[0-9a-f-]{36,64}/, '{}')), writeKeys);
+  t.deepEqual(
+    writes.map(({ key }) => key.replace(/[0-9a-f-]{36,64}/, '{}')),
+    writeKeys,
+  );
 });
 
 /**
@@ -136,8 +148,13 @@ test('a helper that dies helping leaves the version to the next helper', async (
 test('a commit that nobody can confirm is not acknowledged', async (t) => {
   const { store, another } = await makeRegistry();
   const unavailable = ambiguous(failure('Unavailable', 'no answer'));
-  const blind = wrapStore(store, ({ name, key }) => (task) =>
-    key.endsWith('/registration.json') && name !== 'head' ? TE.left(name === 'put' ? unavailable : failure('Unavailable', 'no answer')) : task,
+  const blind = wrapStore(
+    store,
+    ({ name, key }) =>
+      (task) =>
+        key.endsWith('/registration.json') && name !== 'head'
+          ? TE.left(name === 'put' ? unavailable : failure('Unavailable', 'no answer'))
+          : task,
   );
   const result = await another(blind).register(request(ours))();
   t.true(E.isLeft(result) && result.left.tag === 'Unavailable');
@@ -146,7 +163,12 @@ test('a commit that nobody can confirm is not acknowledged', async (t) => {
 
 test('a store that refuses leave to write is told as it is, and holds nothing', async (t) => {
   const { store, another } = await makeRegistry();
-  const readOnly = wrapStore(store, ({ isWrite }) => (task) => (isWrite ? failTask('PermissionDenied', 'not you') : task));
+  const readOnly = wrapStore(
+    store,
+    ({ isWrite }) =>
+      (task) =>
+        isWrite ? failTask('PermissionDenied', 'not you') : task,
+  );
   const result = await another(readOnly).register(request(ours))();
   t.true(E.isLeft(result) && result.left.tag === 'PermissionDenied');
   t.deepEqual(await contentOf(store), {});

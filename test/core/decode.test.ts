@@ -1,8 +1,18 @@
 /** Decoding: every problem, at its place, in a sentence. */
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
-import * as t from 'io-ts';
-import { closed, decode, InfoRequest, integer, ModelInfo, ModelsRequest, pointerToken, RegisterRequest, show } from '../../core/index.js';
+import type * as t from 'io-ts';
+import {
+  closed,
+  decode,
+  InfoRequest,
+  integer,
+  ModelInfo,
+  ModelsRequest,
+  pointerToken,
+  RegisterRequest,
+  show,
+} from '../../core/index.js';
 
 const good = { model_type: 'rating', experiment: 'best', name: 'prod' };
 
@@ -37,30 +47,100 @@ for (const [what, codec, value] of accepted) {
 }
 
 type Place = readonly [pointer: string, detail: RegExp];
-const refused: ReadonlyArray<readonly [what: string, codec: t.Decoder<unknown, unknown>, value: unknown, ...places: ReadonlyArray<Place>]> = [
+const refused: ReadonlyArray<
+  readonly [what: string, codec: t.Decoder<unknown, unknown>, value: unknown, ...places: ReadonlyArray<Place>]
+> = [
   ['null', RegisterRequest, null, ['', /must be an object, got null/]],
   ['an array', RegisterRequest, [], ['', /must be an object, got an array/]],
   ['text', RegisterRequest, '{}', ['', /must be an object, got "{}"/]],
-  ['a field that is missing', RegisterRequest, { model_type: 'rating', name: 'prod' }, ['/experiment', /nothing|required/]],
-  ['a name outside the grammar', RegisterRequest, { ...good, name: 'Prod' }, ['/name', /must be 1 to 100 .*got "Prod"/]],
+  [
+    'a field that is missing',
+    RegisterRequest,
+    { model_type: 'rating', name: 'prod' },
+    ['/experiment', /nothing|required/],
+  ],
+  [
+    'a name outside the grammar',
+    RegisterRequest,
+    { ...good, name: 'Prod' },
+    ['/name', /must be 1 to 100 .*got "Prod"/],
+  ],
   ['a misspelt field', RegisterRequest, { ...good, alais: 'x' }, ['/alais', /unknown field \(did you mean alias\?\)/]],
-  ['a field from elsewhere', InfoRequest, { model_type: 'rating', model_name: 'm', qqqqqqqqqq: 1 }, ['/qqqqqqqqqq', /known are model_type, model_name, version, alias/]],
-  ['a field called __proto__', InfoRequest, JSON.parse('{"model_type":"rating","model_name":"m","__proto__":{}}'), ['/__proto__', /unknown field/]],
-  ['a slash and a tilde in a field', InfoRequest, { model_type: 'rating', model_name: 'm', 'a/b~c': 1 }, ['/a~1b~0c', /unknown field/]],
-  ['a threshold without min_ or max_', RegisterRequest, { ...good, gate: { r2: 0.5 } }, ['/gate/r2', /must begin with min_ or max_/]],
+  [
+    'a field from elsewhere',
+    InfoRequest,
+    { model_type: 'rating', model_name: 'm', qqqqqqqqqq: 1 },
+    ['/qqqqqqqqqq', /known are model_type, model_name, version, alias/],
+  ],
+  [
+    'a field called __proto__',
+    InfoRequest,
+    JSON.parse('{"model_type":"rating","model_name":"m","__proto__":{}}'),
+    ['/__proto__', /unknown field/],
+  ],
+  [
+    'a slash and a tilde in a field',
+    InfoRequest,
+    { model_type: 'rating', model_name: 'm', 'a/b~c': 1 },
+    ['/a~1b~0c', /unknown field/],
+  ],
+  [
+    'a threshold without min_ or max_',
+    RegisterRequest,
+    { ...good, gate: { r2: 0.5 } },
+    ['/gate/r2', /must begin with min_ or max_/],
+  ],
   ['a threshold of nothing', RegisterRequest, { ...good, gate: { min_: 0.5 } }, ['/gate/min_', /must begin with/]],
-  ['a threshold that is text', RegisterRequest, { ...good, gate: { min_r2: '0.5' } }, ['/gate/min_r2', /must be a number, got "0.5"/]],
-  ['a threshold that is no number', RegisterRequest, { ...good, gate: { min_r2: Number.NaN } }, ['/gate/min_r2', /must be a number, got NaN/]],
+  [
+    'a threshold that is text',
+    RegisterRequest,
+    { ...good, gate: { min_r2: '0.5' } },
+    ['/gate/min_r2', /must be a number, got "0.5"/],
+  ],
+  [
+    'a threshold that is no number',
+    RegisterRequest,
+    { ...good, gate: { min_r2: Number.NaN } },
+    ['/gate/min_r2', /must be a number, got NaN/],
+  ],
   ['a gate that is a list', RegisterRequest, { ...good, gate: [] }, ['/gate', /must be an object of thresholds/]],
-  ['metadata that is no text', RegisterRequest, { ...good, metadata: { a: 1 } }, ['/metadata/a', /must be string, got 1/]],
-  ['a version of 0', InfoRequest, { model_type: 'rating', model_name: 'm', version: 0 }, ['/version', /integer from 1 to 999999999, got 0/]],
+  [
+    'metadata that is no text',
+    RegisterRequest,
+    { ...good, metadata: { a: 1 } },
+    ['/metadata/a', /must be string, got 1/],
+  ],
+  [
+    'a version of 0',
+    InfoRequest,
+    { model_type: 'rating', model_name: 'm', version: 0 },
+    ['/version', /integer from 1 to 999999999, got 0/],
+  ],
   ['a version as text', InfoRequest, { model_type: 'rating', model_name: 'm', version: '3' }, ['/version', /got "3"/]],
   ['half a version', InfoRequest, { model_type: 'rating', model_name: 'm', version: 1.5 }, ['/version', /got 1.5/]],
-  ['latest as an alias', InfoRequest, { model_type: 'rating', model_name: 'm', alias: 'latest' }, ['/alias', /neither "latest" nor a version/]],
+  [
+    'latest as an alias',
+    InfoRequest,
+    { model_type: 'rating', model_name: 'm', alias: 'latest' },
+    ['/alias', /neither "latest" nor a version/],
+  ],
   ['a page of nothing', ModelsRequest, { limit: 0 }, ['/limit', /integer from 1 to 10000/]],
   ['true for a text', RegisterRequest, { ...good, description: true }, ['/description', /must be string, got true/]],
-  ['all that is wrong at once', RegisterRequest, { model_type: 'R', experiment: '', name: 'prod', dry_run: 1, x: 1 }, ['/x', /unknown/], ['/model_type', /"R"/], ['/experiment', /""/], ['/dry_run', /boolean, got 1/]],
-  ['a fill that is null, told once for all that it might be', ModelInfo, { fills: { age: null } }, ['/fills/age', /^must be string or number or boolean, got null$/]],
+  [
+    'all that is wrong at once',
+    RegisterRequest,
+    { model_type: 'R', experiment: '', name: 'prod', dry_run: 1, x: 1 },
+    ['/x', /unknown/],
+    ['/model_type', /"R"/],
+    ['/experiment', /""/],
+    ['/dry_run', /boolean, got 1/],
+  ],
+  [
+    'a fill that is null, told once for all that it might be',
+    ModelInfo,
+    { fills: { age: null } },
+    ['/fills/age', /^must be string or number or boolean, got null$/],
+  ],
   ['one class of many', ModelInfo, { classes: ['a', 1, {}] }, ['/classes/2', /string or number, got an object/]],
 ];
 for (const [what, codec, value, ...places] of refused) {
@@ -69,7 +149,8 @@ for (const [what, codec, value, ...places] of refused) {
     if (E.isRight(result)) return t.fail('accepted');
     t.is(result.left.tag, 'InvalidInput');
     t.deepEqual(result.left.problems.map(({ pointer }) => pointer).sort(), places.map(([pointer]) => pointer).sort());
-    for (const [pointer, detail] of places) t.regex(result.left.problems.find((p) => p.pointer === pointer)?.detail ?? '', detail);
+    for (const [pointer, detail] of places)
+      t.regex(result.left.problems.find((p) => p.pointer === pointer)?.detail ?? '', detail);
     t.true(result.left.message.startsWith('The request is not valid: '));
     return undefined;
   });
@@ -91,7 +172,10 @@ const Inner = closed('Inner', { n: integer('N', 0, 9) }, {});
 test('a closed shape in a field of another is told at its own place', (t) => {
   const Outer = closed('Outer', { inner: Inner }, {});
   const result = decode(Outer, 'It')({ inner: { n: 'x', m: 1 } });
-  t.deepEqual(E.isLeft(result) ? result.left.problems.map(({ pointer }) => pointer).sort() : [], ['/inner/m', '/inner/n']);
+  t.deepEqual(E.isLeft(result) ? result.left.problems.map(({ pointer }) => pointer).sort() : [], [
+    '/inner/m',
+    '/inner/n',
+  ]);
 });
 
 const shown: ReadonlyArray<readonly [value: unknown, told: string]> = [

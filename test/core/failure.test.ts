@@ -5,7 +5,13 @@ import { ambiguous, fail, failTask, failure, failureOf, nearest, problemLimit } 
 
 const problems = (count: number) => Array.from({ length: count }, (_, i) => ({ pointer: `/${i}`, detail: 'is wrong' }));
 
-for (const [count, told] of [[0, 0], [1, 1], [problemLimit, problemLimit], [problemLimit + 1, problemLimit], [500, problemLimit]] as const) {
+for (const [count, told] of [
+  [0, 0],
+  [1, 1],
+  [problemLimit, problemLimit],
+  [problemLimit + 1, problemLimit],
+  [500, problemLimit],
+] as const) {
   test(`of ${count} problems ${told} are told and all are counted`, (t) => {
     const made = failureOf('InvalidInput', 'm', problems(count));
     t.deepEqual(made.problems, problems(told));

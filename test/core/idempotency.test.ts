@@ -2,10 +2,22 @@
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
 import type { RegisterRequest } from '../../core/index.js';
-import { call, contentOf, left, makeRegistry, provenVersions, registerAll, request, right, scoreOne, tamper } from '../support/registry.js';
+import {
+  call,
+  contentOf,
+  left,
+  makeRegistry,
+  provenVersions,
+  registerAll,
+  request,
+  right,
+  scoreOne,
+  tamper,
+} from '../support/registry.js';
 import { recordedStore, storeWithFault } from '../support/store-faults.js';
 
-const keyed = (fields: Partial<RegisterRequest> = {}) => request({ idempotency_key: 'build-17', description: 'keyed', ...fields });
+const keyed = (fields: Partial<RegisterRequest> = {}) =>
+  request({ idempotency_key: 'build-17', description: 'keyed', ...fields });
 
 test('the same key again answers with the same registration as existing, and writes nothing', async (t) => {
   const { store, service, another } = await makeRegistry();
@@ -33,9 +45,14 @@ test('the same key ten times at once by two services is one version', async (t) 
   const { store, service, another } = await makeRegistry();
   await registerAll(service, [{}]);
   const other = another();
-  const all = await Promise.all(Array.from({ length: 10 }, (_, i) => right((i % 2 === 0 ? service : other).register(keyed({ alias: 'champion' })))));
+  const all = await Promise.all(
+    Array.from({ length: 10 }, (_, i) => right((i % 2 === 0 ? service : other).register(keyed({ alias: 'champion' })))),
+  );
   t.is(new Set(all.map(({ registration }) => JSON.stringify(registration))).size, 1);
-  t.deepEqual((await provenVersions(store)).map(({ description }) => description), ['Gradient boosting', 'keyed']);
+  t.deepEqual(
+    (await provenVersions(store)).map(({ description }) => description),
+    ['Gradient boosting', 'keyed'],
+  );
   const state = JSON.parse((await contentOf(store))['models/_registry/rating/prod/model.json'] ?? '');
   t.is(state.aliases.champion.history.length, 1);
   t.deepEqual(Object.keys(await contentOf(store, 'models/_registry/staging')), []);
@@ -43,7 +60,11 @@ test('the same key ten times at once by two services is one version', async (t) 
 
 test('the same key ten times among ten others is one version of eleven', async (t) => {
   const { store, service } = await makeRegistry();
-  await Promise.all(Array.from({ length: 20 }, (_, i) => right(service.register(i % 2 === 0 ? keyed() : request({ description: `${i}` })))));
+  await Promise.all(
+    Array.from({ length: 20 }, (_, i) =>
+      right(service.register(i % 2 === 0 ? keyed() : request({ description: `${i}` }))),
+    ),
+  );
   const descriptions = (await provenVersions(store)).map(({ description }) => description);
   t.is(descriptions.length, 11);
   t.is(descriptions.filter((description) => description === 'keyed').length, 1);
@@ -51,8 +72,17 @@ test('the same key ten times among ten others is one version of eleven', async (
 
 test('different keys are different versions, and no key is a version each time', async (t) => {
   const { service } = await makeRegistry();
-  const made = await registerAll(service, [{ idempotency_key: 'a' }, { idempotency_key: 'b' }, {}, {}, { idempotency_key: 'a' }]);
-  t.deepEqual(made.map(({ version }) => version), [1, 2, 3, 4, 1]);
+  const made = await registerAll(service, [
+    { idempotency_key: 'a' },
+    { idempotency_key: 'b' },
+    {},
+    {},
+    { idempotency_key: 'a' },
+  ]);
+  t.deepEqual(
+    made.map(({ version }) => version),
+    [1, 2, 3, 4, 1],
+  );
 });
 
 const others: ReadonlyArray<readonly [what: string, fields: Partial<RegisterRequest>]> = [
@@ -79,7 +109,12 @@ for (const [what, fields] of others) {
 test('the same request with its fields in another order is the same', async (t) => {
   const { service } = await makeRegistry();
   const one = keyed({ metadata: { a: '1', b: '2' }, gate: { min_r2: 0.1, max_rmse: 2 } });
-  const two = { ...Object.fromEntries(Object.entries(one).reverse()), metadata: { b: '2', a: '1' }, gate: { max_rmse: 2, min_r2: 0.1 }, alias: undefined };
+  const two = {
+    ...Object.fromEntries(Object.entries(one).reverse()),
+    metadata: { b: '2', a: '1' },
+    gate: { max_rmse: 2, min_r2: 0.1 },
+    alias: undefined,
+  };
   const first = await right(service.register(one));
   t.deepEqual((await right(service.register(two))).registration, first.registration);
 });
@@ -98,11 +133,17 @@ test('a retry that comes late moves no alias back, and says so', async (t) => {
 test('a retry sets the alias that the first try did not get to set', async (t) => {
   const { store, service, another } = await makeRegistry();
   // The seventh write of a registration with a key is that of model.json.
-  const first = await right(another(storeWithFault(store, 'refused', 7, 'dead')).register(keyed({ alias: 'champion' })));
+  const first = await right(
+    another(storeWithFault(store, 'refused', 7, 'dead')).register(keyed({ alias: 'champion' })),
+  );
   t.regex(first.warnings[0] ?? '', /the alias champion was not set/);
   const again = await right(service.register(keyed({ alias: 'champion' })));
   t.deepEqual(again.warnings, []);
-  t.is((await right(service.info({ model_type: 'rating', model_name: 'prod', alias: 'champion' }))).info.registration.version, 1);
+  t.is(
+    (await right(service.info({ model_type: 'rating', model_name: 'prod', alias: 'champion' }))).info.registration
+      .version,
+    1,
+  );
 });
 
 test('a key whose first try was refused is free', async (t) => {
@@ -133,7 +174,9 @@ for (const [when, nth, tag] of [
   test(`a try that died when its artifact was ${when} is never finished with the artifact that the experiment has now`, async (t) => {
     const { store, service, another, experiments } = await makeRegistry();
     await left(another(storeWithFault(store, 'refused', nth, 'dead')).register(keyed()));
-    await tamper(experiments, 'models/experiments/rating/best_rating_model/v7/pipeline.onnx', (text) => text.replace('"intercepts":[1]', '"intercepts":[100]'));
+    await tamper(experiments, 'models/experiments/rating/best_rating_model/v7/pipeline.onnx', (text) =>
+      text.replace('"intercepts":[1]', '"intercepts":[100]'),
+    );
     const retried = await service.register(keyed())();
     t.is(E.isLeft(retried) ? retried.left.tag : undefined, tag);
     const { registration } = await right(service.register(request({ idempotency_key: 'new' })));
@@ -146,7 +189,10 @@ test('a retry finds its own among many that came meanwhile', async (t) => {
   const { store, service, another } = await makeRegistry();
   await registerAll(service, [{}, {}]);
   await another(storeWithFault(store, 'refused', 3, 'dead')).register(keyed())();
-  await registerAll(service, Array.from({ length: 12 }, () => ({})));
+  await registerAll(
+    service,
+    Array.from({ length: 12 }, () => ({})),
+  );
   const made = await right(service.register(keyed()));
   t.is(made.registration.version, 15);
   t.deepEqual((await right(service.register(keyed()))).registration, made.registration);

@@ -15,7 +15,9 @@ test('the four model types have the thresholds that users know', (t) => {
   for (const gate of Object.values(defaultGates)) t.true(Gate.is(gate) && E.isRight(Gate.decode(gate)));
 });
 
-const checks: ReadonlyArray<readonly [what: string, threshold: string, metrics: Record<string, unknown>, value: number | null, passed: boolean]> = [
+const checks: ReadonlyArray<
+  readonly [what: string, threshold: string, metrics: Record<string, unknown>, value: number | null, passed: boolean]
+> = [
   ['above a minimum', 'min_r2', { r2: 0.6 }, 0.6, true],
   ['exactly a minimum', 'min_r2', { r2: 0.5 }, 0.5, true],
   ['just below a minimum', 'min_r2', { r2: 0.49999999999999994 }, 0.49999999999999994, false],
@@ -46,7 +48,15 @@ for (const [what, threshold, metrics, value, passed] of checks) {
 
 test('every check is reported, passed or not, in the order of the gate', (t) => {
   const report = checkGate({ min_r2: 0.5, max_rmse: 1, min_auc: 0.7, max_mae: 2 }, { r2: 0.4, rmse: 0.9, mae: 'x' });
-  t.deepEqual(report.map(({ metric, passed }) => [metric, passed]), [['r2', false], ['rmse', true], ['auc', false], ['mae', false]]);
+  t.deepEqual(
+    report.map(({ metric, passed }) => [metric, passed]),
+    [
+      ['r2', false],
+      ['rmse', true],
+      ['auc', false],
+      ['mae', false],
+    ],
+  );
 });
 
 test('a gate without thresholds passes and reports nothing', (t) => {
@@ -63,12 +73,18 @@ test('a rejection names each check that failed, its value and its place, and no 
   const result = passGate('Experiment rating/x v1', report);
   if (E.isRight(result)) return t.fail('passed');
   t.is(result.left.tag, 'GateRejected');
-  t.regex(result.left.message, /^Experiment rating\/x v1 does not pass the metrics gate \(2 of 3 checks failed\): r2 is 0.4, and must be at least 0.5; auc is missing/);
-  t.deepEqual(result.left.problems.map(({ pointer }) => pointer), ['/metrics/test/r2', '/metrics/test/auc']);
-  t.deepEqual(result.left.problems.map(({ detail }) => detail), [
-    'r2 is 0.4, and must be at least 0.5',
-    'auc is missing or not a finite number, and must be at least 0.7',
-  ]);
+  t.regex(
+    result.left.message,
+    /^Experiment rating\/x v1 does not pass the metrics gate \(2 of 3 checks failed\): r2 is 0.4, and must be at least 0.5; auc is missing/,
+  );
+  t.deepEqual(
+    result.left.problems.map(({ pointer }) => pointer),
+    ['/metrics/test/r2', '/metrics/test/auc'],
+  );
+  t.deepEqual(
+    result.left.problems.map(({ detail }) => detail),
+    ['r2 is 0.4, and must be at least 0.5', 'auc is missing or not a finite number, and must be at least 0.7'],
+  );
   return undefined;
 });
 
@@ -90,10 +106,15 @@ for (const [what, gate, accepted] of thresholds) {
 
 test('a check passes exactly when the metric is a finite number on the right side, whatever the numbers', (t) => {
   fc.assert(
-    fc.property(fc.constantFrom('min', 'max'), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.double(), (rule, threshold, value) => {
-      const [check] = checkGate({ [`${rule}_m`]: threshold }, { m: value });
-      t.is(check?.passed, Number.isFinite(value) && (rule === 'min' ? value >= threshold : value <= threshold));
-      t.is(check?.value, Number.isFinite(value) ? value : null);
-    }),
+    fc.property(
+      fc.constantFrom('min', 'max'),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.double(),
+      (rule, threshold, value) => {
+        const [check] = checkGate({ [`${rule}_m`]: threshold }, { m: value });
+        t.is(check?.passed, Number.isFinite(value) && (rule === 'min' ? value >= threshold : value <= threshold));
+        t.is(check?.value, Number.isFinite(value) ? value : null);
+      },
+    ),
   );
 });

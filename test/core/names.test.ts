@@ -75,14 +75,20 @@ const table: ReadonlyArray<readonly [text: string, taken: string]> = [
 for (const [text, taken] of table) {
   test(`${JSON.stringify(text)} is ${taken === '' ? 'no name of anything' : `a name of ${taken}`}`, (t) => {
     const by = (Object.keys(grammars) as Grammar[]).filter((grammar) => grammars[grammar].is(text));
-    const letters: Readonly<Record<Grammar, string>> = { ModelType: 't', ModelName: 'n', AliasName: 'a', ExperimentName: 'e' };
+    const letters: Readonly<Record<Grammar, string>> = {
+      ModelType: 't',
+      ModelName: 'n',
+      AliasName: 'a',
+      ExperimentName: 'e',
+    };
     t.is(by.map((grammar) => letters[grammar]).join(''), taken);
     for (const codec of Object.values(grammars)) t.is(E.isRight(codec.decode(text)), codec.is(text));
   });
 }
 
 test('what is no text is no name', (t) => {
-  for (const codec of Object.values(grammars)) for (const u of [undefined, null, 3, ['a'], { length: 1 }]) t.false(codec.is(u));
+  for (const codec of Object.values(grammars))
+    for (const u of [undefined, null, 3, ['a'], { length: 1 }]) t.false(codec.is(u));
 });
 
 const folders: ReadonlyArray<readonly [folder: string, version: number | undefined]> = [
@@ -157,14 +163,22 @@ for (const [text, told] of wrong) {
 }
 
 const chars = fc.constantFrom(...'abz019._-AZ/@ \n\\é'.split(''));
-const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.array(chars, { maxLength: 8 }).map((c) => c.join('')));
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.array(chars, { maxLength: 8 }).map((c) => c.join('')),
+);
 
 test('every type and name makes keys that every store takes', (t) => {
   fc.assert(
     fc.property(anyText, anyText, fc.integer({ min: 1, max: 999_999_999 }), (type, name, version) => {
       if (!ModelType.is(type) || !ModelName.is(name)) return;
       const model = { modelType: type, name };
-      for (const key of [layout.artifact(model, version), layout.registration(model, version), layout.intent(model, version), layout.modelState(model)]) {
+      for (const key of [
+        layout.artifact(model, version),
+        layout.registration(model, version),
+        layout.intent(model, version),
+        layout.modelState(model),
+      ]) {
         t.deepEqual(checkKey(key), E.right(key));
       }
     }),
@@ -174,7 +188,11 @@ test('every type and name makes keys that every store takes', (t) => {
 
 test('a reference that parses is written the same way again', (t) => {
   const name = fc.stringMatching(/^[a-z0-9]([a-z0-9_-]{0,10}[a-z0-9])?$/).filter((text) => ModelType.is(text));
-  const selector = fc.oneof(fc.constant(''), fc.integer({ min: 1, max: 999_999_999 }).map((v) => `@${v}`), name.filter((n) => AliasName.is(n)).map((n) => `@${n}`));
+  const selector = fc.oneof(
+    fc.constant(''),
+    fc.integer({ min: 1, max: 999_999_999 }).map((v) => `@${v}`),
+    name.filter((n) => AliasName.is(n)).map((n) => `@${n}`),
+  );
   fc.assert(
     fc.property(name, name, selector, (modelType, modelName, suffix) => {
       const parsed = parseModelReference(`${modelType}/${modelName}${suffix}`);

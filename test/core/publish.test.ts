@@ -31,7 +31,9 @@ const ascending = (numbers: ReadonlyArray<number>): ReadonlyArray<number> => [..
 const storm = async (store: ArtifactStore, another: ArtifactStore, count: number): Promise<ReadonlyArray<number>> => {
   const one = (await registryOver(store)).service;
   const two = (await registryOver(another)).service;
-  const all = await Promise.all(oneTo(count).map((i) => right((i % 2 === 0 ? one : two).register(request({ description: `${i}` })))));
+  const all = await Promise.all(
+    oneTo(count).map((i) => right((i % 2 === 0 ? one : two).register(request({ description: `${i}` })))),
+  );
   const stored = await provenVersions(store);
   for (const { registration } of all) {
     const { registrationId, description } = stored[registration.version - 1] ?? {};
@@ -46,14 +48,21 @@ test('of 30 registrations at once by two services, each gets its own version, 1 
   const store = memoryArtifactStore();
   t.deepEqual(await storm(store, store, 30), oneTo(30));
   const content = Object.keys(await contentOf(store));
-  t.deepEqual(content.filter((key) => key.includes('/staging/')), [], 'and nothing stays staged');
+  t.deepEqual(
+    content.filter((key) => key.includes('/staging/')),
+    [],
+    'and nothing stays staged',
+  );
   t.is(content.length, 30 * 3 + 1);
 });
 
 test('in a local folder with two handles, 10 registrations at once are versions 1 to 10', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'scorekeeper-publish-'));
   try {
-    t.deepEqual(await storm(localFilesystemArtifactStore({ root }), localFilesystemArtifactStore({ root }), 10), oneTo(10));
+    t.deepEqual(
+      await storm(localFilesystemArtifactStore({ root }), localFilesystemArtifactStore({ root }), 10),
+      oneTo(10),
+    );
   } finally {
     await rm(root, { recursive: true });
   }
@@ -77,9 +86,15 @@ test('however the calls of four registrations interleave, each is one version an
       const store = memoryArtifactStore();
       const { scheduled, scheduledHost } = scheduledOver(store, scheduler);
       const { service, another } = await registryOver(store);
-      const register = (fields: Partial<RegisterRequest>) => right(another(scheduled, {}, scheduledHost).register(request(fields)));
+      const register = (fields: Partial<RegisterRequest>) =>
+        right(another(scheduled, {}, scheduledHost).register(request(fields)));
       const keyed = { idempotency_key: 'k', description: 'keyed', alias: 'champion' };
-      const asked = Promise.all([register({ description: 'a' }), register(keyed), register(keyed), register({ description: 'b' })]);
+      const asked = Promise.all([
+        register({ description: 'a' }),
+        register(keyed),
+        register(keyed),
+        register({ description: 'b' }),
+      ]);
       const [a, first, second, b] = await scheduler.waitFor(asked);
       t.deepEqual((await provenVersions(store)).map(({ description }) => description).sort(), ['a', 'b', 'keyed']);
       t.deepEqual(first.registration, second.registration);
@@ -93,22 +108,36 @@ test('however the calls of four registrations interleave, each is one version an
 
 test('however they interleave, and wherever one of them dies or a foreign artifact stands, the others are registered', async (t) => {
   await fc.assert(
-    fc.asyncProperty(fc.scheduler(), fc.constantFrom(...faults), fc.integer({ min: 1, max: 8 }), fc.boolean(), async (scheduler, fault, nth, inTheWay) => {
-      const store = memoryArtifactStore();
-      if (inTheWay) await write(store, 'models/registered/rating/prod/v2/pipeline.onnx', "somebody else's");
-      const { scheduled, scheduledHost } = scheduledOver(store, scheduler);
-      const { service, another } = await registryOver(store);
-      const register = (fields: Partial<RegisterRequest>, through = scheduled) => another(through, {}, scheduledHost).register(request(fields));
-      const dying = { idempotency_key: 'k', description: 'dying' };
-      const asked = Promise.all([right(register({ description: 'a' })), register(dying, storeWithFault(scheduled, fault, nth, 'dead'))(), right(register({ description: 'b' }))]);
-      const [a, , b] = await scheduler.waitFor(asked);
-      const retried = await right(service.register(request(dying)));
-      const stored = await provenVersions(store);
-      const registered = stored.filter(({ status }) => status === 'registered');
-      t.deepEqual(registered.map(({ description }) => description).sort(), ['a', 'b', 'dying']);
-      t.is(stored.length - registered.length, inTheWay ? 1 : 0, 'at most the number that was in the way is given up');
-      t.deepEqual([a, retried, b].map(({ registration }) => stored[registration.version - 1]?.description), ['a', 'dying', 'b']);
-    }),
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.constantFrom(...faults),
+      fc.integer({ min: 1, max: 8 }),
+      fc.boolean(),
+      async (scheduler, fault, nth, inTheWay) => {
+        const store = memoryArtifactStore();
+        if (inTheWay) await write(store, 'models/registered/rating/prod/v2/pipeline.onnx', "somebody else's");
+        const { scheduled, scheduledHost } = scheduledOver(store, scheduler);
+        const { service, another } = await registryOver(store);
+        const register = (fields: Partial<RegisterRequest>, through = scheduled) =>
+          another(through, {}, scheduledHost).register(request(fields));
+        const dying = { idempotency_key: 'k', description: 'dying' };
+        const asked = Promise.all([
+          right(register({ description: 'a' })),
+          register(dying, storeWithFault(scheduled, fault, nth, 'dead'))(),
+          right(register({ description: 'b' })),
+        ]);
+        const [a, , b] = await scheduler.waitFor(asked);
+        const retried = await right(service.register(request(dying)));
+        const stored = await provenVersions(store);
+        const registered = stored.filter(({ status }) => status === 'registered');
+        t.deepEqual(registered.map(({ description }) => description).sort(), ['a', 'b', 'dying']);
+        t.is(stored.length - registered.length, inTheWay ? 1 : 0, 'at most the number that was in the way is given up');
+        t.deepEqual(
+          [a, retried, b].map(({ registration }) => stored[registration.version - 1]?.description),
+          ['a', 'dying', 'b'],
+        );
+      },
+    ),
     { numRuns: 150, seed: 20_260_102 },
   );
 });
@@ -125,7 +154,10 @@ for (const nth of [1, 2, 3, 4, 5, 6]) {
     sleeper.wake();
     const { registration } = await late;
     const stored = await provenVersions(store);
-    t.deepEqual(stored.map(({ status }) => status), ['registered', 'registered', 'registered']);
+    t.deepEqual(
+      stored.map(({ status }) => status),
+      ['registered', 'registered', 'registered'],
+    );
     t.deepEqual(stored[registration.version - 1], {
       version: registration.version,
       status: 'registered',
@@ -133,131 +165,15 @@ for (const nth of [1, 2, 3, 4, 5, 6]) {
       registrationId: registration.registration_id,
     });
     t.is(registration.version, nth <= 2 ? 3 : 2);
-    t.deepEqual(Object.keys(await contentOf(store)).filter((key) => key.includes('/staging/')), []);
-    t.is((await right(service.info({ model_type: 'rating', model_name: 'prod', alias: 'champion' }))).info.registration.version, registration.version);
+    t.deepEqual(
+      Object.keys(await contentOf(store)).filter((key) => key.includes('/staging/')),
+      [],
+    );
+    t.is(
+      (await right(service.info({ model_type: 'rating', model_name: 'prod', alias: 'champion' }))).info.registration
+        .version,
+      registration.version,
+    );
   });
 }
 
-/** A version whose owner died when it was claimed, and whose staged artifact is gone. */
-const wedge = async (registry: Awaited<ReturnType<typeof makeRegistry>>) => {
-  const { store, another } = registry;
-  await left(another(storeWithFault(store, 'refused', 3, 'dead')).register(request({ description: 'died' })));
-  for (const key of Object.keys(await contentOf(store, 'models/_registry/staging'))) await right(store.delete(key, call));
-};
-
-test('a claimed version whose staged artifact vanished becomes a tombstone, and the next one is registered', async (t) => {
-  const registry = await makeRegistry();
-  const { store, service } = registry;
-  await registerAll(service, [{}]);
-  await wedge(registry);
-  const { registration } = await right(service.register(request({ description: 'next' })));
-  t.is(registration.version, 3);
-  t.deepEqual((await provenVersions(store)).map(({ status }) => status), ['registered', 'aborted', 'registered']);
-  t.deepEqual(Object.keys(await contentOf(store, 'models/registered/rating/prod/v2')), ['models/registered/rating/prod/v2/registration.json']);
-});
-
-test('an aborted version is never the latest, cannot be scored, and is listed as aborted', async (t) => {
-  const registry = await makeRegistry();
-  const { store, service } = registry;
-  await registerAll(service, [{}]);
-  await wedge(registry);
-  // Dies after it helped, before it claims its own.
-  await left(registry.another(storeWithFault(store, 'refused', 5, 'dead')).register(request()));
-  t.deepEqual((await provenVersions(store)).map(({ status }) => status), ['registered', 'aborted']);
-  const info = await right(service.info({ model_type: 'rating', model_name: 'prod' }));
-  t.is(info.info.registration.version, 1);
-  t.is((await right(scoreOne(service))).model_details.version, 1);
-  const failed = await left(scoreOne(service, { model_version: 2 }));
-  t.is(failed.tag, 'ArtifactUnreadable');
-  t.regex(failed.message, /Version 2 of rating\/prod was never finished/);
-  const { models } = await right(service.models({}));
-  t.deepEqual(models.rating?.map(({ version, status }) => [version, status]), [[1, 'registered'], [2, 'aborted']]);
-});
-
-test('an owner that wakes to find its version given up registers as a later one', async (t) => {
-  const { store, service, another } = await makeRegistry();
-  await registerAll(service, [{}]);
-  const sleeper = storeAsleepAt(store, 3);
-  const late = right(another(sleeper.store).register(request({ description: 'late' })));
-  await sleeper.asleep;
-  for (const key of Object.keys(await contentOf(store, 'models/_registry/staging'))) await right(store.delete(key, call));
-  await registerAll(service, [{ description: 'early' }]);
-  sleeper.wake();
-  const { registration } = await late;
-  t.is(registration.version, 4);
-  t.deepEqual((await provenVersions(store)).map(({ status, description }) => [status, description]), [
-    ['registered', 'Gradient boosting'],
-    ['aborted', undefined],
-    ['registered', 'early'],
-    ['registered', 'late'],
-  ]);
-});
-
-test('an artifact that is not ours in the next folder is never registered: that number is given up', async (t) => {
-  const { store, service } = await makeRegistry();
-  await registerAll(service, [{}]);
-  await write(store, 'models/registered/rating/prod/v2/pipeline.onnx', "somebody else's");
-  const { registration } = await right(service.register(request()));
-  t.is(registration.version, 3);
-  t.deepEqual((await provenVersions(store)).map(({ status }) => status), ['registered', 'aborted', 'registered']);
-  t.is((await contentOf(store))['models/registered/rating/prod/v2/pipeline.onnx'], "somebody else's");
-  t.is((await right(scoreOne(service))).model_details.version, 3);
-});
-
-test('helpers of a version that is given up leave its staged artifact to its owner, who burns one number only', async (t) => {
-  const { store, service, another } = await makeRegistry();
-  await write(store, 'models/registered/rating/prod/v1/pipeline.onnx', "somebody else's");
-  const sleeper = storeAsleepAt(store, 3);
-  const late = right(another(sleeper.store).register(request({ description: 'late' })));
-  await sleeper.asleep;
-  const early = await registerAll(service, [{}]);
-  sleeper.wake();
-  t.is(early[0]?.version, 2);
-  t.is((await late).registration.version, 3);
-  t.deepEqual((await provenVersions(store)).map(({ status }) => status), ['aborted', 'registered', 'registered']);
-});
-
-test('a record that is not ours at the next number is left as it is, and never acknowledged', async (t) => {
-  const { store, service, another } = await makeRegistry();
-  await registerAll(service, [{}]);
-  const sleeper = storeAsleepAt(store, 4);
-  const late = right(another(sleeper.store).register(request({ description: 'late' })));
-  await sleeper.asleep;
-  await write(store, 'models/registered/rating/prod/v2/registration.json', '{"name": "prod", "version": 2}');
-  sleeper.wake();
-  t.is((await late).registration.version, 3);
-  t.is((await contentOf(store))['models/registered/rating/prod/v2/registration.json'], '{"name": "prod", "version": 2}');
-});
-
-for (const [what, versions, next] of [
-  ['one', [1], 2],
-  ['two', [1, 2], 3],
-  ['some, with holes among them', [2, 3, 7], 8],
-  ['a dozen', oneTo(12), 13],
-] as const) {
-  test(`after ${what} of Python's versions the numbers go on at ${next}`, async (t) => {
-    const { store, service } = await makeRegistry();
-    for (const version of versions) await writeLegacy(store, version);
-    t.deepEqual((await registerAll(service, [{}, {}])).map(({ version }) => version), [next, next + 1]);
-  });
-}
-
-test('numbers go on when model.json was lost, or never written', async (t) => {
-  const { store, service } = await makeRegistry();
-  await registerAll(service, oneTo(6).map(() => ({})));
-  await right(store.delete('models/_registry/rating/prod/model.json', call));
-  t.deepEqual((await registerAll(service, [{}])).map(({ version }) => version), [7]);
-});
-
-test('the highest version is found from an old hint in a few questions', async (t) => {
-  const { store, service, another } = await makeRegistry();
-  await registerAll(service, oneTo(40).map(() => ({})));
-  const state = 'models/_registry/rating/prod/model.json';
-  const old = { ...JSON.parse((await contentOf(store))[state] ?? ''), latest_hint: 1 };
-  await right(store.delete(state, call));
-  await write(store, state, sealDocument(host)(old));
-  const recorded = recordedStore(store);
-  t.is((await right(another(recorded.store).info({ model_type: 'rating', model_name: 'prod' }))).info.registration.version, 40);
-  t.true(recorded.calls.filter(({ name }) => name === 'head').length <= 12);
-  t.deepEqual(recorded.calls.filter(({ name }) => name === 'list'), []);
-});

@@ -54,12 +54,37 @@ const records: ReadonlyArray<readonly [what: string, bytes: Uint8Array, kind: Ve
   ['a list', bytesOf('[]'), 'unreadable', /there is not valid/],
   ['half of it', seal(registration).slice(0, 300), 'unreadable', /not JSON/],
   ['a registration without a digest', bytesOf(JSON.stringify(registration)), 'unreadable', /digest differs/],
-  ['a registration that lost its schema_version', bytesOf(JSON.stringify({ ...registration, schema_version: undefined })), 'unreadable', /digest differs/],
+  [
+    'a registration that lost its schema_version',
+    bytesOf(JSON.stringify({ ...registration, schema_version: undefined })),
+    'unreadable',
+    /digest differs/,
+  ],
   ['a later schema', seal({ ...registration, schema_version: 2 }), 'unreadable', /\/schema_version must be 1, got 2/],
-  ['a registration that lacks a field', seal({ ...registration, artifact: undefined }), 'unreadable', /\/artifact is required/],
-  ['the registration of another version', seal({ ...registration, version: 4 }), 'unreadable', /version 4 of rating\/prod, not 3 of rating\/prod: it was put there by hand/],
-  ['the registration of another model', seal({ ...registration, name: 'prod-2' }), 'unreadable', /rating\/prod-2, not 3 of rating\/prod/],
-  ['the registration of another type', seal({ ...registration, model_type: 'rating-test' }), 'unreadable', /of rating-test\/prod/],
+  [
+    'a registration that lacks a field',
+    seal({ ...registration, artifact: undefined }),
+    'unreadable',
+    /\/artifact is required/,
+  ],
+  [
+    'the registration of another version',
+    seal({ ...registration, version: 4 }),
+    'unreadable',
+    /version 4 of rating\/prod, not 3 of rating\/prod: it was put there by hand/,
+  ],
+  [
+    'the registration of another model',
+    seal({ ...registration, name: 'prod-2' }),
+    'unreadable',
+    /rating\/prod-2, not 3 of rating\/prod/,
+  ],
+  [
+    'the registration of another type',
+    seal({ ...registration, model_type: 'rating-test' }),
+    'unreadable',
+    /of rating-test\/prod/,
+  ],
   ['a tombstone that lacks a field', seal({ ...tombstone, name: undefined }), 'unreadable', /\/name/],
 ];
 for (const [what, bytes, kind, told] of records) {
@@ -92,8 +117,15 @@ test('no flip of the bits of one byte makes a registration something else than u
 
 test('no bytes at all make it throw', (t) => {
   fc.assert(
-    fc.property(fc.oneof(fc.uint8Array(), fc.json().map(bytesOf), fc.dictionary(fc.constantFrom(...Object.keys(registration)), fc.jsonValue()).map(seal)), (bytes) => {
-      t.notThrows(() => read(bytes));
-    }),
+    fc.property(
+      fc.oneof(
+        fc.uint8Array(),
+        fc.json().map(bytesOf),
+        fc.dictionary(fc.constantFrom(...Object.keys(registration)), fc.jsonValue()).map(seal),
+      ),
+      (bytes) => {
+        t.notThrows(() => read(bytes));
+      },
+    ),
   );
 });

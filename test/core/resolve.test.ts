@@ -21,10 +21,16 @@ import {
 } from '../support/registry.js';
 import { recordedStore, storeWithFault } from '../support/store-faults.js';
 
-const info = (fields: Readonly<Record<string, unknown>> = {}) => ({ model_type: 'rating', model_name: 'prod', ...fields });
+const info = (fields: Readonly<Record<string, unknown>> = {}) => ({
+  model_type: 'rating',
+  model_name: 'prod',
+  ...fields,
+});
 const folder = 'models/registered/rating/prod';
 
-const found: ReadonlyArray<readonly [what: string, fields: { model_version?: number; model_alias?: string }, version: number]> = [
+const found: ReadonlyArray<
+  readonly [what: string, fields: { model_version?: number; model_alias?: string }, version: number]
+> = [
   ['nothing is named: the latest', {}, 3],
   ['a version', { model_version: 2 }, 2],
   ['an alias', { model_alias: 'champion' }, 1],
@@ -35,7 +41,14 @@ for (const [what, fields, version] of found) {
     const { service } = await makeRegistry();
     await registerAll(service, [{ alias: 'champion' }, { alias: 'constructor' }, {}]);
     const { model_version, model_alias } = fields;
-    const shown = await right(service.info(info({ ...(model_version === undefined ? {} : { version: model_version }), ...(model_alias === undefined ? {} : { alias: model_alias }) })));
+    const shown = await right(
+      service.info(
+        info({
+          ...(model_version === undefined ? {} : { version: model_version }),
+          ...(model_alias === undefined ? {} : { alias: model_alias }),
+        }),
+      ),
+    );
     t.is(shown.info.registration.version, version);
     const scored = await right(scoreOne(service, fields));
     t.is(scored.model_details.version, version);
@@ -47,13 +60,37 @@ const absent: ReadonlyArray<readonly [what: string, request: Readonly<Record<str
   ['a version above', info({ version: 4 }), /^rating\/prod has no version 4\. It has 1, 2, 3\.$/],
   ['an alias', info({ alias: 'challenger' }), /^rating\/prod has no alias "challenger"\. It has champion\.$/],
   ['an alias that every object inherits', info({ alias: 'constructor' }), /has no alias "constructor"/],
-  ['an alias of a model without any', info({ model_name: 'prod-2', alias: 'champion' }), /^rating\/prod-2 has no alias "champion"\. It has no aliases\.$/],
-  ['a model, with one near', info({ model_name: 'prood' }), /^There is no model "prood" of type rating\. Did you mean prod\?$/],
-  ['a model, with none near', info({ model_name: 'x1y2z3w4v5u6' }), /^There is no model "x1y2z3w4v5u6" of type rating\. There is prod, prod-2\.$/],
+  [
+    'an alias of a model without any',
+    info({ model_name: 'prod-2', alias: 'champion' }),
+    /^rating\/prod-2 has no alias "champion"\. It has no aliases\.$/,
+  ],
+  [
+    'a model, with one near',
+    info({ model_name: 'prood' }),
+    /^There is no model "prood" of type rating\. Did you mean prod\?$/,
+  ],
+  [
+    'a model, with none near',
+    info({ model_name: 'x1y2z3w4v5u6' }),
+    /^There is no model "x1y2z3w4v5u6" of type rating\. There is prod, prod-2\.$/,
+  ],
   ['a version of such a model', info({ model_name: 'prood', version: 1 }), /no model "prood".*Did you mean prod\?/],
-  ['an alias of such a model', info({ model_name: 'prood', alias: 'champion' }), /no model "prood".*Did you mean prod\?/],
-  ['a type, with one near', info({ model_type: 'ratings' }), /^There is no model of type "ratings"\. Did you mean rating\?$/],
-  ['a type, with none near', info({ model_type: 'completely-else' }), /^There is no model of type "completely-else"\. There is rating\.$/],
+  [
+    'an alias of such a model',
+    info({ model_name: 'prood', alias: 'champion' }),
+    /no model "prood".*Did you mean prod\?/,
+  ],
+  [
+    'a type, with one near',
+    info({ model_type: 'ratings' }),
+    /^There is no model of type "ratings"\. Did you mean rating\?$/,
+  ],
+  [
+    'a type, with none near',
+    info({ model_type: 'completely-else' }),
+    /^There is no model of type "completely-else"\. There is rating\.$/,
+  ],
 ];
 for (const [what, request, told] of absent) {
   test(`not found, and what there is: ${what}`, async (t) => {
@@ -63,7 +100,13 @@ for (const [what, request, told] of absent) {
     t.is(failed.tag, 'NotFound');
     t.regex(failed.message, told);
     const { model_name, model_type, version, alias } = request;
-    const asked = { model_name, model_type, data: [{ age: 1, weight: 1 }], ...(version === undefined ? {} : { model_version: version }), ...(alias === undefined ? {} : { model_alias: alias }) };
+    const asked = {
+      model_name,
+      model_type,
+      data: [{ age: 1, weight: 1 }],
+      ...(version === undefined ? {} : { model_version: version }),
+      ...(alias === undefined ? {} : { model_alias: alias }),
+    };
     t.deepEqual(await left(service.score(asked)), failed, 'and scoring says the same');
   });
 }
@@ -75,14 +118,23 @@ test('in an empty registry nothing is found, which is said', async (t) => {
 
 test('of many versions the message tells the range', async (t) => {
   const { service } = await makeRegistry();
-  await registerAll(service, Array.from({ length: 7 }, () => ({})));
+  await registerAll(
+    service,
+    Array.from({ length: 7 }, () => ({})),
+  );
   t.regex((await left(service.info(info({ version: 9 })))).message, /has no version 9\. It has 1 to 7\.$/);
 });
 
 test('a version that was begun and never finished is not there, and is not told as being there', async (t) => {
   const { store, service, another } = await makeRegistry();
   // The fourth write is the commit.
-  await left(another(storeWithFault(store, 'refused', 4, 'dead')).register({ model_type: 'rating', experiment: 'best_rating_model', name: 'prod' }));
+  await left(
+    another(storeWithFault(store, 'refused', 4, 'dead')).register({
+      model_type: 'rating',
+      experiment: 'best_rating_model',
+      name: 'prod',
+    }),
+  );
   t.true(Object.keys(await contentOf(store)).includes(`${folder}/v1/pipeline.onnx`));
   for (const request of [info(), info({ version: 1 }), info({ alias: 'champion' })]) {
     const failed = await left(service.info(request));
@@ -96,7 +148,13 @@ test('a version that was begun and never finished is not there, and is not told 
 test('a version that is under way beside others is not told as being there', async (t) => {
   const { store, service, another } = await makeRegistry();
   await registerAll(service, [{}]);
-  await left(another(storeWithFault(store, 'refused', 4, 'dead')).register({ model_type: 'rating', experiment: 'best_rating_model', name: 'prod' }));
+  await left(
+    another(storeWithFault(store, 'refused', 4, 'dead')).register({
+      model_type: 'rating',
+      experiment: 'best_rating_model',
+      name: 'prod',
+    }),
+  );
   t.is((await right(service.info(info()))).info.registration.version, 1);
   t.regex((await left(service.info(info({ version: 2 })))).message, /has no version 2\. It has 1\.$/);
 });
@@ -121,7 +179,10 @@ test('a type or a name that begins like another is never mixed up with it', asyn
     t.is(registration.version, version);
     t.is(registration['description'], description);
     const { models } = await right(service.models({ model_type, name: model_name, latest: true }));
-    t.deepEqual(Object.entries(models).map(([type, versions]) => [type, versions.map((each) => `${each.name}@${each.version}`)]), [[model_type, [`${model_name}@${version}`]]]);
+    t.deepEqual(
+      Object.entries(models).map(([type, versions]) => [type, versions.map((each) => `${each.name}@${each.version}`)]),
+      [[model_type, [`${model_name}@${version}`]]],
+    );
   }
 });
 
@@ -134,7 +195,14 @@ const legacyOnly = async () => {
 test("Python's versions are shown with format pickle, and pinned they say how to export them", async (t) => {
   const { service } = await legacyOnly();
   const shown = (await right(service.info(info({ version: 4 })))).info;
-  t.like(shown.registration, { version: 4, name: 'prod', format: 'pickle', status: 'registered', description: 'a pickle', aliases: [] });
+  t.like(shown.registration, {
+    version: 4,
+    name: 'prod',
+    format: 'pickle',
+    status: 'registered',
+    description: 'a pickle',
+    aliases: [],
+  });
   t.deepEqual(shown.validation_metrics, { min_r2: 0.5 });
   t.deepEqual<unknown, unknown>(shown.original_experiment, { name: 'old', version: 1 });
   t.deepEqual<unknown, unknown>(shown.model_info, { classes: ['NaN'] });
@@ -187,7 +255,13 @@ for (const [what, damage] of Object.entries(damages)) {
     const { registration } = (await right(service.info(info()))).info;
     t.like(registration, { version: 2, status: 'unreadable', aliases: ['champion'] });
     const { models } = await right(service.models({}));
-    t.deepEqual(models.rating?.map(({ version, status }) => [version, status]), [[1, 'registered'], [2, 'unreadable']]);
+    t.deepEqual(
+      models.rating?.map(({ version, status }) => [version, status]),
+      [
+        [1, 'registered'],
+        [2, 'unreadable'],
+      ],
+    );
     t.is((await right(scoreOne(service, { model_version: 1 }))).model_details.version, 1);
     t.is((await registerAll(service, [{}]))[0]?.version, 3);
   });
@@ -199,8 +273,17 @@ test('a registration that was copied by hand to another model is unreadable ther
   const content = await contentOf(store, folder);
   for (const [key, text] of Object.entries(content)) await write(store, key.replace('/prod/', '/copied/'), text);
   const { models } = await right(service.models({}));
-  t.deepEqual(models.rating?.map(({ name, status }) => [name, status]), [['copied', 'unreadable'], ['prod', 'registered']]);
-  t.is((await left(service.score({ model_type: 'rating', model_name: 'copied', data: [{ age: 1, weight: 1 }] }))).tag, 'ArtifactUnreadable');
+  t.deepEqual(
+    models.rating?.map(({ name, status }) => [name, status]),
+    [
+      ['copied', 'unreadable'],
+      ['prod', 'registered'],
+    ],
+  );
+  t.is(
+    (await left(service.score({ model_type: 'rating', model_name: 'copied', data: [{ age: 1, weight: 1 }] }))).tag,
+    'ArtifactUnreadable',
+  );
 });
 
 test('an artifact that was changed or removed after it was registered is never scored', async (t) => {
@@ -228,7 +311,10 @@ test('the highest version is found from any hint, in a logarithm of the distance
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 0, max: 200 }), async (hint) => {
       const before = recorded.calls.length;
-      t.is(await right(highestVersion({ host, store: recorded.store })({ modelType: 'rating', name: 'prod' }, hint, call)), 200);
+      t.is(
+        await right(highestVersion({ host, store: recorded.store })({ modelType: 'rating', name: 'prod' }, hint, call)),
+        200,
+      );
       t.true(recorded.calls.length - before <= 2 * Math.ceil(Math.log2(202 - hint)) + 2);
     }),
   );
@@ -248,11 +334,14 @@ test('a warm latest costs three questions: the state, the next version and the r
   await registerAll(service, [{}, {}, {}]);
   const recorded = recordedStore(store);
   await right((await registryOver(recorded.store)).service.info(info()));
-  t.deepEqual(recorded.calls.map(({ name, key }) => `${name} ${key}`), [
-    'get models/_registry/rating/prod/model.json',
-    `head ${folder}/v4/registration.json`,
-    `get ${folder}/v3/registration.json`,
-  ]);
+  t.deepEqual(
+    recorded.calls.map(({ name, key }) => `${name} ${key}`),
+    [
+      'get models/_registry/rating/prod/model.json',
+      `head ${folder}/v4/registration.json`,
+      `get ${folder}/v3/registration.json`,
+    ],
+  );
 });
 
 test('a state that another hand wrote, whole, is believed', async (t) => {

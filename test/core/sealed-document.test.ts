@@ -24,11 +24,19 @@ const anyObject: fc.Arbitrary<JsonObject> = fc.dictionary(
 );
 
 test('canonical JSON does not depend on the order of keys, at any depth', (tt) => {
-  fc.assert(fc.property(anyObject, fc.nat(), (value, seed) => tt.is(canonicalJson(shuffled(value, seed)), canonicalJson(value))));
+  fc.assert(
+    fc.property(anyObject, fc.nat(), (value, seed) =>
+      tt.is(canonicalJson(shuffled(value, seed)), canonicalJson(value)),
+    ),
+  );
 });
 
 test('canonical JSON is JSON of the same value', (tt) => {
-  fc.assert(fc.property(anyObject, (value) => tt.deepEqual(JSON.parse(canonicalJson(value)), JSON.parse(JSON.stringify(value)))));
+  fc.assert(
+    fc.property(anyObject, (value) =>
+      tt.deepEqual(JSON.parse(canonicalJson(value)), JSON.parse(JSON.stringify(value))),
+    ),
+  );
 });
 
 const canonical: ReadonlyArray<readonly [value: unknown, text: string]> = [
@@ -76,7 +84,12 @@ test('white space and the order of keys may change', (tt) => {
   }
 });
 
-const document = { schema_version: 1, name: 'é€ "q" \\ \u0007', list: [1.5, 1e21, -2, true, null], nested: { empty: {}, text: 'NaN' } };
+const document = {
+  schema_version: 1,
+  name: 'é€ "q" \\ \u0007',
+  list: [1.5, 1e21, -2, true, null],
+  nested: { empty: {}, text: 'NaN' },
+};
 
 test('every flip of any bits of one byte is found, or changes nothing that is said', (tt) => {
   const sealed = seal(document);
@@ -88,7 +101,8 @@ test('every flip of any bits of one byte is found, or changes nothing that is sa
       damaged[at] = (damaged[at] ?? 0) ^ mask;
       const opened = open(damaged);
       if (E.isLeft(opened)) found++;
-      else if (JSON.stringify(opened) !== JSON.stringify(original)) tt.deepEqual(opened, original, `byte ${at} flipped by ${mask}`);
+      else if (JSON.stringify(opened) !== JSON.stringify(original))
+        tt.deepEqual(opened, original, `byte ${at} flipped by ${mask}`);
     }
   }
   tt.true(found > 0.7 * 255 * sealed.length);
@@ -122,7 +136,10 @@ for (const [what, text, told] of unreadable) {
 
 test('a whole document of another shape is unreadable at the field', (tt) => {
   const opened = openDocument(host)(t.type({ a: t.string }), 'the document')(seal({ a: 1 }));
-  tt.deepEqual(E.isLeft(opened) && [opened.left.tag, opened.left.problems.map(({ pointer }) => pointer)], ['ArtifactUnreadable', ['/a']]);
+  tt.deepEqual(E.isLeft(opened) && [opened.left.tag, opened.left.problems.map(({ pointer }) => pointer)], [
+    'ArtifactUnreadable',
+    ['/a'],
+  ]);
 });
 
 const parsed: ReadonlyArray<readonly [text: string, value: unknown]> = [
@@ -144,7 +161,22 @@ for (const [text, value] of parsed) {
   });
 }
 
-for (const text of ['', '{', '{NaN: 1}', '[NaNNaN]', '[1NaN]', '[nan]', '[-NaN]', '[+Infinity]', '[Infinityx]', '["NaN]', '{"a": NaN', "['NaN']", '[NaN] NaN', '[null NaN]']) {
+for (const text of [
+  '',
+  '{',
+  '{NaN: 1}',
+  '[NaNNaN]',
+  '[1NaN]',
+  '[nan]',
+  '[-NaN]',
+  '[+Infinity]',
+  '[Infinityx]',
+  '["NaN]',
+  '{"a": NaN',
+  "['NaN']",
+  '[NaN] NaN',
+  '[null NaN]',
+]) {
   test(`no JSON, not even Python's: ${text}`, (tt) => {
     const result = parseJson(text);
     tt.true(E.isLeft(result) && result.left.length > 0);
@@ -154,10 +186,18 @@ for (const text of ['', '{', '{NaN: 1}', '[NaNNaN]', '[1NaN]', '[nan]', '[-NaN]'
 test('bare words between strings of anything are null, and the strings are kept', (tt) => {
   const word = fc.constantFrom('NaN', 'Infinity', '-Infinity');
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('NaN', '"NaN"', '\\', '\\"', '-Infinity')), word)), (pairs) => {
-      const text = `[${pairs.map(([string, bare]) => `${JSON.stringify(string)},${bare}`).join(', ')}]`;
-      tt.deepEqual<unknown, unknown>(parseJson(text), E.right(pairs.flatMap(([string]) => [string, null])));
-    }),
+    fc.property(
+      fc.array(
+        fc.tuple(
+          fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('NaN', '"NaN"', '\\', '\\"', '-Infinity')),
+          word,
+        ),
+      ),
+      (pairs) => {
+        const text = `[${pairs.map(([string, bare]) => `${JSON.stringify(string)},${bare}`).join(', ')}]`;
+        tt.deepEqual<unknown, unknown>(parseJson(text), E.right(pairs.flatMap(([string]) => [string, null])));
+      },
+    ),
   );
 });
 

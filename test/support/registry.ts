@@ -101,7 +101,8 @@ export const contentOf = async (store: ArtifactStore, folder = ''): Promise<Read
       const object = await right(store.get(key, call));
       if (O.isSome(object)) found[key] = host.utf8.decode(object.value.bytes);
     }
-    for (const name of listed.folders) Object.assign(found, await contentOf(store, folder === '' ? name : `${folder}/${name}`));
+    for (const name of listed.folders)
+      Object.assign(found, await contentOf(store, folder === '' ? name : `${folder}/${name}`));
     page = listed.nextPageToken === undefined ? undefined : { limit: 1000, pageToken: listed.nextPageToken };
   }
   return found;
@@ -119,7 +120,10 @@ export interface RegistryUnderTest {
 /** A registry in `store`, and the experiment of `writeExperiment` to fill it with. */
 export const registryOver = async (
   store: ArtifactStore,
-  { settings = {}, files = {} }: { readonly settings?: ServiceSettings; readonly files?: Readonly<Record<string, unknown>> } = {},
+  {
+    settings = {},
+    files = {},
+  }: { readonly settings?: ServiceSettings; readonly files?: Readonly<Record<string, unknown>> } = {},
 ): Promise<RegistryUnderTest> => {
   const experiments = memoryArtifactStore();
   await writeExperiment(experiments, files);
@@ -174,14 +178,17 @@ export const writeLegacy = async (store: ArtifactStore, version: number, name = 
 };
 
 /** Scores one row, which for `model` gives 1 + 2·1 + 3·1. */
-export const scoreOne = (service: Service, fields: { readonly model_version?: number; readonly model_alias?: string } = {}) =>
-  service.score({ model_type: 'rating', model_name: 'prod', data: [{ age: 1, weight: 1 }], ...fields });
+export const scoreOne = (
+  service: Service,
+  fields: { readonly model_version?: number; readonly model_alias?: string } = {},
+) => service.score({ model_type: 'rating', model_name: 'prod', data: [{ age: 1, weight: 1 }], ...fields });
 
 interface StoredVersion {
   readonly version: number;
-  readonly status: unknown;
-  readonly description: unknown;
-  readonly registrationId: unknown;
+  readonly status: string;
+  /** Empty for a tombstone. */
+  readonly description: string;
+  readonly registrationId: string;
 }
 
 /**
@@ -191,8 +198,14 @@ interface StoredVersion {
 export const provenVersions = async (store: ArtifactStore, name = 'prod'): Promise<ReadonlyArray<StoredVersion>> => {
   const folder = `models/registered/rating/${name}`;
   const content = await contentOf(store, folder);
-  const versions = [...new Set(Object.keys(content).map((key) => Number(/\/v([0-9]+)\//.exec(key)?.[1])))].sort((a, b) => a - b);
-  assert.deepEqual(versions, versions.map((_, i) => i + 1), 'versions have no holes');
+  const versions = [...new Set(Object.keys(content).map((key) => Number(/\/v([0-9]+)\//.exec(key)?.[1])))].sort(
+    (a, b) => a - b,
+  );
+  assert.deepEqual(
+    versions,
+    versions.map((_, i) => i + 1),
+    'versions have no holes',
+  );
   const stored = versions.map((version) => {
     const files = Object.keys(content).filter((key) => key.startsWith(`${folder}/v${version}/`));
     const record = JSON.parse(content[`${folder}/v${version}/registration.json`] ?? 'null');
@@ -204,7 +217,7 @@ export const provenVersions = async (store: ArtifactStore, name = 'prod'): Promi
       assert.equal(host.sha256(host.utf8.encode(artifact)), record.artifact.sha256, `of version ${version}`);
       assert.equal(files.length, 2, `version ${version} is two files`);
     } else assert.equal(record.status, 'aborted');
-    return { version, status: record.status, description: record.description, registrationId: record.registration_id };
+    return { version, status: record.status, description: record.description ?? '', registrationId: record.registration_id };
   });
   const ids = stored.filter(({ status }) => status === 'registered').map(({ registrationId }) => registrationId);
   assert.equal(new Set(ids).size, ids.length, 'no registration made two versions');

@@ -251,7 +251,7 @@ export const scoringService = async (
       options.onRun?.(rowCount);
     },
   });
-  const store = memoryArtifactStore();
+  const store = options.ports?.store ?? memoryArtifactStore();
   const ports = {
     host: nodeHost(),
     store,

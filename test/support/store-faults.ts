@@ -19,8 +19,10 @@ export const wrapStore = (
   location: store.location,
   head: (key, call) => around({ name: 'head', key, isWrite: false })(store.head(key, call)),
   get: (key, call) => around({ name: 'get', key, isWrite: false })(store.get(key, call)),
-  put: (key, bytes, condition, call) => around({ name: 'put', key, isWrite: true })(store.put(key, bytes, condition, call)),
-  copyIfAbsent: (from, to, call) => around({ name: 'copyIfAbsent', key: to, isWrite: true })(store.copyIfAbsent(from, to, call)),
+  put: (key, bytes, condition, call) =>
+    around({ name: 'put', key, isWrite: true })(store.put(key, bytes, condition, call)),
+  copyIfAbsent: (from, to, call) =>
+    around({ name: 'copyIfAbsent', key: to, isWrite: true })(store.copyIfAbsent(from, to, call)),
   list: (folder, page, call) => around({ name: 'list', key: folder, isWrite: false })(store.list(folder, page, call)),
   delete: (key, call) => around({ name: 'delete', key, isWrite: true })(store.delete(key, call)),
 });
@@ -56,7 +58,12 @@ const faulty =
   };
 
 /** The store, as seen by a process whose `nth` write (from 1) goes wrong; `after` that it may be `dead`. */
-export const storeWithFault = (store: ArtifactStore, fault: Fault, nth: number, after: 'alive' | 'dead'): ArtifactStore => {
+export const storeWithFault = (
+  store: ArtifactStore,
+  fault: Fault,
+  nth: number,
+  after: 'alive' | 'dead',
+): ArtifactStore => {
   let writes = 0;
   return wrapStore(store, ({ isWrite }) => (task) => async () => {
     if (isWrite) writes += 1;
@@ -75,7 +82,9 @@ export const storeDyingAtCall = (store: ArtifactStore, nth: number): ArtifactSto
 };
 
 /** The store, and every call that went to it, in order. */
-export const recordedStore = (store: ArtifactStore): { readonly store: ArtifactStore; readonly calls: ReadonlyArray<StoreCall> } => {
+export const recordedStore = (
+  store: ArtifactStore,
+): { readonly store: ArtifactStore; readonly calls: ReadonlyArray<StoreCall> } => {
   const calls: StoreCall[] = [];
   const recorded = wrapStore(store, (about) => (task) => async () => {
     calls.push(about);

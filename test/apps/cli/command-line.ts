@@ -1,5 +1,6 @@
 /** Runs the command line as it ships: a process of its own, in a folder of its own, with nothing in its environment. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,8 +13,12 @@ export const games = join(checkout, 'examples', 'games');
 export const onnxFixtures = join(checkout, 'test', 'support', 'onnx');
 const main = join(checkout, 'dist', 'apps', 'cli', 'main.js');
 
-/** A new empty folder. */
-export const emptyFolder = (): Promise<string> => mkdtemp(join(tmpdir(), 'scorekeeper-cli-'));
+/** A new empty folder, which goes when the process does. */
+export const emptyFolder = async (): Promise<string> => {
+  const folder = await mkdtemp(join(tmpdir(), 'scorekeeper-cli-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+};
 
 export interface Ran {
   readonly code: number | null;
