@@ -18,9 +18,18 @@ export const registered = (modelType, experiment) => {
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const { status, stderr } = spawnSync(
     process.execPath,
-    [cli, 'register', '--model-type', modelType, '--experiment', experiment, '--name', 'bench', '--local', folder].concat(
-      ['--experiments', experiments],
-    ),
+    [
+      cli,
+      'register',
+      '--model-type',
+      modelType,
+      '--experiment',
+      experiment,
+      '--name',
+      'bench',
+      '--local',
+      folder,
+    ].concat(['--experiments', experiments]),
     { encoding: 'utf8' },
   );
   if (status !== 0) throw new Error(stderr);

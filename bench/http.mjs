@@ -11,7 +11,10 @@ const folder = registered('rating', 'best_rating_model');
 
 /** Starts a server and answers with its address, the first one that it prints. */
 const start = async (...words) => {
-  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LOG_LEVEL: 'silent' } });
+  const child = spawn(process.execPath, words, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, LOG_LEVEL: 'silent' },
+  });
   process.once('exit', () => child.kill());
   child.once('exit', (code) => code !== null && code !== 0 && process.exit(code));
   const told = (stream) =>
@@ -21,7 +24,11 @@ const start = async (...words) => {
         if (address !== undefined) resolve(address);
       });
     });
-  return Promise.race([told(child.stdout), told(child.stderr), once(child, 'exit').then(() => Promise.reject(new Error(`${words} ended`)))]);
+  return Promise.race([
+    told(child.stdout),
+    told(child.stderr),
+    once(child, 'exit').then(() => Promise.reject(new Error(`${words} ended`))),
+  ]);
 };
 
 const ours = await start(cli, 'serve', '--port', '0', '--local', folder, '--settings', settings);

@@ -23,20 +23,25 @@ process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 const features = Object.keys(goldenRecords(experiment, 1)[0]);
 const duckdb = await (await DuckDBInstance.create()).connect();
 const column = (name) =>
-  name === 'primary_category' ? `'category ' || (range % 20) as ${name}` : `(hash(range, '${name}') % 1000)::FLOAT as ${name}`;
-await duckdb.run(`copy (select range as game_id, ${features.map(column)} from range(${rowCount})) to '${folder}/in.parquet'`);
-
-const service = createService(
-  {
-    host: nodeHost(),
-    store: localFilesystemArtifactStore({ root: registry }),
-    experiments: artifactStoreExperimentSource({ store: localFilesystemArtifactStore({ root: registry }), root: 'models/experiments' }),
-    engine: onnxruntimeInferenceEngine(),
-    cache: lruCacheModelCache({ limitBytes: 256 * 1024 ** 2 }),
-    sources: { in: duckdbDataSource({ files: { in: 'in.parquet' }, keys: ['game_id'], baseDir: folder }) },
-    sink: duckdbPredictionSink({ root: folder }),
-  },
+  name === 'primary_category'
+    ? `'category ' || (range % 20) as ${name}`
+    : `(hash(range, '${name}') % 1000)::FLOAT as ${name}`;
+await duckdb.run(
+  `copy (select range as game_id, ${features.map(column)} from range(${rowCount})) to '${folder}/in.parquet'`,
 );
+
+const service = createService({
+  host: nodeHost(),
+  store: localFilesystemArtifactStore({ root: registry }),
+  experiments: artifactStoreExperimentSource({
+    store: localFilesystemArtifactStore({ root: registry }),
+    root: 'models/experiments',
+  }),
+  engine: onnxruntimeInferenceEngine(),
+  cache: lruCacheModelCache({ limitBytes: 256 * 1024 ** 2 }),
+  sources: { in: duckdbDataSource({ files: { in: 'in.parquet' }, keys: ['game_id'], baseDir: folder }) },
+  sink: duckdbPredictionSink({ root: folder }),
+});
 
 const timed = (work) => async () => {
   const startedMs = performance.now();
@@ -49,7 +54,12 @@ await inPairs(
   'rows/s',
   5,
   timed(async () => {
-    const scored = await service.score({ model_type: 'rating', model_name: 'bench', data_source: 'in', output_location: 'out.parquet' })();
+    const scored = await service.score({
+      model_type: 'rating',
+      model_name: 'bench',
+      data_source: 'in',
+      output_location: 'out.parquet',
+    })();
     if (scored._tag === 'Left') throw new Error(scored.left.message);
   }),
   timed(() =>

@@ -59,7 +59,11 @@ export const closed = <R extends t.Props, O extends t.Props>(name: string, requi
         .map((key): t.ValidationError => {
           const near = nearest(key, known);
           const cure = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
-          return { value: u[key], context: [...context, { key, type: t.unknown }], message: `is an unknown field (${cure})` };
+          return {
+            value: u[key],
+            context: [...context, { key, type: t.unknown }],
+            message: `is an unknown field (${cure})`,
+          };
         });
       // Under the shape's own type, so that its branches are known for no place in the value.
       const inner = context.map((entry, i) => (i === context.length - 1 ? { ...entry, type: shape } : entry));
@@ -95,7 +99,10 @@ const problemsOf = (errors: t.Errors): ReadonlyArray<Problem> => {
     const required = value === undefined && details.length === 0;
     const told = required ? ['is required'] : details;
     const types = [...new Set(expected)].join(' or ');
-    return { pointer, detail: told.length > 0 ? [...new Set(told)].join('; ') : `must be ${types}, got ${show(value)}` };
+    return {
+      pointer,
+      detail: told.length > 0 ? [...new Set(told)].join('; ') : `must be ${types}, got ${show(value)}`,
+    };
   });
 };
 

@@ -21,7 +21,14 @@ export {
 } from './model/experiment.js';
 export { Feature, Fill, Signature, TensorSpec, TensorType } from './model/signature.js';
 export { checkFolder, checkKey } from './ports/artifact-key.js';
-export type { ArtifactStore, Listing, ObjectHead, StoredObject, StoreToken, WriteCondition } from './ports/artifact-store.js';
+export type {
+  ArtifactStore,
+  Listing,
+  ObjectHead,
+  StoredObject,
+  StoreToken,
+  WriteCondition,
+} from './ports/artifact-store.js';
 export type { DataSource, OpenedSource, WantedColumn, YearRange } from './ports/data-source.js';
 export type { ExperimentSource } from './ports/experiment-source.js';
 export { type CallOptions, type Cancellation, type Host, neverCancelled, type QuantileSketch } from './ports/host.js';
@@ -58,7 +65,13 @@ export type { InfoAnswer, ListedVersion, ModelsPage, RegisteredVersion, Unscorab
 export type { Registered } from './registry/register.js';
 export { InfoRequest, ModelsRequest, RegisterRequest } from './registry/requests.js';
 export { type Distribution, recordDistribution } from './scoring/distribution.js';
-export { type RefusedRow, type ScoreAnswer, ScoreRequest, type ScoringProgress, type Timings } from './scoring/score-request.js';
+export {
+  type RefusedRow,
+  type ScoreAnswer,
+  ScoreRequest,
+  type ScoringProgress,
+  type Timings,
+} from './scoring/score-request.js';
 export {
   type CallControl,
   createService,

@@ -121,8 +121,12 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
     info: decoded(InfoRequest)(browseInfo(ports)),
     experiments: (control = {}) => ports.experiments.list(callOf(control)),
     score: (request, control = {}) => {
-      const { onProgress = () => undefined, inlineRowLimit = settings.inlineRowLimit ?? defaultInlineRowLimit } = control;
-      return decoded(ScoreRequest)(answerScore({ ...ports, resolve }, { ...settings, inlineRowLimit, onProgress }))(request, control);
+      const { onProgress = () => undefined, inlineRowLimit = settings.inlineRowLimit ?? defaultInlineRowLimit } =
+        control;
+      return decoded(ScoreRequest)(answerScore({ ...ports, resolve }, { ...settings, inlineRowLimit, onProgress }))(
+        request,
+        control,
+      );
     },
     ready: (control = {}) =>
       pipe(
@@ -136,7 +140,10 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
   };
 };
 
-const callOf = ({ deadlineMs = Number.POSITIVE_INFINITY, cancellation = neverCancelled }: CallControl): CallOptions => ({
+const callOf = ({
+  deadlineMs = Number.POSITIVE_INFINITY,
+  cancellation = neverCancelled,
+}: CallControl): CallOptions => ({
   deadlineMs,
   cancellation,
 });

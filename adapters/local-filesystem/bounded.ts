@@ -69,7 +69,8 @@ const watchOver = (what: string, call: CallOptions) => {
   return { ended, stop };
 };
 
-const cancelled = (what: string): Failure => failure('Cancelled', `The call for ${what} in the local folder was cancelled.`);
+const cancelled = (what: string): Failure =>
+  failure('Cancelled', `The call for ${what} in the local folder was cancelled.`);
 
 const pastDeadline = (what: string): Failure =>
   failure('DeadlineExceeded', `The local folder did not answer for ${what} before the deadline.`);

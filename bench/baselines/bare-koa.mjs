@@ -14,9 +14,23 @@ const session = await InferenceSession.create(await readFile(process.argv[2]), {
 
 const tensorOf = ({ name, type }, rows) => {
   const shape = [rows.length, 1];
-  if (type === 'string') return new Tensor('string', rows.map((row) => row[name]), shape);
-  if (type === 'int64') return new Tensor('int64', BigInt64Array.from(rows, (row) => BigInt(row[name])), shape);
-  return new Tensor('float32', Float32Array.from(rows, (row) => row[name] ?? Number.NaN), shape);
+  if (type === 'string')
+    return new Tensor(
+      'string',
+      rows.map((row) => row[name]),
+      shape,
+    );
+  if (type === 'int64')
+    return new Tensor(
+      'int64',
+      BigInt64Array.from(rows, (row) => BigInt(row[name])),
+      shape,
+    );
+  return new Tensor(
+    'float32',
+    Float32Array.from(rows, (row) => row[name] ?? Number.NaN),
+    shape,
+  );
 };
 
 const app = new Koa();

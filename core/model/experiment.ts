@@ -32,9 +32,7 @@ export type ModelInfo = t.TypeOf<typeof ModelInfo>;
 export const Golden = t.readonly(
   t.type({
     data: t.unknown,
-    predictions: t.readonly(
-      t.record(t.string, t.readonlyArray(t.union([t.number, t.string, t.boolean, t.null]))),
-    ),
+    predictions: t.readonly(t.record(t.string, t.readonlyArray(t.union([t.number, t.string, t.boolean, t.null])))),
   }),
 );
 export type Golden = t.TypeOf<typeof Golden>;

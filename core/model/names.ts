@@ -64,7 +64,10 @@ export interface ModelReference {
 export const parseModelReference = (reference: string): E.Either<Failure, ModelReference> => {
   const parts = /^([^/@]+)\/([^/@]+)(?:@([^/@]+))?$/.exec(reference);
   if (parts === null) {
-    return fail('InvalidInput', `"${reference}" is not a model reference: write type/name, type/name@3 or type/name@champion.`);
+    return fail(
+      'InvalidInput',
+      `"${reference}" is not a model reference: write type/name, type/name@3 or type/name@champion.`,
+    );
   }
   const [, modelType, name, selector] = parts;
   return pipe(

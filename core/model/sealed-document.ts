@@ -46,7 +46,11 @@ export const openDocument =
       E.chain(decode(t.UnknownRecord, where, 'ArtifactUnreadable')),
       E.filterOrElse(
         (document) => document['sha256'] === digest(host, document),
-        () => failure('ArtifactUnreadable', `${where} was changed after it was written: its digest differs. Restore it from a copy.`),
+        () =>
+          failure(
+            'ArtifactUnreadable',
+            `${where} was changed after it was written: its digest differs. Restore it from a copy.`,
+          ),
       ),
       E.chain(decode(codec, where, 'ArtifactUnreadable')),
     );

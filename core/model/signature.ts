@@ -63,12 +63,20 @@ export const signatureOf = (
         const own = names.slice(next, next + (width ?? names.length));
         next += own.length;
         const isMatrix = input.shape.length > 1;
-        return own.map((name, index) => ({ name, ...place, index: isMatrix ? index : null, fill: fillOf(modelInfo, name) }));
+        return own.map((name, index) => ({
+          name,
+          ...place,
+          index: isMatrix ? index : null,
+          fill: fillOf(modelInfo, name),
+        }));
       });
       const twice = features.find(({ name }, i) => features.findIndex((other) => other.name === name) !== i);
       return twice === undefined
         ? E.right({ inputs, outputs, features })
-        : fail('ArtifactUnreadable', `Two features of the model are called "${twice.name}". Rename one in the pipeline and export it again.`);
+        : fail(
+            'ArtifactUnreadable',
+            `Two features of the model are called "${twice.name}". Rename one in the pipeline and export it again.`,
+          );
     }),
   );
 

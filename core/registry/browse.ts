@@ -59,12 +59,17 @@ export const browseModels =
   (request: ModelsRequest, call: CallOptions): TE.TaskEither<Failure, ModelsPage> =>
     pipe(
       findModels(ports, request, call),
-      TE.chain((models) => inBatches(models, (model) => (request.latest === true ? latestOf : numbersOf)(ports, model, call))),
+      TE.chain((models) =>
+        inBatches(models, (model) => (request.latest === true ? latestOf : numbersOf)(ports, model, call)),
+      ),
       TE.chain((found) => {
         const all = found.flat();
         const from = beginAfter(request, all);
         if (from === undefined) {
-          return failTask('InvalidInput', `The page token "${request.page_token}" is none that was given out. Begin without one.`);
+          return failTask(
+            'InvalidInput',
+            `The page token "${request.page_token}" is none that was given out. Begin without one.`,
+          );
         }
         const page = all.slice(from, request.limit === undefined ? undefined : from + request.limit);
         const last = page.at(-1);
@@ -135,14 +140,22 @@ const isAfter = (a: VersionEntry, b: VersionEntry): boolean => {
 };
 
 /** The models that match, sorted by type and name. Folders that are no names are passed over. */
-const findModels = (ports: RegistryPorts, request: ModelsRequest, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<ModelId>> =>
+const findModels = (
+  ports: RegistryPorts,
+  request: ModelsRequest,
+  call: CallOptions,
+): TE.TaskEither<Failure, ReadonlyArray<ModelId>> =>
   pipe(
-    request.model_type === undefined ? listFolders(ports.store)(layout.registered, call) : TE.right([request.model_type]),
+    request.model_type === undefined
+      ? listFolders(ports.store)(layout.registered, call)
+      : TE.right([request.model_type]),
     TE.map((types) => types.filter(ModelType.is)),
     TE.chain((types) =>
       inBatches(types, (modelType) =>
         pipe(
-          request.name === undefined ? listFolders(ports.store)(layout.modelType(modelType), call) : TE.right([request.name]),
+          request.name === undefined
+            ? listFolders(ports.store)(layout.modelType(modelType), call)
+            : TE.right([request.name]),
           TE.map((names) => names.filter(ModelName.is).map((name) => ({ modelType, name }))),
         ),
       ),
@@ -150,13 +163,21 @@ const findModels = (ports: RegistryPorts, request: ModelsRequest, call: CallOpti
     TE.map((models) => models.flat()),
   );
 
-const numbersOf = (ports: RegistryPorts, model: ModelId, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<VersionEntry>> =>
+const numbersOf = (
+  ports: RegistryPorts,
+  model: ModelId,
+  call: CallOptions,
+): TE.TaskEither<Failure, ReadonlyArray<VersionEntry>> =>
   pipe(
     listVersionNumbers(ports)(model, call),
     TE.map((versions) => versions.map((version) => ({ model, version }))),
   );
 
-const latestOf = (ports: RegistryPorts, model: ModelId, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<VersionEntry>> =>
+const latestOf = (
+  ports: RegistryPorts,
+  model: ModelId,
+  call: CallOptions,
+): TE.TaskEither<Failure, ReadonlyArray<VersionEntry>> =>
   pipe(
     resolveVersion(ports)({ model, selector: { kind: 'latest' } }, call),
     TE.map(({ record }): ReadonlyArray<VersionEntry> => [{ model, version: record.version }]),
@@ -185,10 +206,7 @@ const list = (
   states: ReadonlyMap<ModelId, ModelState>,
   call: CallOptions,
 ): TE.TaskEither<Failure, O.Option<ListedVersion>> =>
-  pipe(
-    readVersion(ports)(model, version, call),
-    TE.map(O.map((record) => listed(model, record, states.get(model)))),
-  );
+  pipe(readVersion(ports)(model, version, call), TE.map(O.map((record) => listed(model, record, states.get(model)))));
 
 const listed = (model: ModelId, record: VersionRecord, state: ModelState | undefined): ListedVersion => {
   const place = {

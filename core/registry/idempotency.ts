@@ -39,7 +39,10 @@ export const readKeyed =
               TE.chain((record) =>
                 record.request_sha256 === digestOf(ports, request)
                   ? TE.right(O.some(attemptOf(record)))
-                  : failTask('Conflict', `The idempotency key "${request.idempotency_key}" was used for another request. Use a new key.`),
+                  : failTask(
+                      'Conflict',
+                      `The idempotency key "${request.idempotency_key}" was used for another request. Use a new key.`,
+                    ),
               ),
             ),
         ),
@@ -78,7 +81,8 @@ export const beginKeyed =
     );
   };
 
-const keyOf = ({ host }: RegistryPorts, key: string): string => layout.idempotencyKey(host.sha256(host.utf8.encode(key)));
+const keyOf = ({ host }: RegistryPorts, key: string): string =>
+  layout.idempotencyKey(host.sha256(host.utf8.encode(key)));
 
 const attemptOf = (record: KeyRecord): KeyedAttempt => ({
   registrationId: record.registration_id,

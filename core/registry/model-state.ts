@@ -13,9 +13,7 @@ import { layout } from './layout.js';
 import type { RegistryPorts } from './registry-ports.js';
 
 /** One move of an alias; `from` is null for the first. */
-const AliasMove = t.readonly(
-  t.type({ from: t.union([Version, t.null]), to: Version, at: t.string, by: t.string }),
-);
+const AliasMove = t.readonly(t.type({ from: t.union([Version, t.null]), to: Version, at: t.string, by: t.string }));
 
 /** `model.json`. */
 export const ModelState = t.readonly(
@@ -73,7 +71,11 @@ const attempts = 20;
  */
 export const changeModelState =
   (ports: RegistryPorts) =>
-  (model: ModelId, change: (state: ModelState) => ModelState, call: CallOptions): TE.TaskEither<Failure, ModelState> => {
+  (
+    model: ModelId,
+    change: (state: ModelState) => ModelState,
+    call: CallOptions,
+  ): TE.TaskEither<Failure, ModelState> => {
     const attempt = (left: number): TE.TaskEither<Failure, ModelState> =>
       pipe(
         readModelState(ports)(model, call),
@@ -95,7 +97,10 @@ export const changeModelState =
           if (!lost) return TE.left(failure);
           return left > 1
             ? attempt(left - 1)
-            : failTask('Conflict', `The aliases of ${showModel(model)} were changed by others at the same time. Try again.`);
+            : failTask(
+                'Conflict',
+                `The aliases of ${showModel(model)} were changed by others at the same time. Try again.`,
+              );
         }),
       );
     return attempt(attempts);

@@ -77,7 +77,12 @@ export const publish =
  */
 export const findPublished =
   (ports: RegistryPorts) =>
-  (model: ModelId, registrationId: string, from: number, call: CallOptions): TE.TaskEither<Failure, O.Option<Registration>> =>
+  (
+    model: ModelId,
+    registrationId: string,
+    from: number,
+    call: CallOptions,
+  ): TE.TaskEither<Failure, O.Option<Registration>> =>
     pipe(
       readIntent(ports, model, from, call),
       TE.chain(
@@ -106,22 +111,26 @@ const stage = ({ host, store }: RegistryPorts, draft: Draft, call: CallOptions):
   const key = layout.staged(draft.registrationId);
   return pipe(
     store.put(key, draft.artifact, { kind: 'absent' }, call),
-    TE.orElse((failed): TE.TaskEither<Failure, unknown> =>
-      failed.tag === 'AlreadyExists' || failed.ambiguous
-        ? pipe(
-            store.get(key, call),
-            TE.chain(
-              O.match(
-                // Gone again once it was published.
-                (): TE.TaskEither<Failure, unknown> => (failed.ambiguous ? TE.left(failed) : TE.right(null)),
-                ({ bytes }) =>
-                  host.sha256(bytes) === host.sha256(draft.artifact)
-                    ? TE.right(null)
-                    : failTask('Conflict', "The experiment's artifact was changed since the first try under this idempotency key. Use a new key."),
+    TE.orElse(
+      (failed): TE.TaskEither<Failure, unknown> =>
+        failed.tag === 'AlreadyExists' || failed.ambiguous
+          ? pipe(
+              store.get(key, call),
+              TE.chain(
+                O.match(
+                  // Gone again once it was published.
+                  (): TE.TaskEither<Failure, unknown> => (failed.ambiguous ? TE.left(failed) : TE.right(null)),
+                  ({ bytes }) =>
+                    host.sha256(bytes) === host.sha256(draft.artifact)
+                      ? TE.right(null)
+                      : failTask(
+                          'Conflict',
+                          "The experiment's artifact was changed since the first try under this idempotency key. Use a new key.",
+                        ),
+                ),
               ),
-            ),
-          )
-        : TE.left(failed),
+            )
+          : TE.left(failed),
     ),
   );
 };
@@ -163,14 +172,17 @@ const readIntent = (
   const key = layout.intent(model, version);
   return pipe(
     store.get(key, call),
-    TE.chainEitherK(
-      O.traverse(E.Applicative)(({ bytes }) => openDocument(host)(Intent, `${key}`)(bytes)),
-    ),
+    TE.chainEitherK(O.traverse(E.Applicative)(({ bytes }) => openDocument(host)(Intent, `${key}`)(bytes))),
   );
 };
 
 /** Gives an unfinished version's owner a moment, at most 75 ms with jitter, then finishes it for them. */
-const help = (ports: RegistryPorts, model: ModelId, intent: Intent, call: CallOptions): TE.TaskEither<Failure, Ending> => {
+const help = (
+  ports: RegistryPorts,
+  model: ModelId,
+  intent: Intent,
+  call: CallOptions,
+): TE.TaskEither<Failure, Ending> => {
   const unlessCommitted = (otherwise: TE.TaskEither<Failure, Ending>): TE.TaskEither<Failure, Ending> =>
     pipe(
       isCommitted(ports)(model, intent.version, call),
@@ -186,17 +198,29 @@ const help = (ports: RegistryPorts, model: ModelId, intent: Intent, call: CallOp
 };
 
 /** Steps 3 and 4, by whoever it may be. */
-const finish = (ports: RegistryPorts, model: ModelId, intent: Intent, call: CallOptions): TE.TaskEither<Failure, Ending> =>
+const finish = (
+  ports: RegistryPorts,
+  model: ModelId,
+  intent: Intent,
+  call: CallOptions,
+): TE.TaskEither<Failure, Ending> =>
   pipe(
     copyArtifact(ports, model, intent, call),
     TE.chain((present) => commit(ports, model, intent, present ? 'committed' : 'aborted', call)),
   );
 
 /** For others. What is staged stays when the version was given up: its owner publishes it as a later one. */
-const finishAndTidy = (ports: RegistryPorts, model: ModelId, intent: Intent, call: CallOptions): TE.TaskEither<Failure, Ending> =>
+const finishAndTidy = (
+  ports: RegistryPorts,
+  model: ModelId,
+  intent: Intent,
+  call: CallOptions,
+): TE.TaskEither<Failure, Ending> =>
   pipe(
     finish(ports, model, intent, call),
-    TE.chainFirst((ending) => (ending === 'committed' ? discardStaged(ports, intent.registration_id, call) : TE.right(null))),
+    TE.chainFirst((ending) =>
+      ending === 'committed' ? discardStaged(ports, intent.registration_id, call) : TE.right(null),
+    ),
   );
 
 /** Step 3. True when the intent's very artifact is in place; false when it is lost, or something else stands there. */
@@ -255,8 +279,7 @@ const commit = (
             TE.chain(
               O.match(
                 (): TE.TaskEither<Failure, Ending> => TE.left(failed),
-                (stored) =>
-                  TE.right(host.utf8.decode(stored.bytes) === intent.registration ? 'committed' : 'aborted'),
+                (stored) => TE.right(host.utf8.decode(stored.bytes) === intent.registration ? 'committed' : 'aborted'),
               ),
             ),
           )
@@ -279,7 +302,11 @@ const registrationOf = ({ host }: RegistryPorts, model: ModelId, intent: Intent)
   openDocument(host)(Registration, layout.intent(model, intent.version))(host.utf8.encode(intent.registration));
 
 /** Step 5, best effort: what stays is found and removed later, and harms nobody. */
-const discardStaged = ({ store }: RegistryPorts, registrationId: string, call: CallOptions): TE.TaskEither<Failure, unknown> =>
+const discardStaged = (
+  { store }: RegistryPorts,
+  registrationId: string,
+  call: CallOptions,
+): TE.TaskEither<Failure, unknown> =>
   pipe(
     store.delete(layout.staged(registrationId), call),
     TE.orElse((): TE.TaskEither<Failure, unknown> => TE.right(null)),

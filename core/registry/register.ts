@@ -64,7 +64,8 @@ export const register =
           keyed,
           O.match(
             () => TE.right<Failure, O.Option<Registration>>(O.none),
-            ({ registrationId, searchFrom }) => findPublished(ports)(modelOf(request), registrationId, searchFrom, call),
+            ({ registrationId, searchFrom }) =>
+              findPublished(ports)(modelOf(request), registrationId, searchFrom, call),
           ),
         ),
       ),
@@ -148,7 +149,8 @@ const experimentWanted = (request: RegisterRequest) => ({
   ...(request.experiment_version === undefined ? {} : { version: request.experiment_version }),
 });
 
-const showExperiment = ({ modelType, name, version }: Experiment): string => `Experiment ${modelType}/${name} v${version}`;
+const showExperiment = ({ modelType, name, version }: Experiment): string =>
+  `Experiment ${modelType}/${name} v${version}`;
 
 /** The type's thresholds, each replaced by the request's of the same name; none when validation is skipped. */
 const gateOf = ({ gates }: RegisterSettings, request: RegisterRequest): Gate =>
@@ -210,7 +212,11 @@ const checkDraft = (
     E.mapLeft((unreadable): Failure => ({ ...unreadable, tag: 'InvalidInput' })),
   );
 
-const nextVersion = (ports: RegisterPorts, request: RegisterRequest, call: CallOptions): TE.TaskEither<Failure, number> =>
+const nextVersion = (
+  ports: RegisterPorts,
+  request: RegisterRequest,
+  call: CallOptions,
+): TE.TaskEither<Failure, number> =>
   pipe(
     readModelState(ports)(modelOf(request), call),
     TE.chain(({ state }) => highestVersion(ports)(modelOf(request), state.latest_hint, call)),

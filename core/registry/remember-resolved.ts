@@ -33,8 +33,10 @@ export const rememberResolved = (ports: RegistryPorts, refreshMs: number): Resol
       return pipe(
         resolveScorable(ports)(reference, call),
         TE.map((registration) => {
-          const untilMs = reference.selector.kind === 'version' ? Number.POSITIVE_INFINITY : ports.host.nowMs() + refreshMs;
-          const unchanged = known?.registration.registration_id === registration.registration_id ? known.registration : registration;
+          const untilMs =
+            reference.selector.kind === 'version' ? Number.POSITIVE_INFINITY : ports.host.nowMs() + refreshMs;
+          const unchanged =
+            known?.registration.registration_id === registration.registration_id ? known.registration : registration;
           byReference.delete(key);
           byReference.set(key, { registration: unchanged, untilMs });
           const [oldest] = byReference.keys();

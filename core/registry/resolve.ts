@@ -168,7 +168,10 @@ const noModel = ({ store }: RegistryPorts, model: ModelId, call: CallOptions): T
     TE.chain(({ types, names }) => {
       if (types.length === 0) return failTask('NotFound', 'No model is registered here yet. Register one first.');
       return types.includes(model.modelType)
-        ? failTask('NotFound', `There is no model "${model.name}" of type ${model.modelType}.${near(model.name, names)}`)
+        ? failTask(
+            'NotFound',
+            `There is no model "${model.name}" of type ${model.modelType}.${near(model.name, names)}`,
+          )
         : failTask('NotFound', `There is no model of type "${model.modelType}".${near(model.modelType, types)}`);
     }),
   );

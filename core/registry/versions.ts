@@ -87,9 +87,7 @@ const highestCommitted = (
   if (last === undefined) return TE.right(0);
   return pipe(
     isCommitted(ports)(model, last, call),
-    TE.chain((committed) =>
-      committed ? TE.right(last) : highestCommitted(ports, model, versions.slice(0, -1), call),
-    ),
+    TE.chain((committed) => (committed ? TE.right(last) : highestCommitted(ports, model, versions.slice(0, -1), call))),
   );
 };
 

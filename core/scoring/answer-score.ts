@@ -57,7 +57,9 @@ export const answerScore =
     const startedMs = host.nowMs();
     return pipe(
       TE.fromEither(checkRequest(request)),
-      TE.chain(() => (request.output_location === undefined ? TE.right('') : ports.sink.resolve(request.output_location))),
+      TE.chain(() =>
+        request.output_location === undefined ? TE.right('') : ports.sink.resolve(request.output_location),
+      ),
       TE.chain(() => ports.resolve(referenceOf(request), call)),
       TE.chain((registration) => {
         const resolvedMs = host.nowMs();
@@ -94,7 +96,10 @@ export const answerScore =
 const checkRequest = (request: ScoreRequest): E.Either<Failure, void> => {
   const { start_year, end_year, data_source, data } = request;
   if (request.model_version !== undefined && request.model_alias !== undefined) {
-    return fail('InvalidInput', 'model_version and model_alias were both given: name one of them, or neither for the latest version.');
+    return fail(
+      'InvalidInput',
+      'model_version and model_alias were both given: name one of them, or neither for the latest version.',
+    );
   }
   if (start_year !== undefined && end_year !== undefined && start_year > end_year) {
     return fail('InvalidInput', `start_year ${start_year} is after end_year ${end_year}: swap them.`);
@@ -106,7 +111,10 @@ const checkRequest = (request: ScoreRequest): E.Either<Failure, void> => {
     return fail('InvalidInput', 'data_source is "inline" and there is no data: send the rows as data.');
   }
   if (data !== undefined && (start_year !== undefined || end_year !== undefined)) {
-    return fail('InvalidInput', 'start_year and end_year choose rows of a source, and the rows were sent as data: leave the years out.');
+    return fail(
+      'InvalidInput',
+      'start_year and end_year choose rows of a source, and the rows were sent as data: leave the years out.',
+    );
   }
   return E.right(undefined);
 };
@@ -131,18 +139,21 @@ const loadModel = (
   return pipe(
     store.get(key, call),
     TE.chainEitherK(
-      E.fromOption(() => failure('ArtifactUnreadable', `${key} is not there, although it is registered. Restore it from a copy.`)),
+      E.fromOption(() =>
+        failure('ArtifactUnreadable', `${key} is not there, although it is registered. Restore it from a copy.`),
+      ),
     ),
     TE.filterOrElse(
       ({ bytes }) => host.sha256(bytes) === registration.artifact.sha256,
-      () => failure('ArtifactUnreadable', `${key} was changed after it was registered: its digest differs. Restore it from a copy.`),
+      () =>
+        failure(
+          'ArtifactUnreadable',
+          `${key} was changed after it was registered: its digest differs. Restore it from a copy.`,
+        ),
     ),
     TE.chain(({ bytes }) => engine.load(bytes, call)),
     TE.chainFirst((loaded) =>
-      pipe(
-        scoreBatch(host)(modelOf(loaded, registration), blankRow(registration), call),
-        afterFailure(loaded.release),
-      ),
+      pipe(scoreBatch(host)(modelOf(loaded, registration), blankRow(registration), call), afterFailure(loaded.release)),
     ),
   );
 };
@@ -190,7 +201,15 @@ const scoreWith = (
     openRows(ports, settings, request, registration, call),
     (rows) => {
       const openMs = ports.host.nowMs() - startedMs;
-      return scoreRows(ports, settings, request, registration, modelOf(loaded, registration), { ...rows, openMs }, call);
+      return scoreRows(
+        ports,
+        settings,
+        request,
+        registration,
+        modelOf(loaded, registration),
+        { ...rows, openMs },
+        call,
+      );
     },
     ({ close }) => TE.fromTask(close),
   );
@@ -247,7 +266,11 @@ const scoreRows = (
           ...answer(totals, host.nowMs() - commitStartedMs),
           output_location: location,
           ...(onError === 'skip'
-            ? { refused: output.refused, refused_total: totals.rowsRefused, rejects_location: totals.rowsRefused === 0 ? null : rejectsLocation }
+            ? {
+                refused: output.refused,
+                refused_total: totals.rowsRefused,
+                rejects_location: totals.rowsRefused === 0 ? null : rejectsLocation,
+              }
             : {}),
         })),
       );
@@ -257,7 +280,12 @@ const scoreRows = (
 };
 
 const answerOf =
-  (request: ScoreRequest, registration: Registration, jobId: string, { warnings, openMs }: OpenedRows & { readonly openMs: number }) =>
+  (
+    request: ScoreRequest,
+    registration: Registration,
+    jobId: string,
+    { warnings, openMs }: OpenedRows & { readonly openMs: number },
+  ) =>
   (totals: ScoringTotals, commitMs: number): ScoreAnswer => ({
     job_id: jobId,
     model_details: {
@@ -280,14 +308,22 @@ const answerOf =
       total_scored: totals.rowsScored,
       rows_refused: totals.rowsRefused,
       prediction_distribution: totals.distributions,
-      timings_ms: { resolve: 0, load: 0, read: openMs + totals.readMs, score: totals.scoreMs, write: totals.writeMs + commitMs, total: 0 },
+      timings_ms: {
+        resolve: 0,
+        load: 0,
+        read: openMs + totals.readMs,
+        score: totals.scoreMs,
+        write: totals.writeMs + commitMs,
+        total: 0,
+      },
       warnings: [...warnings, ...totals.warnings],
     },
     output_location: null,
     predictions: null,
   });
 
-const sourceName = ({ data_source, data }: ScoreRequest): string => data_source ?? (data === undefined ? 'query' : 'inline');
+const sourceName = ({ data_source, data }: ScoreRequest): string =>
+  data_source ?? (data === undefined ? 'query' : 'inline');
 
 const openRows = (
   ports: ScorePorts,
@@ -308,17 +344,29 @@ const sourceNameOf = (sourceOfType: ScoreSettings['sourceOfType'] = {}, modelTyp
   Object.hasOwn(sourceOfType, modelType) ? sourceOfType[modelType] : undefined;
 
 /** The source that the request names; `query` is the one configured for the model type. */
-const findSource = ({ sources }: ScorePorts, { sourceOfType }: ScoreSettings, request: ScoreRequest): E.Either<Failure, DataSource> => {
+const findSource = (
+  { sources }: ScorePorts,
+  { sourceOfType }: ScoreSettings,
+  request: ScoreRequest,
+): E.Either<Failure, DataSource> => {
   const asked = sourceName(request);
   const name = asked === 'query' ? sourceNameOf(sourceOfType, request.model_type) : asked;
   if (name === undefined) {
-    return fail('NotFound', `No data source is configured for model type ${request.model_type}. Name it as model_types.${request.model_type}.source in scorekeeper.json, or send the rows as data.`);
+    return fail(
+      'NotFound',
+      `No data source is configured for model type ${request.model_type}. Name it as model_types.${request.model_type}.source in scorekeeper.json, or send the rows as data.`,
+    );
   }
   const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
   if (source !== undefined) return E.right(source);
   const known = Object.keys(sources);
   const near = nearest(name, known);
-  const hint = near !== undefined ? `Did you mean ${near}?` : known.length > 0 ? `There is ${known.join(', ')}.` : 'None is configured.';
+  const hint =
+    near !== undefined
+      ? `Did you mean ${near}?`
+      : known.length > 0
+        ? `There is ${known.join(', ')}.`
+        : 'None is configured.';
   return fail('NotFound', `There is no data source "${name}". ${hint}`);
 };
 
@@ -382,7 +430,9 @@ const openInline = (
   return pipe(
     readRows(request.data, new Set([...features.map(({ name }) => name), ...keys])),
     E.chainFirst(({ raw, columnNames, pointerTo }) =>
-      checkColumns(features, new Set([...raw.columns.keys(), ...(raw.rowCount === 0 ? [] : columnNames)]), (column) => pointerTo(0, column)),
+      checkColumns(features, new Set([...raw.columns.keys(), ...(raw.rowCount === 0 ? [] : columnNames)]), (column) =>
+        pointerTo(0, column),
+      ),
     ),
     E.map(({ raw, pointerTo }) => ({
       stream: streamOf(raw.rowCount === 0 ? [] : [E.right(raw)]),

@@ -79,7 +79,9 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
       const within = (value: number): number => Math.min(max, Math.max(min, value));
       const quantile = (q: number): number =>
         sketch === undefined ? interpolate(inOrder, q) : within(sketch.quantile(q));
-      const edges = Array.from({ length: binCount + 1 }, (_, i) => (i === binCount ? max : min + ((max - min) * i) / binCount));
+      const edges = Array.from({ length: binCount + 1 }, (_, i) =>
+        i === binCount ? max : min + ((max - min) * i) / binCount,
+      );
       const countBins = (): ReadonlyArray<number> => {
         if (max === min) return edges.slice(1).map((_, i) => (i === 0 ? count : 0));
         return sketch === undefined ? binExact(inOrder, edges) : binSketch(sketch, edges, count);
@@ -121,7 +123,9 @@ const binExact = (inOrder: Float64Array, edges: ReadonlyArray<number>): Readonly
 
 /** Counts between edges, from the ranks that the sketch gives them; they add up to `count`. */
 const binSketch = (sketch: QuantileSketch, edges: ReadonlyArray<number>, count: number): ReadonlyArray<number> => {
-  const ranks = edges.map((edge, i) => (i === 0 ? 0 : i === binCount ? count : Math.round(count * rankOf(sketch, edge))));
+  const ranks = edges.map((edge, i) =>
+    i === 0 ? 0 : i === binCount ? count : Math.round(count * rankOf(sketch, edge)),
+  );
   return ranks.slice(1).map((rank, i) => Math.max(0, rank - (ranks[i] ?? 0)));
 };
 

@@ -172,7 +172,8 @@ const writeValue = (feature: Feature, column: Column): CellWriter => {
     case 'int32':
       return (value, row) => {
         const number = typeof value === 'bigint' ? Number(value) : value;
-        if (!Number.isInteger(number) || (number as number) !== ((number as number) | 0)) return refused(value, integerWhy(number));
+        if (!Number.isInteger(number) || (number as number) !== ((number as number) | 0))
+          return refused(value, integerWhy(number));
         column.values[row] = number as number;
         return undefined;
       };
@@ -196,7 +197,12 @@ const writeValue = (feature: Feature, column: Column): CellWriter => {
       const values = column.values as string[];
       return (value, row) => {
         if (typeof value !== 'string') {
-          return refused(value, typeof value === 'number' || typeof value === 'bigint' ? ': a code that arrives as a number has lost its leading zeros upstream; send it as text' : '');
+          return refused(
+            value,
+            typeof value === 'number' || typeof value === 'bigint'
+              ? ': a code that arrives as a number has lost its leading zeros upstream; send it as text'
+              : '',
+          );
         }
         values[row] = value;
         return undefined;

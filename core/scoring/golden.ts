@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { show } from '../decode.js';
-import { type Failure, failureOf, type Problem } from '../failure.js';
+import { fail, type Failure, failureOf, type Problem } from '../failure.js';
 import type { Golden } from '../model/experiment.js';
 import type { Signature } from '../model/signature.js';
 import type { CallOptions, Host } from '../ports/host.js';
@@ -16,21 +16,34 @@ import { scoreBatch, type ScoringModel } from './score.js';
 const tolerance = 1e-5;
 
 /**
- * Predicts the golden rows again and answers with how many there were. Fails `SignatureMismatch` when they do not fit the signature, and
+ * Predicts the golden rows again and answers with how many there were. Fails `InvalidInput` when they are no rows or say nothing of what
+ * was predicted, `SignatureMismatch` when they do not fit the signature, and
  * `ArtifactUnreadable` when a prediction is further than 1e-5·max(1, |golden|) from the training code's, naming the rows.
  */
 export const checkGolden =
   (host: Host) =>
   (golden: Golden, model: ScoringModel, signature: Signature, call: CallOptions): TE.TaskEither<Failure, number> =>
     pipe(
-      TE.fromEither(goldenFeatures(golden, signature)),
+      TE.fromEither(saysSomething(golden)),
+      TE.chainEitherK(() => goldenFeatures(golden, signature)),
       TE.chain((batch) => scoreBatch(host)(model, batch, call)),
       TE.chainEitherK((predicted) => compare(golden, predicted)),
     );
 
+const saysSomething = ({ predictions }: Golden): E.Either<Failure, void> =>
+  Object.keys(predictions).length > 0
+    ? E.right(undefined)
+    : fail(
+        'InvalidInput',
+        'golden.json holds no predictions, so nothing would be checked. Write what the training code predicted, or leave the file out.',
+      );
+
 const goldenFeatures = (golden: Golden, { features }: Signature): E.Either<Failure, RowBatch> =>
   pipe(
-    readRows(golden.data, features.map(({ name }) => name)),
+    readRows(
+      golden.data,
+      features.map(({ name }) => name),
+    ),
     E.chainFirst(({ raw, pointerTo }) =>
       checkColumns(features, new Set(raw.columns.keys()), (name) => pointerTo(0, name)),
     ),
@@ -60,12 +73,15 @@ const compare = (golden: Golden, predicted: RowBatch): E.Either<Failure, number>
   for (const [name, values] of Object.entries(golden.predictions)) {
     const column = predicted.columns.get(name);
     const pointer = `/predictions/${name}`;
-    if (column === undefined) tellAt(pointer, `is no prediction of this model, which has ${[...predicted.columns.keys()].join(', ')}`);
-    else if (values.length !== predicted.rowCount) tellAt(pointer, `has ${values.length} values for ${predicted.rowCount} rows`);
+    if (column === undefined)
+      tellAt(pointer, `is no prediction of this model, which has ${[...predicted.columns.keys()].join(', ')}`);
+    else if (values.length !== predicted.rowCount)
+      tellAt(pointer, `has ${values.length} values for ${predicted.rowCount} rows`);
     else {
       for (const [row, wanted] of values.entries()) {
         const got = valueAt(column, row);
-        if (!agrees(got, wanted)) tellAt(`${pointer}/${row}`, `the training code predicted ${show(wanted)}, the artifact ${show(got)}`);
+        if (!agrees(got, wanted))
+          tellAt(`${pointer}/${row}`, `the training code predicted ${show(wanted)}, the artifact ${show(got)}`);
       }
     }
   }

@@ -117,7 +117,12 @@ export const fileOutput = (
     },
     commit: pipe(
       onError === 'skip'
-        ? pipe(TE.of<Failure, void>(undefined), TE.chain(openRejects), TE.chain(({ commit }) => commit), TE.map(({ location: at }): string | null => at))
+        ? pipe(
+            TE.of<Failure, void>(undefined),
+            TE.chain(openRejects),
+            TE.chain(({ commit }) => commit),
+            TE.map(({ location: at }): string | null => at),
+          )
         : TE.right<Failure, string | null>(null),
       TE.bindTo('rejectsLocation'),
       TE.bind('location', () =>
@@ -150,7 +155,11 @@ const keySpecs = (keys: ReadonlyMap<string, RawColumn>): ReadonlyArray<ColumnSpe
   [...keys].map(([name, column]) => ({ name, type: typedKey(column).type }));
 
 /** Keys before predictions; without keys, each row's position in the data, so that rows can still be told apart. */
-const withKeys = (rows: ReadonlyArray<number>, keys: ReadonlyMap<string, RawColumn>, predictions: RowBatch): RowBatch => {
+const withKeys = (
+  rows: ReadonlyArray<number>,
+  keys: ReadonlyMap<string, RawColumn>,
+  predictions: RowBatch,
+): RowBatch => {
   const position: BatchColumn = { type: 'int64', values: BigInt64Array.from(rows, BigInt) };
   const first: Iterable<readonly [string, BatchColumn]> =
     keys.size === 0 ? [['row', position]] : [...keys].map(([name, column]) => [name, typedKey(column)] as const);
@@ -162,10 +171,14 @@ const typedKey = (column: RawColumn): BatchColumn => {
   if (column.type !== 'json') return column;
   const { values } = column;
   const missing = Uint8Array.from(values, (value) => (value === undefined || value === null ? 1 : 0));
-  const all = (fits: (value: unknown) => boolean): boolean => values.every((value, row) => missing[row] === 1 || fits(value));
-  if (all(Number.isSafeInteger)) return { type: 'int64', values: BigInt64Array.from(values, (value) => BigInt(Number(value ?? 0))), missing };
-  if (all((value) => typeof value === 'number')) return { type: 'float64', values: Float64Array.from(values, Number), missing };
-  if (all((value) => typeof value === 'boolean')) return { type: 'bool', values: Uint8Array.from(values, Number), missing };
+  const all = (fits: (value: unknown) => boolean): boolean =>
+    values.every((value, row) => missing[row] === 1 || fits(value));
+  if (all(Number.isSafeInteger))
+    return { type: 'int64', values: BigInt64Array.from(values, (value) => BigInt(Number(value ?? 0))), missing };
+  if (all((value) => typeof value === 'number'))
+    return { type: 'float64', values: Float64Array.from(values, Number), missing };
+  if (all((value) => typeof value === 'boolean'))
+    return { type: 'bool', values: Uint8Array.from(values, Number), missing };
   return {
     type: 'string',
     values: values.map((value) => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))),

@@ -44,8 +44,13 @@ const classifierOf = (
   outputs: ReadonlyArray<TensorSpec>,
 ): { readonly label: TensorSpec; readonly probabilities: TensorSpec } | undefined => {
   if (outputs.length !== 2) return undefined;
-  const label = outputs.find((output) => widthOf(output) === 1 && (output.type === 'int64' || output.type === 'string' || output.type === 'bool'));
-  const probabilities = outputs.find((output) => widthOf(output) > 1 && (output.type === 'float32' || output.type === 'float64'));
+  const label = outputs.find(
+    (output) =>
+      widthOf(output) === 1 && (output.type === 'int64' || output.type === 'string' || output.type === 'bool'),
+  );
+  const probabilities = outputs.find(
+    (output) => widthOf(output) > 1 && (output.type === 'float32' || output.type === 'float64'),
+  );
   return label === undefined || probabilities === undefined ? undefined : { label, probabilities };
 };
 

@@ -40,7 +40,11 @@ const refused = (pointer: string, detail: string): E.Either<Failure, never> =>
     ),
   );
 
-const rawBatch = (rowCount: number, columns: ReadonlyMap<string, RawColumn>): RawBatch => ({ rowCount, columns, textual: false });
+const rawBatch = (rowCount: number, columns: ReadonlyMap<string, RawColumn>): RawBatch => ({
+  rowCount,
+  columns,
+  textual: false,
+});
 
 const readRecords = (rows: ReadonlyArray<unknown>, wanted: Iterable<string>): E.Either<Failure, InlineRows> => {
   const bad = rows.findIndex((row) => typeof row !== 'object' || row === null || Array.isArray(row));
@@ -70,7 +74,8 @@ const readColumns = (data: JsonObject, wanted: Iterable<string>): E.Either<Failu
   for (const [name, values] of entries) {
     const place = `/${pointerToken(name)}`;
     if (!Array.isArray(values)) return refused(place, `must be an array of values, got ${show(values)}`);
-    if (values.length !== rowCount) return refused(place, `has ${values.length} values where "${firstName}" has ${rowCount}`);
+    if (values.length !== rowCount)
+      return refused(place, `has ${values.length} values where "${firstName}" has ${rowCount}`);
   }
   const columns = new Map<string, RawColumn>();
   for (const name of wanted) {
@@ -96,7 +101,8 @@ const readSplit = (
   }
   for (const [i, row] of rows.entries()) {
     if (!Array.isArray(row)) return refused(`/data/${i}`, `must be an array of values, got ${show(row)}`);
-    if (row.length !== names.length) return refused(`/data/${i}`, `has ${row.length} values for ${names.length} columns`);
+    if (row.length !== names.length)
+      return refused(`/data/${i}`, `has ${row.length} values for ${names.length} columns`);
   }
   const columns = new Map<string, RawColumn>();
   for (const name of wanted) {

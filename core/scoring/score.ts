@@ -59,7 +59,10 @@ export const scoreBatch =
         const tensor = outputs.right.get(column.output);
         const into = columns.get(column.name);
         if (tensor === undefined || into === undefined || tensor.values.length !== (end - begin) * column.width) {
-          return fail('InferenceFailed', `The model gave ${tensor?.values.length ?? 'no'} values as "${column.output}" for ${end - begin} rows of ${column.width}: its output does not go row by row.`);
+          return fail(
+            'InferenceFailed',
+            `The model gave ${tensor?.values.length ?? 'no'} values as "${column.output}" for ${end - begin} rows of ${column.width}: its output does not go row by row.`,
+          );
         }
         copyPrediction(tensor, column, into, begin);
       }
@@ -73,7 +76,11 @@ export const scoreBatch =
 /** Right while the caller still waits and there is time. */
 const checkCall = (host: Host, { cancellation, deadlineMs }: CallOptions): E.Either<Failure, void> => {
   if (cancellation.aborted) return fail('Cancelled', 'The caller went away before the answer was ready.');
-  if (host.nowMs() >= deadlineMs) return fail('DeadlineExceeded', 'The time allowed ran out before all rows were scored. Send fewer rows, or allow more time.');
+  if (host.nowMs() >= deadlineMs)
+    return fail(
+      'DeadlineExceeded',
+      'The time allowed ran out before all rows were scored. Send fewer rows, or allow more time.',
+    );
   return E.right(undefined);
 };
 
@@ -126,7 +133,8 @@ const matrixTensor = (
     const blockEnd = Math.min(end, block + blockRows);
     for (let index = 0; index < width; index++) {
       const source = sources[index] as ArrayLike<unknown>;
-      for (let row = block, at = (block - begin) * width + index; row < blockEnd; row++, at += width) target[at] = source[row];
+      for (let row = block, at = (block - begin) * width + index; row < blockEnd; row++, at += width)
+        target[at] = source[row];
     }
   }
   return { ...tensor, shape: [end - begin, width] };

@@ -99,7 +99,8 @@ export const runScoringJob =
       rowsRefused,
       distributions: Object.fromEntries([...recorders].map(([name, recorder]) => [name, recorder.result()])),
       warnings: [...inexact].map(
-        ([name, count]) => `${count} values of "${name}" are integers beyond ±16,777,216, which float32 does not hold exactly.`,
+        ([name, count]) =>
+          `${count} values of "${name}" are integers beyond ±16,777,216, which float32 does not hold exactly.`,
       ),
       readMs,
       scoreMs,
@@ -188,7 +189,10 @@ export const gatherBatches =
       if (E.isLeft(pulled)) return pulled;
       rowCount += pulled.right.rowCount;
       if (rowCount > limit) {
-        return fail('TooLarge', `There are more than ${limit} rows to score, the most that an answer holds. Name an output_location for the predictions, or ask for fewer rows.`);
+        return fail(
+          'TooLarge',
+          `There are more than ${limit} rows to score, the most that an answer holds. Name an output_location for the predictions, or ask for fewer rows.`,
+        );
       }
       batches.push(pulled);
     }

@@ -39,20 +39,43 @@ import {
   unhurried,
 } from '../support/scoring.js';
 
-const games = sourceOf([rowBatch({ a: typed('float64', 1, 2), b: typed('float64', 0, 0), id: typed('int64', 10n, 20n) })], { keys: ['id'] });
+const games = sourceOf(
+  [rowBatch({ a: typed('float64', 1, 2), b: typed('float64', 0, 0), id: typed('int64', 10n, 20n) })],
+  { keys: ['id'] },
+);
 const withGames = { sources: { games }, settings: { sourceOfType: { games: 'games' } } };
 
 /** Requests that cannot be meant, beside the model's name, and what is said of them. */
 const refused: ReadonlyArray<readonly [what: string, request: object, tag: FailureTag, says: RegExp]> = [
-  ['a version and an alias together', { model_version: 1, model_alias: 'champion' }, 'InvalidInput', /model_version and model_alias were both given/],
-  ['years the wrong way round', { start_year: 2025, end_year: 2020 }, 'InvalidInput', /start_year 2025 is after end_year 2020/],
+  [
+    'a version and an alias together',
+    { model_version: 1, model_alias: 'champion' },
+    'InvalidInput',
+    /model_version and model_alias were both given/,
+  ],
+  [
+    'years the wrong way round',
+    { start_year: 2025, end_year: 2020 },
+    'InvalidInput',
+    /start_year 2025 is after end_year 2020/,
+  ],
   ['data and a first year', { data: [], start_year: 2020 }, 'InvalidInput', /leave the years out/],
   ['data and a last year', { data: [], end_year: 2020 }, 'InvalidInput', /leave the years out/],
   ['data and a source', { data: [], data_source: 'games' }, 'InvalidInput', /together with the data_source "games"/],
-  ['data and the configured source', { data: [], data_source: 'query' }, 'InvalidInput', /together with the data_source "query"/],
+  [
+    'data and the configured source',
+    { data: [], data_source: 'query' },
+    'InvalidInput',
+    /together with the data_source "query"/,
+  ],
   ['inline without data', { data_source: 'inline' }, 'InvalidInput', /there is no data/],
   ['an unknown source', { data_source: 'game' }, 'NotFound', /no data source "game"\. Did you mean games\?/],
-  ['an unknown source that is near to none', { data_source: 'warehouse' }, 'NotFound', /no data source "warehouse"\. There is games\./],
+  [
+    'an unknown source that is near to none',
+    { data_source: 'warehouse' },
+    'NotFound',
+    /no data source "warehouse"\. There is games\./,
+  ],
   ['a source by an inherited name', { data_source: 'constructor' }, 'NotFound', /no data source "constructor"/],
   ['an output outside its root', { data: [], output_location: '../out.parquet' }, 'InvalidInput', /\.\.\/out\.parquet/],
   ['an absolute output', { data: [], output_location: '/tmp/out.parquet' }, 'InvalidInput', /\/tmp\/out\.parquet/],
@@ -91,7 +114,10 @@ test('a source that is configured and not there is told', async (t) => {
 
 test('the same year twice is a range', async (t) => {
   const { service } = await scoringService(withGames);
-  t.is(rightOf(await service.score({ ...sums, start_year: 2020, end_year: 2020 })()).performance_diagnostics.total_scored, 2);
+  t.is(
+    rightOf(await service.score({ ...sums, start_year: 2020, end_year: 2020 })()).performance_diagnostics.total_scored,
+    2,
+  );
 });
 
 test('an output that escapes is refused before the registry is asked anything', async (t) => {
@@ -108,7 +134,15 @@ test('an output that escapes is refused before the registry is asked anything', 
 test('an answer says which model scored, what it was asked, and what came of it', async (t) => {
   const host = { ...hostAt(Date.UTC(2026, 10, 23)), randomId: () => '6b1f3f7e-0000-4000-8000-000000000001' };
   const { service } = await scoringService({ ports: { host }, modelInfo: { trees: 3 } });
-  const { performance_diagnostics, ...answer } = rightOf(await service.score({ ...sums, data: [{ a: 1, b: 0 }, { a: 2, b: 1 }] })());
+  const { performance_diagnostics, ...answer } = rightOf(
+    await service.score({
+      ...sums,
+      data: [
+        { a: 1, b: 0 },
+        { a: 2, b: 1 },
+      ],
+    })(),
+  );
   t.deepEqual(answer, {
     job_id: '6b1f3f7e-0000-4000-8000-000000000001',
     model_details: {
@@ -139,9 +173,24 @@ test('an answer says which model scored, what it was asked, and what came of it'
 });
 
 for (const [form, data] of [
-  ['records', [{ b: 0, a: 1, more: 'x' }, { a: 2, b: 1 }]],
+  [
+    'records',
+    [
+      { b: 0, a: 1, more: 'x' },
+      { a: 2, b: 1 },
+    ],
+  ],
   ['columns', { more: ['x', 'y'], b: [0, 1], a: [1, 2] }],
-  ['split', { columns: ['b', 'more', 'a'], data: [[0, 'x', 1], [1, 'y', 2]] }],
+  [
+    'split',
+    {
+      columns: ['b', 'more', 'a'],
+      data: [
+        [0, 'x', 1],
+        [1, 'y', 2],
+      ],
+    },
+  ],
 ] as const) {
   test(`${form} are scored, whatever else they hold`, async (t) => {
     const { service } = await scoringService();
@@ -190,14 +239,34 @@ for (const [form, data, pointers] of [
       failed.problems.map(({ pointer }) => pointer),
       [...pointers],
     );
-    t.regex(failed.message, /lacks 2 of the model's 2 features: a, b .*"a" \(float32\) is missing; the nearest column there is "aa"/);
+    t.regex(
+      failed.message,
+      /lacks 2 of the model's 2 features: a, b .*"a" \(float32\) is missing; the nearest column there is "aa"/,
+    );
   });
 }
 
 for (const [form, data, pointer] of [
-  ['records', [{ a: 1, b: 1 }, { a: 1, b: 'x' }], '/data/1/b'],
+  [
+    'records',
+    [
+      { a: 1, b: 1 },
+      { a: 1, b: 'x' },
+    ],
+    '/data/1/b',
+  ],
   ['columns', { a: [1, 1], b: [1, 'x'] }, '/data/b/1'],
-  ['split', { columns: ['b', 'a'], data: [[1, 1], ['x', 1]] }, '/data/data/1/0'],
+  [
+    'split',
+    {
+      columns: ['b', 'a'],
+      data: [
+        [1, 1],
+        ['x', 1],
+      ],
+    },
+    '/data/data/1/0',
+  ],
 ] as const) {
   test(`${form}: a value that does not fit is pointed to where it was sent`, async (t) => {
     const { service } = await scoringService();
@@ -212,7 +281,9 @@ test('a source without features: named with the nearest column, and it is closed
   const model: MemoryModel = { ...sumModel, inputs: [spec('a/c', 'float32', 1)], weights: { 'a/c': [[1]] } };
   const { service } = await scoringService({ ...withGames, model, sources: { games: source } });
   const failed = leftOf(await service.score(sums)(), 'SignatureMismatch');
-  t.deepEqual(failed.problems, [{ pointer: '/a~1c', detail: 'the feature "a/c" (float32) is missing; the nearest column there is "a/b"' }]);
+  t.deepEqual(failed.problems, [
+    { pointer: '/a~1c', detail: 'the feature "a/c" (float32) is missing; the nearest column there is "a/b"' },
+  ]);
   t.is(closed, 1);
 });
 
@@ -242,14 +313,21 @@ test('a model type may be called constructor', async (t) => {
   const { service, ports } = await scoringService(withGames);
   const key = 'models/experiments/constructor/sums/v1/pipeline.onnx';
   rightOf(await ports.store.put(key, memoryArtifact(sumModel), { kind: 'absent' }, unhurried)());
-  rightOf(await service.register({ model_type: 'constructor', experiment: 'sums', name: 'sums', skip_validation: true })());
+  rightOf(
+    await service.register({ model_type: 'constructor', experiment: 'sums', name: 'sums', skip_validation: true })(),
+  );
   leftOf(await service.score({ ...sums, model_type: 'constructor' })(), 'NotFound');
-  t.is(rightOf(await service.score({ ...sums, model_type: 'constructor', data: [{ a: 1, b: 0 }] })()).predictions?.length, 1);
+  t.is(
+    rightOf(await service.score({ ...sums, model_type: 'constructor', data: [{ a: 1, b: 0 }] })()).predictions?.length,
+    1,
+  );
 });
 
 test('a prediction that is not finite is null, and is counted', async (t) => {
   const { service } = await scoringService();
-  const { predictions, performance_diagnostics } = rightOf(await service.score({ ...sums, data: { a: [1, null, 1], b: [0, 0, 3e38] } })());
+  const { predictions, performance_diagnostics } = rightOf(
+    await service.score({ ...sums, data: { a: [1, null, 1], b: [0, 0, 3e38] } })(),
+  );
   t.deepEqual(predictions?.slice(0, 2), [
     { row: 0, prediction: 3 },
     { row: 1, prediction: null },
@@ -261,13 +339,24 @@ test('a prediction that is not finite is null, and is counted', async (t) => {
 
 test('skip: refused rows come with their reasons and their number, the others with their positions', async (t) => {
   const { service } = await scoringService();
-  const data = [{ a: 1, b: 0 }, { a: 'x', b: 0 }, { a: 3, b: 0 }];
-  const { predictions, refused: rows, refused_total, performance_diagnostics } = rightOf(await service.score({ ...sums, data, on_error: 'skip' })());
+  const data = [
+    { a: 1, b: 0 },
+    { a: 'x', b: 0 },
+    { a: 3, b: 0 },
+  ];
+  const {
+    predictions,
+    refused: rows,
+    refused_total,
+    performance_diagnostics,
+  } = rightOf(await service.score({ ...sums, data, on_error: 'skip' })());
   t.deepEqual(predictions, [
     { row: 0, prediction: 3 },
     { row: 2, prediction: 7 },
   ]);
-  t.deepEqual(rows, [{ row: 1, errors: [{ pointer: '/data/1/a', detail: 'row 1, column "a": expected float32, got the text "x"' }] }]);
+  t.deepEqual(rows, [
+    { row: 1, errors: [{ pointer: '/data/1/a', detail: 'row 1, column "a": expected float32, got the text "x"' }] },
+  ]);
   t.is(refused_total, 1);
   const { rows_read, total_scored, rows_refused } = performance_diagnostics;
   t.deepEqual({ rows_read, total_scored, rows_refused }, { rows_read: 3, total_scored: 2, rows_refused: 1 });
@@ -289,7 +378,10 @@ test('fail: an answer has no refused rows to tell of', async (t) => {
 });
 
 test('more rows than an answer may hold are too large before the model has run once', async (t) => {
-  const { service, runs } = await scoringService({ ...withGames, settings: { ...withGames.settings, inlineRowLimit: 3 } });
+  const { service, runs } = await scoringService({
+    ...withGames,
+    settings: { ...withGames.settings, inlineRowLimit: 3 },
+  });
   const data = Array.from({ length: 4 }, () => ({ a: 1, b: 1 }));
   t.regex(leftOf(await service.score({ ...sums, data })(), 'TooLarge').message, /more than 3 rows.*output_location/);
   t.deepEqual(runs, []);
@@ -298,7 +390,11 @@ test('more rows than an answer may hold are too large before the model has run o
 });
 
 test('10,000 rows are an answer, and one more is too large, of a source too', async (t) => {
-  const rows = (rowCount: number) => rowBatch({ a: { type: 'float32', values: new Float32Array(rowCount) }, b: { type: 'float32', values: new Float32Array(rowCount) } });
+  const rows = (rowCount: number) =>
+    rowBatch({
+      a: { type: 'float32', values: new Float32Array(rowCount) },
+      b: { type: 'float32', values: new Float32Array(rowCount) },
+    });
   const sources = { whole: sourceOf([rows(9000), rows(1000)]), more: sourceOf([rows(9000), rows(1001)]) };
   const { service, runs } = await scoringService({ sources });
   leftOf(await service.score({ ...sums, data_source: 'more' })(), 'TooLarge');
@@ -307,7 +403,10 @@ test('10,000 rows are an answer, and one more is too large, of a source too', as
 });
 
 test('a file may hold more rows than an answer', async (t) => {
-  const { service, ports } = await scoringService({ ...withGames, settings: { ...withGames.settings, inlineRowLimit: 1 } });
+  const { service, ports } = await scoringService({
+    ...withGames,
+    settings: { ...withGames.settings, inlineRowLimit: 1 },
+  });
   const answer = rightOf(await service.score({ ...sums, output_location: 'out.parquet' })());
   t.is(answer.predictions, null);
   t.is(answer.output_location, 'memory/out.parquet');
@@ -323,13 +422,17 @@ test('keys are carried from a source to the answer, and a key that is not there 
     { row: 0, id: 10, prediction: 3 },
     { row: 1, id: 20, prediction: 5 },
   ]);
-  t.deepEqual(answer.performance_diagnostics.warnings, ['The key "gone" is no column of the source, and is left out of the output.']);
+  t.deepEqual(answer.performance_diagnostics.warnings, [
+    'The key "gone" is no column of the source, and is left out of the output.',
+  ]);
   t.is(answer.scoring_parameters.data_source, 'query');
 });
 
 test('of a source exactly the features and keys are read, a column that is both as a feature', async (t) => {
   const asked: Array<ReadonlyArray<WantedColumn>> = [];
-  const source = sourceOf([rowBatch({ id: typed('string', 'p'), b: typed('float64', 0), more: typed('bool', true), a: typed('float64', 1) })]);
+  const source = sourceOf([
+    rowBatch({ id: typed('string', 'p'), b: typed('float64', 0), more: typed('bool', true), a: typed('float64', 1) }),
+  ]);
   const spying: DataSource = {
     keys: ['a', 'id'],
     open: (range, call) =>
@@ -350,8 +453,19 @@ test('of a source exactly the features and keys are read, a column that is both 
 });
 
 test('of inline rows the configured keys that are there are carried', async (t) => {
-  const { service } = await scoringService({ ...withGames, sources: { games: { ...games, keys: ['id', 'gone', 'a'] } } });
-  const answer = rightOf(await service.score({ ...sums, data: [{ id: 'p', a: 1, b: 0 }, { a: 2, b: 0 }] })());
+  const { service } = await scoringService({
+    ...withGames,
+    sources: { games: { ...games, keys: ['id', 'gone', 'a'] } },
+  });
+  const answer = rightOf(
+    await service.score({
+      ...sums,
+      data: [
+        { id: 'p', a: 1, b: 0 },
+        { a: 2, b: 0 },
+      ],
+    })(),
+  );
   t.deepEqual(answer.predictions, [
     { row: 0, id: 'p', a: 1, prediction: 3 },
     { row: 1, id: null, a: 2, prediction: 5 },
@@ -366,7 +480,7 @@ test('integers that float32 does not hold are warned of, and scored', async (t) 
   t.deepEqual(answer.predictions, [{ row: 0, prediction: 33_554_433 }]);
 });
 
-test('a file holds keys, predictions and where they come from; without keys, each row\'s position', async (t) => {
+test("a file holds keys, predictions and where they come from; without keys, each row's position", async (t) => {
   const { service, ports } = await scoringService({ ...withGames, sources: { games, bare: { ...games, keys: [] } } });
   const { job_id } = rightOf(await service.score({ ...sums, output_location: 'a.parquet' })());
   const { schema, batches } = ports.sink.outputs.get('a.parquet') ?? {};
@@ -390,12 +504,18 @@ test('a file holds keys, predictions and where they come from; without keys, eac
 });
 
 test('skip: refused rows of a file are all told beside it', async (t) => {
-  const batches = [rowBatch({ a: typed('string', 'x', 'y'), b: typed('float64', 0, 0) }), rowBatch({ a: typed('float64', 5), b: typed('float64', 0) })];
+  const batches = [
+    rowBatch({ a: typed('string', 'x', 'y'), b: typed('float64', 0, 0) }),
+    rowBatch({ a: typed('float64', 5), b: typed('float64', 0) }),
+  ];
   const { service, ports } = await scoringService({ ...withGames, sources: { games: sourceOf(batches) } });
   const answer = rightOf(await service.score({ ...sums, output_location: 'deep/a.csv', on_error: 'skip' })());
   t.is(answer.rejects_location, 'memory/deep/a.rejects.ndjson');
   t.is(answer.refused_total, 2);
-  t.deepEqual([...(ports.sink.outputs.get('deep/a.rejects.ndjson')?.batches[0]?.columns.get('row')?.values ?? [])], [0n, 1n]);
+  t.deepEqual(
+    [...(ports.sink.outputs.get('deep/a.rejects.ndjson')?.batches[0]?.columns.get('row')?.values ?? [])],
+    [0n, 1n],
+  );
   t.deepEqual(
     ports.sink.outputs.get('deep/a.csv')?.batches.flatMap(({ columns }) => [...(columns.get('row')?.values ?? [])]),
     [2n],
@@ -404,7 +524,11 @@ test('skip: refused rows of a file are all told beside it', async (t) => {
 
 test('skip: where nothing was refused there is no place to look, and what an earlier job told there is gone', async (t) => {
   let value = 'x';
-  const source: DataSource = { keys: [], open: (range, call) => sourceOf([rowBatch({ a: typed('string', value), b: typed('float64', 0) })], { textual: true }).open(range, call) };
+  const source: DataSource = {
+    keys: [],
+    open: (range, call) =>
+      sourceOf([rowBatch({ a: typed('string', value), b: typed('float64', 0) })], { textual: true }).open(range, call),
+  };
   const { service, ports } = await scoringService({ ...withGames, sources: { games: source } });
   const request = { ...sums, output_location: 'a.csv', on_error: 'skip' } as const;
   t.is(rightOf(await service.score(request)()).rejects_location, 'memory/a.rejects.ndjson');
@@ -416,10 +540,11 @@ test('skip: where nothing was refused there is no place to look, and what an ear
 });
 
 /** A source whose second batch fails in some way. */
-const failing: ReadonlyArray<readonly [what: string, batch: Parameters<typeof sourceOf>[0][number], tag: FailureTag]> = [
-  ['a source that fails', failure('DataUnreadable', 'Row 3 does not parse.'), 'DataUnreadable'],
-  ['a value that does not fit', rowBatch({ a: typed('string', 'x'), b: typed('float64', 0) }), 'SignatureMismatch'],
-];
+const failing: ReadonlyArray<readonly [what: string, batch: Parameters<typeof sourceOf>[0][number], tag: FailureTag]> =
+  [
+    ['a source that fails', failure('DataUnreadable', 'Row 3 does not parse.'), 'DataUnreadable'],
+    ['a value that does not fit', rowBatch({ a: typed('string', 'x'), b: typed('float64', 0) }), 'SignatureMismatch'],
+  ];
 
 for (const [what, batch, tag] of failing) {
   test(`${what} in mid-stream leaves the previous file as it was, and nothing beside it`, async (t) => {
@@ -439,6 +564,20 @@ for (const [what, batch, tag] of failing) {
   });
 }
 
+test('skip: a source that fails in mid-stream leaves neither a file nor refused rows behind', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'scorekeeper-scoring-'));
+  t.teardown(() => rm(root, { recursive: true }));
+  const first = rowBatch({ a: typed('string', '1', 'x'), b: typed('string', '0', '0') });
+  const source = sourceOf([first, failure('DataUnreadable', 'Row 3 does not parse.')], { textual: true });
+  const { service } = await scoringService({
+    ...withGames,
+    sources: { games: source },
+    ports: { sink: duckdbPredictionSink({ root }) },
+  });
+  leftOf(await service.score({ ...sums, output_location: 'out.csv', on_error: 'skip' })(), 'DataUnreadable');
+  t.deepEqual(await readdir(root), []);
+});
+
 test('an artifact that was changed after it was registered is unreadable, and nothing is cached', async (t) => {
   const store = memoryArtifactStore();
   const key = 'models/registered/games/sums/v1/pipeline.onnx';
@@ -448,7 +587,11 @@ test('an artifact that was changed after it was registered is unreadable, and no
     get: (wanted, call) =>
       pipe(
         store.get(wanted, call),
-        TE.map(O.map((object) => (changed && wanted === key ? { ...object, bytes: memoryArtifact({ ...sumModel, intercepts: [2] }) } : object))),
+        TE.map(
+          O.map((object) =>
+            changed && wanted === key ? { ...object, bytes: memoryArtifact({ ...sumModel, intercepts: [2] }) } : object,
+          ),
+        ),
       ),
   };
   const { service, ports, loads } = await scoringService({ ports: { store: tampering } });
@@ -463,7 +606,10 @@ test('an artifact that was changed after it was registered is unreadable, and no
 test('an artifact that is gone is unreadable', async (t) => {
   const { service, ports } = await scoringService();
   rightOf(await ports.store.delete('models/registered/games/sums/v1/pipeline.onnx', unhurried)());
-  t.regex(leftOf(await service.score({ ...sums, data: [] })(), 'ArtifactUnreadable').message, /is not there, although it is registered/);
+  t.regex(
+    leftOf(await service.score({ ...sums, data: [] })(), 'ArtifactUnreadable').message,
+    /is not there, although it is registered/,
+  );
 });
 
 test('a model that fails on its warm-up row is released and not cached', async (t) => {
@@ -485,7 +631,9 @@ test('a model that fails on its warm-up row is released and not cached', async (
 
 test('twenty requests at once load and warm up the model once', async (t) => {
   const { service, loads, runs, ports } = await scoringService();
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, a) => service.score({ ...sums, data: [{ a, b: 0 }] })()));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, a) => service.score({ ...sums, data: [{ a, b: 0 }] })()),
+  );
   t.deepEqual(
     answers.map((answer) => rightOf(answer).predictions?.[0]?.['prediction']),
     Array.from({ length: 20 }, (_, a) => 1 + 2 * a),
@@ -502,8 +650,12 @@ test('two versions of the same bytes are one loaded model, each with its own fea
   const { service, register, loads } = await scoringService({ model, modelInfo: { feature_names: ['a', 'b'] } });
   await register(model, { feature_names: ['b', 'a'] });
   const data = [{ a: 1, b: 0 }];
-  t.deepEqual(rightOf(await service.score({ ...sums, model_version: 1, data })()).predictions, [{ row: 0, prediction: 3 }]);
-  t.deepEqual(rightOf(await service.score({ ...sums, model_version: 2, data })()).predictions, [{ row: 0, prediction: 4 }]);
+  t.deepEqual(rightOf(await service.score({ ...sums, model_version: 1, data })()).predictions, [
+    { row: 0, prediction: 3 },
+  ]);
+  t.deepEqual(rightOf(await service.score({ ...sums, model_version: 2, data })()).predictions, [
+    { row: 0, prediction: 4 },
+  ]);
   t.is(loads(), 1);
 });
 
@@ -528,8 +680,15 @@ test('the latest version scores unless a version or an alias is named', async (t
 
 test('loading, reading and all of it are timed, on the clock of the host', async (t) => {
   const host = hostAt(0);
-  const source = sourceOf([rowBatch({ a: typed('float64', 1), b: typed('float64', 0) })], { onRead: () => host.pass(100) });
-  const { service } = await scoringService({ ...withGames, sources: { games: source }, ports: { host }, onRun: () => host.pass(3) });
+  const source = sourceOf([rowBatch({ a: typed('float64', 1), b: typed('float64', 0) })], {
+    onRead: () => host.pass(100),
+  });
+  const { service } = await scoringService({
+    ...withGames,
+    sources: { games: source },
+    ports: { host },
+    onRun: () => host.pass(3),
+  });
   const inline = rightOf(await service.score(sums)()).performance_diagnostics.timings_ms;
   t.deepEqual(inline, { resolve: 0, load: 0, read: 100, score: 3, write: 0, total: 103 });
   const file = rightOf(await service.score({ ...sums, output_location: 'a.csv' })()).performance_diagnostics.timings_ms;
@@ -541,8 +700,14 @@ test('a request that is cancelled while it is scored publishes nothing', async (
   const batch = rowBatch({ a: typed('float64', 1), b: typed('float64', 0) });
   let closed = 0;
   const source = sourceOf([batch, batch, batch], { onClose: () => closed++ });
-  const { service, ports, runs } = await scoringService({ sources: { games: source }, onRun: () => cancellation.abort() });
-  leftOf(await service.score({ ...sums, data_source: 'games', output_location: 'a.csv' }, { cancellation })(), 'Cancelled');
+  const { service, ports, runs } = await scoringService({
+    sources: { games: source },
+    onRun: () => cancellation.abort(),
+  });
+  leftOf(
+    await service.score({ ...sums, data_source: 'games', output_location: 'a.csv' }, { cancellation })(),
+    'Cancelled',
+  );
   t.deepEqual(runs, [1]);
   t.is(ports.sink.outputs.size, 0);
   t.is(closed, 1);
@@ -575,7 +740,9 @@ test('the same rows score the same as JSON, CSV, Parquet and NDJSON', async (t) 
     { id: 4, a: 2, b: 2, n: 2, flag: false, s: '007' },
   ];
   const names = ['id', 'a', 'b', 'n', 'flag', 's'] as const;
-  const csv = [names, ...rows.map((row) => names.map((name) => row[name] ?? ''))].map((fields) => `${fields.join(',')}\n`).join('');
+  const csv = [names, ...rows.map((row) => names.map((name) => row[name] ?? ''))]
+    .map((fields) => `${fields.join(',')}\n`)
+    .join('');
   await writeFile(join(root, 'rows.csv'), csv);
   await writeFile(join(root, 'rows.ndjson'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   const table = rowBatch({
@@ -594,7 +761,9 @@ test('the same rows score the same as JSON, CSV, Parquet and NDJSON', async (t) 
   const sources = { csv: sourceFor('rows.csv'), parquet: sourceFor('rows.parquet'), ndjson: sourceFor('rows.ndjson') };
   const modelInfo = { feature_names: ['a', 'b'], fills: { s: 'chess' } };
   const { service } = await scoringService({ model: mixedModel, modelInfo, sources });
-  const inline = rightOf(await service.score({ ...sums, data: rows })()).predictions?.map(({ prediction }) => prediction);
+  const inline = rightOf(await service.score({ ...sums, data: rows })()).predictions?.map(
+    ({ prediction }) => prediction,
+  );
   t.deepEqual(inline, [0.5 + 1 + 9 - 35 + 7 + 0.25, null, 0.5 + 2048 + 60 + 7 + 100, 0.5 + 4 + 6 + 10]);
   for (const data_source of Object.keys(sources)) {
     const answer = rightOf(await service.score({ ...sums, data_source })());
@@ -624,7 +793,15 @@ const onnxService = async (fixture: string, modelInfo: object) => {
 
 test('a classifier answers with its label as a number and the probability of its second class', async (t) => {
   const { service } = await onnxService('classifier', { feature_names: ['left', 'right'] });
-  const answer = rightOf(await service.score({ ...sums, data: [{ left: 1, right: 1 }, { left: -1, right: 0 }] })());
+  const answer = rightOf(
+    await service.score({
+      ...sums,
+      data: [
+        { left: 1, right: 1 },
+        { left: -1, right: 0 },
+      ],
+    })(),
+  );
   t.deepEqual(
     answer.predictions?.map((row) => Object.keys(row)),
     [
@@ -642,11 +819,24 @@ test('a classifier answers with its label as a number and the probability of its
 });
 
 test('a classifier of three answers with a name and a probability for each of its classes', async (t) => {
-  const { service } = await onnxService('classifier-three', { feature_names: ['left', 'right'], classes: ['low', 'mid', 'high'] });
+  const { service } = await onnxService('classifier-three', {
+    feature_names: ['left', 'right'],
+    classes: ['low', 'mid', 'high'],
+  });
   const answer = rightOf(await service.score({ ...sums, data: [{ left: 5, right: 0 }] })());
-  t.deepEqual(Object.keys(answer.predictions?.[0] ?? {}), ['row', 'prediction', 'probability_low', 'probability_mid', 'probability_high']);
+  t.deepEqual(Object.keys(answer.predictions?.[0] ?? {}), [
+    'row',
+    'prediction',
+    'probability_low',
+    'probability_mid',
+    'probability_high',
+  ]);
   t.is(answer.predictions?.[0]?.['prediction'], 'mid');
-  t.deepEqual(Object.keys(answer.performance_diagnostics.prediction_distribution), ['probability_low', 'probability_mid', 'probability_high']);
+  t.deepEqual(Object.keys(answer.performance_diagnostics.prediction_distribution), [
+    'probability_low',
+    'probability_mid',
+    'probability_high',
+  ]);
 });
 
 test('a single input of [N] may have a feature of another name', async (t) => {
@@ -684,10 +874,17 @@ test('a sink that cannot publish fails the request', async (t) => {
     open: (location, schema, call) =>
       pipe(
         memory.open(location, schema, call),
-        TE.map((writer) => ({ ...writer, commit: failTask('Unavailable', 'The disk is full.'), abort: async () => void aborted++ })),
+        TE.map((writer) => ({
+          ...writer,
+          commit: failTask('Unavailable', 'The disk is full.'),
+          abort: async () => void aborted++,
+        })),
       ),
   };
   const { service } = await scoringService({ ...withGames, ports: { sink } });
-  t.is(leftOf(await service.score({ ...sums, output_location: 'a.csv' })(), 'Unavailable').message, 'The disk is full.');
+  t.is(
+    leftOf(await service.score({ ...sums, output_location: 'a.csv' })(), 'Unavailable').message,
+    'The disk is full.',
+  );
   t.is(aborted, 1);
 });

@@ -34,7 +34,8 @@ test('ten numbers have the deciles that numpy.percentile gives them', (t) => {
   t.is(found.count, 10);
   t.is(found.nulls, 0);
   t.is(found.median, 3.5);
-  for (const [i, decile] of deciles.entries()) t.true(Math.abs((found.deciles[i] ?? Number.NaN) - decile) < 1e-12, `decile ${i + 1}`);
+  for (const [i, decile] of deciles.entries())
+    t.true(Math.abs((found.deciles[i] ?? Number.NaN) - decile) < 1e-12, `decile ${i + 1}`);
   t.is(found.min, 1);
   t.is(found.max, 9);
   t.true(Math.abs((found.mean ?? 0) - 3.9) < 1e-12);
@@ -109,7 +110,10 @@ test('int64 labels are counted as the numbers they are', (t) => {
   t.deepEqual({ mean, min, max, count }, { mean: 1, min: 0, max: 2, count: 4 });
 });
 
-const numbers = fc.array(fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 }), { minLength: 1, maxLength: 400 });
+const numbers = fc.array(fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 }), {
+  minLength: 1,
+  maxLength: 400,
+});
 
 test('up to 10,000 values everything is exact, however they were cut into batches', (t) => {
   fc.assert(
@@ -135,7 +139,9 @@ test('up to 10,000 values everything is exact, however they were cut into batche
 });
 
 test('a histogram has 21 rising edges from min to max, and its counts are what lies between them', (t) => {
-  const grid = fc.array(fc.integer({ min: -40, max: 40 }), { minLength: 2, maxLength: 300 }).map((steps) => steps.map((step) => step / 20));
+  const grid = fc
+    .array(fc.integer({ min: -40, max: 40 }), { minLength: 2, maxLength: 300 })
+    .map((steps) => steps.map((step) => step / 20));
   fc.assert(
     fc.property(fc.oneof(numbers, grid), (values) => {
       const { histogram, min, max } = distributionOf(values);
@@ -204,7 +210,10 @@ for (const [what, values] of [
       const slack = 0.0101 * Math.abs(edge) + 1e-9;
       const least = values.filter((value) => value < edge - slack).length;
       const most = values.filter((value) => value <= edge + slack).length;
-      t.true(below >= least - 1 && below <= most + 1, `${below} below edge ${i + 1} (${edge}), not ${least} to ${most}`);
+      t.true(
+        below >= least - 1 && below <= most + 1,
+        `${below} below edge ${i + 1} (${edge}), not ${least} to ${most}`,
+      );
     }
   });
 }

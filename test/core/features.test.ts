@@ -22,7 +22,8 @@ const coerced = (type: TensorType, raw: RawBatch): unknown => {
 };
 
 const expectedOf = (type: TensorType, outcome: Outcome, told: string): unknown => {
-  if (outcome === no) return new RegExp(`^0 x expected ${type}, got ${told.replace(/[.+*?()[\]\\^$]/g, '\\$&')}(?:$|[:,])`);
+  if (outcome === no)
+    return new RegExp(`^0 x expected ${type}, got ${told.replace(/[.+*?()[\]\\^$]/g, '\\$&')}(?:$|[:,])`);
   if (outcome === gone) return `0 x a value is missing, and the feature (${type}) has no fill`;
   return outcome;
 };
@@ -30,6 +31,7 @@ const expectedOf = (type: TensorType, outcome: Outcome, told: string): unknown =
 const inf = Number.POSITIVE_INFINITY;
 
 /** As JSON: the value, how a refusal calls it, and what each type makes of it. */
+// biome-ignore format: a case is a line
 const fromJson: ReadonlyArray<readonly [value: unknown, told: string, ...outcomes: ReadonlyArray<Outcome>]> = [
   //                                                float32        float64      int32        int64         bool  string
   [0, 'the number 0', /*                         */ 0, /*       */ 0, /*     */ 0, /*     */ 0n, /*     */ 0, no],
@@ -80,7 +82,13 @@ const fromJson: ReadonlyArray<readonly [value: unknown, told: string, ...outcome
 ];
 
 const shown = (value: unknown): string =>
-  typeof value === 'string' ? JSON.stringify(value) : Object.is(value, -0) ? '-0' : Array.isArray(value) ? '[7]' : `${value}${typeof value === 'bigint' ? 'n' : ''}`;
+  typeof value === 'string'
+    ? JSON.stringify(value)
+    : Object.is(value, -0)
+      ? '-0'
+      : Array.isArray(value)
+        ? '[7]'
+        : `${value}${typeof value === 'bigint' ? 'n' : ''}`;
 
 const forms: ReadonlyArray<readonly [form: string, data: (value: unknown) => unknown]> = [
   ['records', (value) => [{ x: value, y: 1 }]],
@@ -104,6 +112,7 @@ for (const [value, told, ...outcomes] of fromJson) {
 }
 
 /** As a source with types of its own brings it. */
+// biome-ignore format: a case is a line
 const fromTyped: ReadonlyArray<readonly [column: RawColumn, told: string, ...outcomes: ReadonlyArray<Outcome>]> = [
   //                                                                 float32      float64      int32     int64        bool  string
   [typed('float32', 7), 'the number 7', /*                        */ 7, /*     */ 7, /*     */ 7, /*  */ 7n, /*    */ no, no],
@@ -153,6 +162,7 @@ for (const [column, told, ...outcomes] of fromTyped) {
 }
 
 /** As a field of CSV; null is an empty one that the source has marked. */
+// biome-ignore format: a case is a line
 const fromText: ReadonlyArray<readonly [field: string | null, ...outcomes: ReadonlyArray<Outcome>]> = [
   //                         float32       float64      int32       int64        bool    string
   ['7', /*                */ 7, /*      */ 7, /*     */ 7, /*    */ 7n, /*    */ no, /**/ '7'],
@@ -219,7 +229,9 @@ test('a textual source parses text columns only: its typed columns are taken as 
 });
 
 /** A fill stands for whatever is missing, and for NaN. */
-const fills: ReadonlyArray<readonly [type: TensorType, fill: string | number | boolean, becomes: string | number | bigint]> = [
+const fills: ReadonlyArray<
+  readonly [type: TensorType, fill: string | number | boolean, becomes: string | number | bigint]
+> = [
   ['float32', -1, -1],
   ['float32', 0.1, Math.fround(0.1)],
   ['float64', 0.1, 0.1],
@@ -276,7 +288,11 @@ test('a fill leaves the values that are there alone', (t) => {
 });
 
 test('a fill that its feature does not hold is a problem of each row that needs it', (t) => {
-  const { problems, problemTotal } = coerceFeatures([feature('x', 'int32', 'none')], rawBatch({ x: json(1, null, 3, null) }), 20);
+  const { problems, problemTotal } = coerceFeatures(
+    [feature('x', 'int32', 'none')],
+    rawBatch({ x: json(1, null, 3, null) }),
+    20,
+  );
   t.is(problemTotal, 2);
   t.deepEqual(
     problems.map(({ row, detail }) => [row, detail]),
@@ -314,7 +330,9 @@ for (const [value, counted] of inexact) {
       rawBatch({ x: json(value) }),
       rawBatch({ x: typed('float64', value) }),
       rawBatch({ x: typed('string', `${value}`) }, true),
-      ...(Number.isSafeInteger(value) ? [rawBatch({ x: typed('int32', value) }), rawBatch({ x: typed('int64', value) })] : []),
+      ...(Number.isSafeInteger(value)
+        ? [rawBatch({ x: typed('int32', value) }), rawBatch({ x: typed('int64', value) })]
+        : []),
     ];
     for (const raw of brought) {
       const wide = coerceFeatures([feature('x', 'float64')], raw, 20);
@@ -343,13 +361,27 @@ test('problems come by row and then by feature, the first 20 are listed, and all
 });
 
 test('every missing column is named at once, each with the nearest spare one that is there', (t) => {
-  const features = [feature('min_players', 'float32'), feature('max_players', 'int64'), feature('zip', 'string'), feature('here', 'bool')];
+  const features = [
+    feature('min_players', 'float32'),
+    feature('max_players', 'int64'),
+    feature('zip', 'string'),
+    feature('here', 'bool'),
+  ];
   const present = new Set(['min_player', 'MAX_PLAYERS', 'here', 'unrelated_column_of_the_data']);
-  const failed = leftOf(checkColumns(features, present, (column) => `/at/${column}`), 'SignatureMismatch');
+  const failed = leftOf(
+    checkColumns(features, present, (column) => `/at/${column}`),
+    'SignatureMismatch',
+  );
   t.is(failed.problemTotal, 3);
   t.deepEqual(failed.problems, [
-    { pointer: '/at/min_players', detail: 'the feature "min_players" (float32) is missing; the nearest column there is "min_player"' },
-    { pointer: '/at/max_players', detail: 'the feature "max_players" (int64) is missing; the nearest column there is "MAX_PLAYERS"' },
+    {
+      pointer: '/at/min_players',
+      detail: 'the feature "min_players" (float32) is missing; the nearest column there is "min_player"',
+    },
+    {
+      pointer: '/at/max_players',
+      detail: 'the feature "max_players" (int64) is missing; the nearest column there is "MAX_PLAYERS"',
+    },
     { pointer: '/at/zip', detail: 'the feature "zip" (string) is missing' },
   ]);
   for (const name of ['min_players', 'max_players', 'zip']) t.true(failed.message.includes(name));
@@ -357,14 +389,20 @@ test('every missing column is named at once, each with the nearest spare one tha
 
 test('of thirty missing columns the message names all, and the first 20 are listed', (t) => {
   const features = Array.from({ length: 30 }, (_, i) => feature(`column_${i}`, 'float32'));
-  const failed = leftOf(checkColumns(features, new Set(), (column) => `/${column}`), 'SignatureMismatch');
+  const failed = leftOf(
+    checkColumns(features, new Set(), (column) => `/${column}`),
+    'SignatureMismatch',
+  );
   t.is(failed.problemTotal, 30);
   t.is(failed.problems.length, 20);
   for (const { name } of features) t.regex(failed.message, new RegExp(`\\b${name}\\b`));
 });
 
 test('a column that another feature needs is never the nearest', (t) => {
-  const failed = leftOf(checkColumns([feature('year1', 'int32'), feature('year2', 'int32')], new Set(['year1']), String), 'SignatureMismatch');
+  const failed = leftOf(
+    checkColumns([feature('year1', 'int32'), feature('year2', 'int32')], new Set(['year1']), String),
+    'SignatureMismatch',
+  );
   t.deepEqual(failed.problems, [{ pointer: 'year2', detail: 'the feature "year2" (int32) is missing' }]);
 });
 

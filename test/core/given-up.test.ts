@@ -1,6 +1,17 @@
 /** Versions that are given up: an artifact that vanished or something foreign in the way wedges no model and is never registered. */
 import test from 'ava';
-import { call, contentOf, left, makeRegistry, provenVersions, registerAll, request, right, scoreOne, write } from '../support/registry.js';
+import {
+  call,
+  contentOf,
+  left,
+  makeRegistry,
+  provenVersions,
+  registerAll,
+  request,
+  right,
+  scoreOne,
+  write,
+} from '../support/registry.js';
 import { storeAsleepAt, storeWithFault } from '../support/store-faults.js';
 
 /** A version whose owner died when it was claimed, and whose staged artifact is gone. */
@@ -91,19 +102,30 @@ test('an artifact that is not ours in the next folder is never registered: that 
   t.is((await right(scoreOne(service))).model_details.version, 3);
 });
 
-test('helpers of a version that is given up leave its staged artifact to its owner, who burns one number only', async (t) => {
-  const { store, service, another } = await makeRegistry();
+test('a helper of a version that is given up leaves what is staged to its owner, who burns no second number', async (t) => {
+  const { store, another } = await makeRegistry();
   await write(store, 'models/registered/rating/prod/v1/pipeline.onnx', "somebody else's");
-  const sleeper = storeAsleepAt(store, 3);
-  const late = right(another(sleeper.store).register(request({ description: 'late' })));
-  await sleeper.asleep;
-  const early = await registerAll(service, [{}]);
-  sleeper.wake();
-  t.is(early[0]?.version, 2);
-  t.is((await late).registration.version, 3);
+  // The owner sleeps before it copies to v1 and again before it copies to v2; the helper after it gave up v1.
+  const second = storeAsleepAt(store, 7);
+  const first = storeAsleepAt(second.store, 3);
+  const helper = storeAsleepAt(store, 5);
+  const owned = right(another(first.store).register(request({ description: 'owner' })));
+  await first.asleep;
+  const helped = right(another(helper.store).register(request({ description: 'helper' })));
+  await helper.asleep;
+  first.wake();
+  await second.asleep;
+  helper.wake();
+  t.is((await helped).registration.version, 3);
+  second.wake();
+  t.is((await owned).registration.version, 2);
   t.deepEqual(
-    (await provenVersions(store)).map(({ status }) => status),
-    ['aborted', 'registered', 'registered'],
+    (await provenVersions(store)).map(({ status, description }) => [status, description]),
+    [
+      ['aborted', ''],
+      ['registered', 'owner'],
+      ['registered', 'helper'],
+    ],
   );
 });
 
@@ -121,4 +143,3 @@ test('a record that is not ours at the next number is left as it is, and never a
     '{"name": "prod", "version": 2}',
   );
 });
-

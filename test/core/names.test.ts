@@ -169,20 +169,19 @@ const anyText = fc.oneof(
 );
 
 test('every type and name makes keys that every store takes', (t) => {
+  const grammarless = fc.string({ unit: chars, minLength: 1, maxLength: 5 });
   fc.assert(
-    fc.property(anyText, anyText, fc.integer({ min: 1, max: 999_999_999 }), (type, name, version) => {
-      if (!ModelType.is(type) || !ModelName.is(name)) return;
-      const model = { modelType: type, name };
-      for (const key of [
-        layout.artifact(model, version),
-        layout.registration(model, version),
-        layout.intent(model, version),
-        layout.modelState(model),
-      ]) {
-        t.deepEqual(checkKey(key), E.right(key));
-      }
-    }),
-    { numRuns: 2000 },
+    fc.property(
+      grammarless.filter((text) => ModelType.is(text)),
+      grammarless.filter((text) => ModelName.is(text)),
+      fc.integer({ min: 1, max: 999_999_999 }),
+      (modelType, name, version) => {
+        const model = { modelType, name };
+        for (const keyOf of [layout.artifact, layout.registration, layout.intent, layout.modelState]) {
+          t.deepEqual(checkKey(keyOf(model, version)), E.right(keyOf(model, version)));
+        }
+      },
+    ),
   );
 });
 

@@ -22,9 +22,24 @@ const naming: ReadonlyArray<
   ['a lone wide output', [spec('y', 'float32', 3)], undefined, ['y_0 y 0/3', 'y_1 y 1/3', 'y_2 y 2/3']],
   ['two classes', [label, spec('p', 'float32', 2)], undefined, ['prediction label 0/1', 'probability p 1/2']],
   ['two named classes', [label, spec('p', 'float32', 2)], ['no', 'yes'], ['prediction label 0/1', 'probability p 1/2']],
-  ['two classes, probabilities first', [spec('p', 'float64', 2), label], undefined, ['prediction label 0/1', 'probability p 1/2']],
-  ['a label of [N, 1]', [spec('label', 'int64', 1), spec('p', 'float32', 2)], undefined, ['prediction label 0/1', 'probability p 1/2']],
-  ['a label of truth', [spec('label', 'bool'), spec('p', 'float32', 2)], undefined, ['prediction label 0/1', 'probability p 1/2']],
+  [
+    'two classes, probabilities first',
+    [spec('p', 'float64', 2), label],
+    undefined,
+    ['prediction label 0/1', 'probability p 1/2'],
+  ],
+  [
+    'a label of [N, 1]',
+    [spec('label', 'int64', 1), spec('p', 'float32', 2)],
+    undefined,
+    ['prediction label 0/1', 'probability p 1/2'],
+  ],
+  [
+    'a label of truth',
+    [spec('label', 'bool'), spec('p', 'float32', 2)],
+    undefined,
+    ['prediction label 0/1', 'probability p 1/2'],
+  ],
   [
     'three named classes',
     [textLabel, spec('p', 'float32', 3)],
@@ -49,7 +64,12 @@ const naming: ReadonlyArray<
     ['low', 'high'],
     ['prediction label 0/1', 'probability_0 p 0/3', 'probability_1 p 1/3', 'probability_2 p 2/3'],
   ],
-  ['two regressions', [spec('mean', 'float32', 1), spec('std', 'float32', 1)], undefined, ['mean mean 0/1', 'std std 0/1']],
+  [
+    'two regressions',
+    [spec('mean', 'float32', 1), spec('std', 'float32', 1)],
+    undefined,
+    ['mean mean 0/1', 'std std 0/1'],
+  ],
   ['a label and one score', [label, spec('score', 'float32', 1)], undefined, ['label label 0/1', 'score score 0/1']],
   [
     'a label, probabilities and more',
@@ -57,7 +77,12 @@ const naming: ReadonlyArray<
     undefined,
     ['label label 0/1', 'p_0 p 0/2', 'p_1 p 1/2', 'leaf leaf 0/1'],
   ],
-  ['floats and wide integers', [spec('y', 'float32', 1), spec('leaf', 'int64', 2)], undefined, ['y y 0/1', 'leaf_0 leaf 0/2', 'leaf_1 leaf 1/2']],
+  [
+    'floats and wide integers',
+    [spec('y', 'float32', 1), spec('leaf', 'int64', 2)],
+    undefined,
+    ['y y 0/1', 'leaf_0 leaf 0/2', 'leaf_1 leaf 1/2'],
+  ],
 ];
 
 for (const [what, outputs, classes, columns] of naming) {

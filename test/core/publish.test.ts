@@ -6,23 +6,19 @@ import test from 'ava';
 import * as fc from 'fast-check';
 import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import { memoryArtifactStore } from '../../adapters/memory/artifact-store.js';
-import { type ArtifactStore, type RegisterRequest, sealDocument } from '../../core/index.js';
+import type { ArtifactStore, RegisterRequest } from '../../core/index.js';
 import {
-  call,
   contentOf,
   host,
-  left,
   makeRegistry,
   provenVersions,
   registerAll,
   registryOver,
   request,
   right,
-  scoreOne,
   write,
-  writeLegacy,
 } from '../support/registry.js';
-import { faults, recordedStore, storeAsleepAt, storeWithFault, wrapStore } from '../support/store-faults.js';
+import { faults, storeAsleepAt, storeWithFault, wrapStore } from '../support/store-faults.js';
 
 const oneTo = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, i) => i + 1);
 const ascending = (numbers: ReadonlyArray<number>): ReadonlyArray<number> => [...numbers].sort((a, b) => a - b);
@@ -176,4 +172,3 @@ for (const nth of [1, 2, 3, 4, 5, 6]) {
     );
   });
 }
-

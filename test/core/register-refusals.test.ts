@@ -2,7 +2,16 @@
 import test from 'ava';
 import { memoryArtifact } from '../../adapters/memory/inference-engine.js';
 import type { FailureTag, RegisterRequest, ServiceSettings } from '../../core/index.js';
-import { contentOf, goodMetrics, left, makeRegistry, model, registerAll, registryOver, request } from '../support/registry.js';
+import {
+  contentOf,
+  goodMetrics,
+  left,
+  makeRegistry,
+  model,
+  registerAll,
+  registryOver,
+  request,
+} from '../support/registry.js';
 import { recordedStore } from '../support/store-faults.js';
 
 const golden = (...values: ReadonlyArray<number>) => ({
@@ -135,4 +144,3 @@ for (const [what, { files = {}, fields = {}, settings = {}, tag, told }] of Obje
     });
   }
 }
-

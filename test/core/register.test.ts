@@ -1,7 +1,7 @@
 /** Registering: what is checked, in which order, what is written, and what a registration says. */
 import test from 'ava';
 import { memoryArtifact } from '../../adapters/memory/inference-engine.js';
-import type { FailureTag, RegisterRequest, Registration, ServiceSettings } from '../../core/index.js';
+import type { RegisterRequest, Registration, ServiceSettings } from '../../core/index.js';
 import {
   contentOf,
   goodMetrics,
@@ -16,7 +16,7 @@ import {
   tamper,
   writeExperiment,
 } from '../support/registry.js';
-import { recordedStore, storeWithFault } from '../support/store-faults.js';
+import { storeWithFault } from '../support/store-faults.js';
 
 const folder = 'models/registered/rating/prod';
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

@@ -6,10 +6,35 @@ import { feature, json, leftOf, rightOf } from '../support/scoring.js';
 
 /** The same two rows. */
 const forms: ReadonlyArray<readonly [form: string, data: unknown]> = [
-  ['records', [{ a: 1, extra: 'x', b: 'one' }, { b: 'two', a: null }]],
+  [
+    'records',
+    [
+      { a: 1, extra: 'x', b: 'one' },
+      { b: 'two', a: null },
+    ],
+  ],
   ['columns', { extra: ['x', 'y'], b: ['one', 'two'], a: [1, null] }],
-  ['split', { columns: ['b', 'extra', 'a'], data: [['one', 'x', 1], ['two', 'y', null]] }],
-  ['the split of pandas, which has an index', { index: [0, 1], columns: ['a', 'b'], data: [[1, 'one'], [null, 'two']] }],
+  [
+    'split',
+    {
+      columns: ['b', 'extra', 'a'],
+      data: [
+        ['one', 'x', 1],
+        ['two', 'y', null],
+      ],
+    },
+  ],
+  [
+    'the split of pandas, which has an index',
+    {
+      index: [0, 1],
+      columns: ['a', 'b'],
+      data: [
+        [1, 'one'],
+        [null, 'two'],
+      ],
+    },
+  ],
 ];
 
 for (const [form, data] of forms) {
@@ -17,7 +42,13 @@ for (const [form, data] of forms) {
     const { raw } = rightOf(readRows(data, ['a', 'b', 'absent']));
     t.is(raw.rowCount, 2);
     t.false(raw.textual);
-    t.deepEqual(raw.columns, new Map([['a', json(1, null)], ['b', json('one', 'two')]]));
+    t.deepEqual(
+      raw.columns,
+      new Map([
+        ['a', json(1, null)],
+        ['b', json('one', 'two')],
+      ]),
+    );
   });
 }
 
@@ -36,7 +67,10 @@ for (const [form, data, pointer, ofMissing] of pointers) {
   test(`${form}: a missing column is told with the nearest one that was sent, and a pointer`, (t) => {
     const { raw, columnNames, pointerTo } = rightOf(readRows(data, ['gone']));
     const present = new Set([...raw.columns.keys(), ...columnNames]);
-    const failed = leftOf(checkColumns([feature('gone', 'bool')], present, (column) => pointerTo(0, column)), 'SignatureMismatch');
+    const failed = leftOf(
+      checkColumns([feature('gone', 'bool')], present, (column) => pointerTo(0, column)),
+      'SignatureMismatch',
+    );
     t.is(failed.problems[0]?.pointer, ofMissing);
   });
 }
@@ -72,10 +106,25 @@ const refused: ReadonlyArray<readonly [what: string, data: unknown, pointer: str
   ['a ragged column', { a: [1, 2], 'b/c': [1] }, '/data/b~1c', /has 1 values where "a" has 2/],
   ['a column that is longer than the first', { a: [], b: [1] }, '/data/b', /has 1 values where "a" has 0/],
   ['a split with a name twice', { columns: ['a', 'b', 'a'], data: [] }, '/data/columns/2', /names "a" a second time/],
-  ['a split with a name that is no text', { columns: ['a', 7], data: [] }, '/data/columns/1', /must be a column's name, got 7/],
-  ['a split with a short row', { columns: ['a', 'b'], data: [[1, 2], [1]] }, '/data/data/1', /has 1 values for 2 columns/],
+  [
+    'a split with a name that is no text',
+    { columns: ['a', 7], data: [] },
+    '/data/columns/1',
+    /must be a column's name, got 7/,
+  ],
+  [
+    'a split with a short row',
+    { columns: ['a', 'b'], data: [[1, 2], [1]] },
+    '/data/data/1',
+    /has 1 values for 2 columns/,
+  ],
   ['a split with a long row', { columns: ['a'], data: [[1, 2]] }, '/data/data/0', /has 2 values for 1 columns/],
-  ['a split with a row that is an object', { columns: ['a'], data: [{ a: 1 }] }, '/data/data/0', /must be an array of values, got an object/],
+  [
+    'a split with a row that is an object',
+    { columns: ['a'], data: [{ a: 1 }] },
+    '/data/data/0',
+    /must be an array of values, got an object/,
+  ],
 ];
 
 for (const [what, data, pointer, says] of refused) {
@@ -113,5 +162,11 @@ for (const name of inherited) {
 
 test('columns that are called "columns" and "data" are columns, beside another', (t) => {
   const { raw } = rightOf(readRows({ columns: [1], data: [2], other: [3] }, ['columns', 'data']));
-  t.deepEqual(raw.columns, new Map([['columns', json(1)], ['data', json(2)]]));
+  t.deepEqual(
+    raw.columns,
+    new Map([
+      ['columns', json(1)],
+      ['data', json(2)],
+    ]),
+  );
 });

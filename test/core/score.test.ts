@@ -40,7 +40,12 @@ const sumPredictions = (rowCount: number): ReadonlyArray<number> =>
 const predictionsOf = (batch: RowBatch): ReadonlyArray<unknown> => [...(batch.columns.get('prediction')?.values ?? [])];
 
 /** Scores with the sum model, which runs `onRun` first. */
-const scoreSums = async (rowCount: number, onRun: (rowCount: number) => void, onHost: Host = host, call = unhurried) => {
+const scoreSums = async (
+  rowCount: number,
+  onRun: (rowCount: number) => void,
+  onHost: Host = host,
+  call = unhurried,
+) => {
   const { model } = scorable(await loadMemoryModel(sumModel, onRun), sumModel);
   return scoreBatch(onHost)(model, sumRows(rowCount), call)();
 };
@@ -236,7 +241,10 @@ test('a run that fails ends the scoring', async (t) => {
 });
 
 /** A model that answers with these outputs whatever it is fed, and shows its feeds. */
-const answering = (outputs: (rowCount: number) => ReadonlyMap<string, Tensor>, onFeeds = (_: ReadonlyMap<string, Tensor>) => undefined as void): LoadedModel => ({
+const answering = (
+  outputs: (rowCount: number) => ReadonlyMap<string, Tensor>,
+  onFeeds = (_: ReadonlyMap<string, Tensor>) => undefined as void,
+): LoadedModel => ({
   sizeBytes: 1,
   run: (feeds) => {
     onFeeds(feeds);
@@ -245,7 +253,10 @@ const answering = (outputs: (rowCount: number) => ReadonlyMap<string, Tensor>, o
   release: async () => undefined,
 });
 
-const floats = (count: number): Tensor => ({ ...typed('float32', ...new Array<number>(count).fill(1)), shape: [count, 1] });
+const floats = (count: number): Tensor => ({
+  ...typed('float32', ...new Array<number>(count).fill(1)),
+  shape: [count, 1],
+});
 
 const oneFeature: Signature = {
   inputs: [spec('x', 'float32', 1)],
@@ -256,7 +267,11 @@ const oneFeature: Signature = {
 const threeRows = rowBatch({ x: typed('float32', 1, 2, 3) });
 
 for (const [what, outputs, told] of [
-  ['too many values', new Map([['y', floats(4)]]), /gave 4 values as "y" for 3 rows of 1: its output does not go row by row/],
+  [
+    'too many values',
+    new Map([['y', floats(4)]]),
+    /gave 4 values as "y" for 3 rows of 1: its output does not go row by row/,
+  ],
   ['one value for all rows', new Map([['y', floats(1)]]), /gave 1 values as "y" for 3 rows/],
   ['no values', new Map([['y', floats(0)]]), /gave 0 values as "y" for 3 rows/],
   ['no such output', new Map([['z', floats(3)]]), /gave no values as "y" for 3 rows/],
@@ -284,10 +299,17 @@ const cellOf: Readonly<Record<TensorType, (at: number) => number | bigint | bool
 
 for (const type of Object.keys(cellOf) as ReadonlyArray<TensorType>) {
   test(`a matrix of ${type} holds every value in its row and place, for any size`, async (t) => {
-    const sizes = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 70 }));
+    const sizes = fc.tuple(
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 200 }),
+      fc.integer({ min: 1, max: 70 }),
+    );
     await fc.assert(
       fc.asyncProperty(sizes, async ([width, rowCount, firstSlice]) => {
-        const features = Array.from({ length: width }, (_, index): Feature => ({ ...feature(`f${index}`, type), input: 'x', index }));
+        const features = Array.from(
+          { length: width },
+          (_, index): Feature => ({ ...feature(`f${index}`, type), input: 'x', index }),
+        );
         const columns = features.map(({ name }, index) => {
           const cells = Array.from({ length: rowCount }, (_, row) => cellOf[type](row * width + index));
           return [name, typed(type, ...cells)] as const;
@@ -302,7 +324,11 @@ for (const type of Object.keys(cellOf) as ReadonlyArray<TensorType>) {
             if (x !== undefined) fed.push(x);
           },
         );
-        const model = scoringModel(loaded, { inputs: [spec('x', type, width)], outputs: oneFeature.outputs, features }, undefined);
+        const model = scoringModel(
+          loaded,
+          { inputs: [spec('x', type, width)], outputs: oneFeature.outputs, features },
+          undefined,
+        );
         // Every run seems to take long enough that slices shrink to `firstSlice` rows and less.
         const clock = { ...hostAt(0), turn: async () => undefined };
         const slowly = { ...clock, nowMs: () => (clock.pass(256 / firstSlice), clock.nowMs()) };
@@ -311,7 +337,10 @@ for (const type of Object.keys(cellOf) as ReadonlyArray<TensorType>) {
         for (const { shape, values, type: fedType } of fed) {
           t.is(fedType, type);
           t.deepEqual(shape, [values.length / width, width]);
-          const wanted = typed(type, ...Array.from({ length: values.length }, (_, at) => cellOf[type](row * width + at)));
+          const wanted = typed(
+            type,
+            ...Array.from({ length: values.length }, (_, at) => cellOf[type](row * width + at)),
+          );
           t.deepEqual(values, wanted.values);
           row += values.length / width;
         }
@@ -333,7 +362,9 @@ test('an input of [N] is fed [rows], one of [N, 1] is fed [rows, 1]', async (t) 
       (count) => new Map([['y', floats(count)]]),
       (feeds) => shapes.push(feeds.get('x')?.shape) as unknown as void,
     );
-    rightOf(await scoreBatch(host)(scoringModel(loaded, { ...oneFeature, inputs: [x] }, undefined), threeRows, unhurried)());
+    rightOf(
+      await scoreBatch(host)(scoringModel(loaded, { ...oneFeature, inputs: [x] }, undefined), threeRows, unhurried)(),
+    );
     t.deepEqual(shapes, [shape]);
   }
 });
@@ -366,7 +397,9 @@ test('several outputs become columns of their own types', async (t) => {
     weights: { a: [[1, 2, 3]], b: [[0, 0, -10]] },
   };
   const { model: scoring } = scorable(await loadMemoryModel(model), model, { classes: ['low', 'high', 'top'] });
-  const scored = rightOf(await scoreBatch(host)(scoring, rowBatch({ a: typed('float32', 1, 2), b: typed('float32', 0, 1) }), unhurried)());
+  const scored = rightOf(
+    await scoreBatch(host)(scoring, rowBatch({ a: typed('float32', 1, 2), b: typed('float32', 0, 1) }), unhurried)(),
+  );
   t.deepEqual(
     [...scored.columns].map(([name, { type, values }]) => [name, type, [...values]]),
     [

@@ -102,9 +102,15 @@ const cellsOf = (rows: ReadonlyArray<MixedRow>, name: Name): ReadonlyArray<numbe
 /** The wanted columns as an entrance brings them, its columns in this order. */
 const entrances: Readonly<Record<string, (rows: ReadonlyArray<MixedRow>, order: ReadonlyArray<Name>) => RawBatch>> = {
   records: (rows, order) =>
-    rightOf(readRows(rows.map((_, i) => Object.fromEntries(order.map((name) => [name, cellsOf(rows, name)[i]]))), mixedInfo.feature_names)).raw,
+    rightOf(
+      readRows(
+        rows.map((_, i) => Object.fromEntries(order.map((name) => [name, cellsOf(rows, name)[i]]))),
+        mixedInfo.feature_names,
+      ),
+    ).raw,
   columns: (rows, order) =>
-    rightOf(readRows(Object.fromEntries(order.map((name) => [name, cellsOf(rows, name)])), mixedInfo.feature_names)).raw,
+    rightOf(readRows(Object.fromEntries(order.map((name) => [name, cellsOf(rows, name)])), mixedInfo.feature_names))
+      .raw,
   split: (rows, order) => {
     const data = rows.map((_, i) => order.map((name) => cellsOf(rows, name)[i]));
     return rightOf(readRows({ columns: order, data }, mixedInfo.feature_names)).raw;
@@ -130,7 +136,10 @@ const cutInto = (raw: RawBatch, sizes: ReadonlyArray<number>): ReadonlyArray<Raw
     const columns = [...raw.columns].map(([name, column]): [string, RawColumn] => {
       const values = Array.from(column.values).slice(begin, end) as ReadonlyArray<string>;
       if (column.type === 'json') return [name, json(...values)];
-      return [name, typed(column.type, ...values.map((value, at) => (column.missing?.[begin + at] === 1 ? null : value)))];
+      return [
+        name,
+        typed(column.type, ...values.map((value, at) => (column.missing?.[begin + at] === 1 ? null : value))),
+      ];
     });
     batches.push({ ...raw, rowCount: end - begin, columns: new Map(columns) });
     begin = end;
@@ -150,7 +159,11 @@ for (const [entrance, rawOf] of Object.entries(entrances)) {
         async (rows, order, sizes, msPerLook) => {
           const clock = hostAt(0);
           // Looking at the clock takes time: that alone decides how large slices become.
-          const looking = { ...clock, nowMs: () => (clock.pass(msPerLook), clock.nowMs()), turn: async () => undefined };
+          const looking = {
+            ...clock,
+            nowMs: () => (clock.pass(msPerLook), clock.nowMs()),
+            turn: async () => undefined,
+          };
           const into = kept();
           const stream = streamOf(cutInto(rawOf(rows, order), sizes).map((batch) => E.right(batch)));
           const { model, features } = scorable(loaded, mixedModel, mixedInfo);
@@ -178,7 +191,10 @@ test('a value that does not fit fails the job: told by row and column, the first
   t.deepEqual(failed.problems[0], { pointer: '/0/a', detail: 'row 0, column "a": expected float32, got the text "x"' });
   t.deepEqual(failed.problems[1], { pointer: '/0/b', detail: 'row 0, column "b": expected float32, got the text "y"' });
   t.is(failed.problems[19]?.pointer, '/9/b');
-  t.regex(failed.message, /^30 values do not fit the model's features\. The first: row 0, column "a": expected float32, got the text "x"\. .*on_error "skip"/);
+  t.regex(
+    failed.message,
+    /^30 values do not fit the model's features\. The first: row 0, column "a": expected float32, got the text "x"\. .*on_error "skip"/,
+  );
   t.deepEqual(into.rows, []);
 });
 
@@ -266,7 +282,10 @@ test('an output that fails ends the job: no further batch is pulled, and the str
       closed = true;
     }
   })();
-  const output: PredictionOutput = { ...kept().output, write: (rows) => (rows[0] === 1 ? TE.left(failure('Unavailable', 'full')) : TE.right(undefined)) };
+  const output: PredictionOutput = {
+    ...kept().output,
+    write: (rows) => (rows[0] === 1 ? TE.left(failure('Unavailable', 'full')) : TE.right(undefined)),
+  };
   const { job } = await sumJob([], { stream, output });
   leftOf(await runScoringJob(host)(job, unhurried)(), 'Unavailable');
   t.is(pulled, 2);
@@ -292,7 +311,10 @@ test('progress counts the rows that were scored, and the event loop turns betwee
   let turns = 0;
   const turning = { ...host, turn: async () => void turns++ };
   const bad = rawBatch({ a: json('x', 5), b: json(1, 1) });
-  const { job } = await sumJob([good(1, 2), bad, good(3)], { onError: 'skip', onProgress: ({ rowsScored }) => told.push(rowsScored) });
+  const { job } = await sumJob([good(1, 2), bad, good(3)], {
+    onError: 'skip',
+    onProgress: ({ rowsScored }) => told.push(rowsScored),
+  });
   rightOf(await runScoringJob(turning)(job, unhurried)());
   t.deepEqual(told, [2, 3, 4]);
   t.is(turns, 2);
@@ -347,7 +369,10 @@ test('one row beyond the limit is too large, and no more than that is read', asy
 });
 
 test('a stream that fails while it is gathered fails', async (t) => {
-  leftOf(await gatherBatches(streamOf([E.right(good(1)), E.left(failure('DataUnreadable', 'x'))]), 3)(), 'DataUnreadable');
+  leftOf(
+    await gatherBatches(streamOf([E.right(good(1)), E.left(failure('DataUnreadable', 'x'))]), 3)(),
+    'DataUnreadable',
+  );
   t.pass();
 });
 
@@ -368,7 +393,9 @@ const cells: ReadonlyArray<readonly [column: RawColumn, value: unknown]> = [
   [typed('bool', false), false],
   [typed('string', ''), ''],
   [typed('string', '007'), '007'],
-  ...(['float32', 'float64', 'int32', 'int64', 'bool', 'string'] as const).map((type) => [typed(type, null), null] as const),
+  ...(['float32', 'float64', 'int32', 'int64', 'bool', 'string'] as const).map(
+    (type) => [typed(type, null), null] as const,
+  ),
   [json(undefined), null],
   [json(null), null],
   [json('x'), 'x'],
@@ -376,7 +403,8 @@ const cells: ReadonlyArray<readonly [column: RawColumn, value: unknown]> = [
 ];
 
 for (const [column, value] of cells) {
-  const brought = 'missing' in column ? 'missing' : `${column.type === 'json' ? JSON.stringify(column.values[0]) : column.values[0]}`;
+  const brought =
+    'missing' in column ? 'missing' : `${column.type === 'json' ? JSON.stringify(column.values[0]) : column.values[0]}`;
   test(`${column.type} ${brought} is ${JSON.stringify(value)} in JSON`, (t) => {
     t.deepEqual(jsonValueAt(column, 0), value);
     t.notThrows(() => JSON.stringify(jsonValueAt(column, 0)));
@@ -384,8 +412,15 @@ for (const [column, value] of cells) {
 }
 
 test('a row in JSON is its position, its keys and its predictions, in that order', (t) => {
-  const rows = jsonRows([3, 8], new Map([['id', json('p', 'q')]]), rowBatch({ prediction: typed('int64', 1n, 0n), probability: typed('float32', 0.5, Number.NaN) }));
-  t.is(JSON.stringify(rows), '[{"row":3,"id":"p","prediction":1,"probability":0.5},{"row":8,"id":"q","prediction":0,"probability":null}]');
+  const rows = jsonRows(
+    [3, 8],
+    new Map([['id', json('p', 'q')]]),
+    rowBatch({ prediction: typed('int64', 1n, 0n), probability: typed('float32', 0.5, Number.NaN) }),
+  );
+  t.is(
+    JSON.stringify(rows),
+    '[{"row":3,"id":"p","prediction":1,"probability":0.5},{"row":8,"id":"q","prediction":0,"probability":null}]',
+  );
 });
 
 test('an answer holds the first 100 refused rows', async (t) => {
@@ -409,7 +444,11 @@ const provenance: Provenance = {
 const predictionColumns = [{ name: 'prediction', type: 'float64', output: 'y', index: 0, width: 1 }] as const;
 const predicted = (...values: ReadonlyArray<number>): RowBatch => rowBatch({ prediction: typed('float64', ...values) });
 
-const fileOf = (onError: 'fail' | 'skip' = 'fail', sink = memoryPredictionSink(), location = 'deep/er/out.v2.parquet') => ({
+const fileOf = (
+  onError: 'fail' | 'skip' = 'fail',
+  sink = memoryPredictionSink(),
+  location = 'deep/er/out.v2.parquet',
+) => ({
   sink,
   output: fileOutput(sink, location, predictionColumns, provenance, onError, unhurried),
 });
@@ -451,7 +490,11 @@ const keyColumns: ReadonlyArray<readonly [what: string, key: RawColumn, becomes:
   ['in JSON that are truths', json(true, false), { ...typed('bool', true, false), missing: Uint8Array.of(0, 0) }],
   ['in JSON that are text', json('a', undefined), typed('string', 'a', null)],
   ['in JSON that are of many kinds', json(1, 'a'), { ...typed('string', '1', 'a'), missing: Uint8Array.of(0, 0) }],
-  ['in JSON that are deep', json([1], { a: 2 }), { ...typed('string', '[1]', '{"a":2}'), missing: Uint8Array.of(0, 0) }],
+  [
+    'in JSON that are deep',
+    json([1], { a: 2 }),
+    { ...typed('string', '[1]', '{"a":2}'), missing: Uint8Array.of(0, 0) },
+  ],
 ];
 
 for (const [what, key, becomes] of keyColumns) {
@@ -466,7 +509,8 @@ for (const [what, key, becomes] of keyColumns) {
     ]);
     const found = batches?.[0]?.columns.get('id');
     t.deepEqual(found?.type, becomes.type);
-    for (const row of [0, 1]) t.deepEqual(found === undefined ? found : jsonValueAt(found, row), jsonValueAt(becomes, row));
+    for (const row of [0, 1])
+      t.deepEqual(found === undefined ? found : jsonValueAt(found, row), jsonValueAt(becomes, row));
   });
 }
 

@@ -23,17 +23,27 @@ test('a service that installs the packed package registers with its command and 
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
   await run('npm', ['install', '--no-audit', '--no-fund', join(folder, packed?.filename ?? '')], { cwd: folder, env });
 
-  await run('npx', [
-    ...['scorekeeper', 'register', '--model-type', 'rating', '--experiment', 'best_rating_model'],
-    ...['--name', 'production_rating_model', '--experiments', join(games, 'models/experiments')],
-  ], { cwd: folder, env });
+  await run(
+    'npx',
+    [
+      ...['scorekeeper', 'register', '--model-type', 'rating', '--experiment', 'best_rating_model'],
+      ...['--name', 'production_rating_model', '--experiments', join(games, 'models/experiments')],
+    ],
+    { cwd: folder, env },
+  );
 
-  const server = spawn(process.execPath, ['server.mjs'], { cwd: folder, env: { ...env, PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(process.execPath, ['server.mjs'], {
+    cwd: folder,
+    env: { ...env, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   t.teardown(() => server.kill('SIGKILL'));
   const [line] = (await once(createInterface({ input: server.stdout }), 'line')) as [string];
   const url = line.replace('listening on ', '');
 
-  const golden = JSON.parse(await readFile(join(games, 'models/experiments/rating/best_rating_model/v1/golden.json'), 'utf8')) as {
+  const golden = JSON.parse(
+    await readFile(join(games, 'models/experiments/rating/best_rating_model/v1/golden.json'), 'utf8'),
+  ) as {
     data: Record<string, unknown[]>;
     predictions: { prediction: number[] };
   };

@@ -217,7 +217,12 @@ export const provenVersions = async (store: ArtifactStore, name = 'prod'): Promi
       assert.equal(host.sha256(host.utf8.encode(artifact)), record.artifact.sha256, `of version ${version}`);
       assert.equal(files.length, 2, `version ${version} is two files`);
     } else assert.equal(record.status, 'aborted');
-    return { version, status: record.status, description: record.description ?? '', registrationId: record.registration_id };
+    return {
+      version,
+      status: record.status,
+      description: record.description ?? '',
+      registrationId: record.registration_id,
+    };
   });
   const ids = stored.filter(({ status }) => status === 'registered').map(({ registrationId }) => registrationId);
   assert.equal(new Set(ids).size, ids.length, 'no registration made two versions');

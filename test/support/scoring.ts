@@ -87,7 +87,10 @@ export const feature = (name: string, type: TensorType, fill: Fill | null = null
 export const json = (...values: ReadonlyArray<unknown>): RawColumn => ({ type: 'json', values });
 
 /** Values as a source brings them; null is missing. */
-export const typed = (type: TensorType, ...values: ReadonlyArray<number | bigint | boolean | string | null>): BatchColumn => {
+export const typed = (
+  type: TensorType,
+  ...values: ReadonlyArray<number | bigint | boolean | string | null>
+): BatchColumn => {
   const missing = values.some((value) => value === null)
     ? { missing: Uint8Array.from(values, (value) => (value === null ? 1 : 0)) }
     : {};
@@ -190,7 +193,8 @@ export const sourceOf = (
 ): DataSource => {
   const { keys = [], textual = false, onRead = () => undefined, onClose = () => undefined } = options;
   const [first] = batches;
-  const columnNames = options.columnNames ?? (first !== undefined && 'columns' in first ? [...first.columns.keys()] : []);
+  const columnNames =
+    options.columnNames ?? (first !== undefined && 'columns' in first ? [...first.columns.keys()] : []);
   return {
     keys,
     open: () =>

@@ -36,7 +36,9 @@ const cli = (registry: string, words: ReadonlyArray<string>, input = ''): Promis
 
 /** A registry with one model, and the three ways into it. */
 const openWays = async (registry: string) => {
-  const settings = right(await loadSettings({ settings: settingsFile, local: registry }, { env: {}, workingDir: registry })());
+  const settings = right(
+    await loadSettings({ settings: settingsFile, local: registry }, { env: {}, workingDir: registry })(),
+  );
   const { service, close } = right(compose(settings, { experimentsDir: join(games, 'models/experiments') }));
   const server = right(await startServer({ service, host: '127.0.0.1', port: 0, graceMs: 1000 })());
   const http = async (path: string, body?: unknown): Promise<Json> => {
@@ -93,7 +95,14 @@ test('library, REST and command line give the same answers', async (t) => {
     })(),
   ).registration;
   const same = (registration: Json): Json => {
-    const { registration_id: _id, registered_at: _at, sha256: _sha, version: _version, aliases: _aliases, ...rest } = registration;
+    const {
+      registration_id: _id,
+      registered_at: _at,
+      sha256: _sha,
+      version: _version,
+      aliases: _aliases,
+      ...rest
+    } = registration;
     return rest;
   };
   t.deepEqual(same(JSON.parse(JSON.stringify(again)) as Json), same(registered), 'register');
@@ -103,16 +112,28 @@ test('library, REST and command line give the same answers', async (t) => {
   t.deepEqual(await http('/models'), JSON.parse(JSON.stringify(models)), 'models');
   t.deepEqual(await cli(registry, ['models']), JSON.parse(JSON.stringify(models)), 'models');
 
-  const info = right(await service.info({ model_type: 'rating', model_name: 'production_rating_model', alias: 'champion' })()).info;
+  const info = right(
+    await service.info({ model_type: 'rating', model_name: 'production_rating_model', alias: 'champion' })(),
+  ).info;
   t.deepEqual(await http('/model/rating/production_rating_model/info?version=1'), JSON.parse(JSON.stringify(info)));
-  t.deepEqual(await cli(registry, ['models', 'show', 'rating/production_rating_model@1']), JSON.parse(JSON.stringify(info)));
+  t.deepEqual(
+    await cli(registry, ['models', 'show', 'rating/production_rating_model@1']),
+    JSON.parse(JSON.stringify(info)),
+  );
 
-  const query: ScoreRequest = { model_type: 'rating', model_name: 'production_rating_model', start_year: 2024, end_year: 2025 };
+  const query: ScoreRequest = {
+    model_type: 'rating',
+    model_name: 'production_rating_model',
+    start_year: 2024,
+    end_year: 2025,
+  };
   const scored = settled(right(await service.score(query)()) as unknown as Json);
   t.true((scored['predictions'] as unknown[]).length > 1000);
   t.deepEqual(settled(await http('/score', query)), scored, 'score');
   t.deepEqual(
-    settled(await cli(registry, ['score', 'rating/production_rating_model', '--start-year', '2024', '--end-year', '2025'])),
+    settled(
+      await cli(registry, ['score', 'rating/production_rating_model', '--start-year', '2024', '--end-year', '2025']),
+    ),
     scored,
     'score',
   );
@@ -122,15 +143,31 @@ test('library, REST and command line give the same answers', async (t) => {
   const predicted = settled(right(await service.score(inline)()) as unknown as Json);
   t.is((predicted['predictions'] as unknown[]).length, 50);
   t.deepEqual(settled(await http('/score', inline)), predicted, 'inline');
-  t.deepEqual(settled(await cli(registry, ['predict', 'rating/production_rating_model'], JSON.stringify(data))), predicted, 'inline');
+  t.deepEqual(
+    settled(await cli(registry, ['predict', 'rating/production_rating_model'], JSON.stringify(data))),
+    predicted,
+    'inline',
+  );
 
   const file: ScoreRequest = { ...query, output_location: 'out/library.parquet' };
   const written = settled(right(await service.score(file)()) as unknown as Json);
   t.is(written['output_location'], join(registry, 'out/library.parquet'));
   const distribution = (answer: Json): unknown => (answer['diagnostics'] as Json)['prediction_distribution'];
-  t.deepEqual(distribution(settled(await http('/score', { ...file, output_location: 'out/rest.parquet' }))), distribution(written));
+  t.deepEqual(
+    distribution(settled(await http('/score', { ...file, output_location: 'out/rest.parquet' }))),
+    distribution(written),
+  );
   const fromCli = await cli(registry, [
-    ...['score', 'rating/production_rating_model', '--start-year', '2024', '--end-year', '2025', '--output', 'out/cli.parquet'],
+    ...[
+      'score',
+      'rating/production_rating_model',
+      '--start-year',
+      '2024',
+      '--end-year',
+      '2025',
+      '--output',
+      'out/cli.parquet',
+    ],
   ]);
   t.deepEqual(distribution(settled(fromCli)), distribution(written));
 
@@ -138,7 +175,15 @@ test('library, REST and command line give the same answers', async (t) => {
   const refused = await service.score(unknown)();
   const problem = await http('/score', unknown);
   const exit = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
-    const child = spawn(process.execPath, [main, 'score', 'rating/production_rating_modle', '--local', registry, '--settings', settingsFile]);
+    const child = spawn(process.execPath, [
+      main,
+      'score',
+      'rating/production_rating_modle',
+      '--local',
+      registry,
+      '--settings',
+      settingsFile,
+    ]);
     let stderr = '';
     child.stderr.on('data', (chunk: Buffer) => {
       stderr += chunk.toString();
