@@ -73,8 +73,8 @@ export interface Readiness {
 export interface Service {
   /**
    * Registers an experiment's artifact as the next version of a model, after every check has passed.
-   * Fails `InvalidInput`, `NotFound` (experiment), `GateRejected`, `ArtifactUnreadable`, `SignatureMismatch` (golden rows that do not
-   * fit or are predicted otherwise), `Conflict` (another request under the same idempotency key).
+   * Fails `InvalidInput`, `NotFound` (experiment), `GateRejected`, `ArtifactUnreadable`, `SignatureMismatch` (golden rows that do
+   * not fit; those that are predicted otherwise are `ArtifactUnreadable`), `Conflict` (another request under the same idempotency key).
    */
   readonly register: (request: Undecoded<RegisterRequest>, control?: CallControl) => TaskEither<Failure, Registered>;
   /** Registered versions by model type, sorted by name and version. Fails `InvalidInput`. Loads no artifact. */

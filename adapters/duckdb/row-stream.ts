@@ -8,7 +8,7 @@ import type { Scalar } from './scalar.js';
 import { from, type SourceQuery } from './source-query.js';
 
 export interface RowStream {
-  /** The next batch; none at the end. Raises the engine's error when a row does not parse. */
+  /** The next batch, of which only the first can be without rows; none at the end. Raises the engine's error when a row does not parse. */
   readonly next: () => Promise<RowBatch | undefined>;
   /** Gives the connection back, also in the middle of the rows. */
   readonly end: () => Promise<void>;
@@ -30,6 +30,7 @@ export const streamRows = async (
     UNION ALL SELECT ${[...list.map(() => 'NULL'), 'true'].join(', ')}`;
   const result = await connection.stream(marked, query.values);
   let isAtEnd = false;
+  let isBegun = false;
 
   const appendNext = async (batch: BatchFiller): Promise<void> => {
     const chunk = await result.fetchChunk();
@@ -43,7 +44,9 @@ export const streamRows = async (
     next: async () => {
       const batch = batchFiller(library, columns);
       while (!isAtEnd && batch.rowCount() + chunkRowLimit <= batchRowLimit) await appendNext(batch);
-      return batch.rowCount() === 0 ? undefined : batch.finish();
+      if (isBegun && batch.rowCount() === 0) return undefined;
+      isBegun = true;
+      return batch.finish();
     },
     end: async () => {
       connection.interrupt();

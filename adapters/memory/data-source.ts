@@ -50,7 +50,7 @@ async function* batches(table: RowBatch, wanted: ReadonlyArray<WantedColumn>, ca
     yield fail('InvalidInput', `There is no column "${unknown.name}".`);
     return;
   }
-  for (let begin = 0; begin < table.rowCount; begin += batchRowLimit) {
+  for (let begin = 0; begin === 0 || begin < table.rowCount; begin += batchRowLimit) {
     const over = overFailure(call);
     if (over !== undefined) {
       yield E.left(over);

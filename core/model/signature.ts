@@ -43,7 +43,8 @@ export type Signature = t.TypeOf<typeof Signature>;
 /**
  * Names the features of a model from what its artifact says and, for a matrix input, from `model_info.feature_names`.
  * An input `[N, 1]` or `[N]` is one feature with the input's own name; an input `[N, F]` takes F names in order.
- * Fails `ArtifactUnreadable` when a matrix's columns have no names, or not as many as it has columns.
+ * Fails `ArtifactUnreadable` when a matrix's columns have no names, or not as many as it has columns, and `InvalidInput` when a fill is of no
+ * feature, or none that its feature can hold.
  */
 export const signatureOf = (
   inputs: ReadonlyArray<TensorSpec>,
@@ -70,6 +71,8 @@ export const signatureOf = (
           fill: fillOf(modelInfo, name),
         }));
       });
+      const unfit = misfit(features, modelInfo.fills ?? {});
+      if (unfit !== undefined) return fail('InvalidInput', unfit);
       const twice = features.find(({ name }, i) => features.findIndex((other) => other.name === name) !== i);
       return twice === undefined
         ? E.right({ inputs, outputs, features })
@@ -112,6 +115,33 @@ const matrixNames = (
         'ArtifactUnreadable',
         `The model takes a matrix (${shown}) and model_info.json names ${names.length} features for it. Name as many as it has columns, in order.`,
       );
+};
+
+/** What is wrong with the fills, as a sentence. */
+const misfit = (features: ReadonlyArray<Feature>, fills: Readonly<Record<string, Fill>>): string | undefined => {
+  for (const [name, fill] of Object.entries(fills)) {
+    const feature = features.find((known) => known.name === name);
+    if (feature === undefined) return `model_info.json fills "${name}", which is no feature of the model. Correct or remove it.`;
+    if (!canHold(feature.type, fill)) {
+      return `model_info.json fills "${name}" (${feature.type}) with ${JSON.stringify(fill)}, which it cannot hold. Correct it.`;
+    }
+  }
+  return undefined;
+};
+
+const canHold = (type: TensorType, fill: Fill): boolean => {
+  switch (type) {
+    case 'string':
+      return typeof fill === 'string';
+    case 'bool':
+      return fill === true || fill === false || fill === 0 || fill === 1;
+    case 'int32':
+    case 'int64':
+      return Number.isSafeInteger(fill) && (type === 'int64' || fill === ((fill as number) | 0));
+    case 'float32':
+    case 'float64':
+      return typeof fill === 'number';
+  }
 };
 
 /** Only its own: a feature may be called `constructor`. */

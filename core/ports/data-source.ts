@@ -26,7 +26,7 @@ export interface OpenedSource {
   /** How many rows there will be. May cost a pass over the source. Fails as `read` does. */
   readonly countRows: TaskEither<Failure, number>;
   /**
-   * The rows, in one pass, each batch with exactly the wanted columns, at least one row and at most 65,536; no wanted columns gives batches
+   * The rows, in one pass, each batch with exactly the wanted columns and 1 to 65,536 rows; a source without rows gives one batch of none, which shows the columns' types; no wanted columns gives batches
    * without columns. A source reads each wanted column and no other. A second `read` begins again.
    * Ends with a left `DataUnreadable` (saying where) when a file or row does not parse or a wanted column's type is not scalar,
    * `InvalidInput` when a wanted column is not there, `TooLarge` when the query needs more memory than it may use, `PermissionDenied`,

@@ -4,7 +4,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import type { Task } from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { pointerToken } from '../decode.js';
-import { type Failure, fail, failure, nearest } from '../failure.js';
+import { type Failure, fail, failTask, failure, nearest } from '../failure.js';
 import type { ModelReference } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
 import type { DataSource, WantedColumn } from '../ports/data-source.js';
@@ -15,7 +15,7 @@ import type { PredictionSink } from '../ports/prediction-sink.js';
 import { layout } from '../registry/layout.js';
 import type { RegistryPorts } from '../registry/registry-ports.js';
 import { checkColumns } from './features.js';
-import { fileOutput, inlineOutput } from './outputs.js';
+import { fileOutput, inlineOutput, provenanceColumns } from './outputs.js';
 import { readRows } from './rows.js';
 import { allocateColumn, type RowBatch } from './row-batch.js';
 import { scoreBatch, type ScoringModel, scoringModel } from './score.js';
@@ -225,6 +225,13 @@ const scoreRows = (
   call: CallOptions,
 ): TE.TaskEither<Failure, ScoreAnswer> => {
   const { host, sink } = ports;
+  const clash = rows.keys.find((key) => isOurs(key, model));
+  if (clash !== undefined) {
+    return failTask(
+      'InvalidInput',
+      `The source's key "${clash}" has the name of a column that every output has of its own. Rename it in the source's SQL.`,
+    );
+  }
   const jobId = host.randomId();
   const onError = request.on_error ?? 'fail';
   const job = { ...rows, model, features: registration.signature.features, onError, onProgress: settings.onProgress };
@@ -278,6 +285,9 @@ const scoreRows = (
     afterFailure(output.abort),
   );
 };
+
+const isOurs = (key: string, { predictionColumns }: ScoringModel): boolean =>
+  key === 'row' || provenanceColumns.includes(key) || predictionColumns.some(({ name }) => name === key);
 
 const answerOf =
   (

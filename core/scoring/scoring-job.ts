@@ -9,7 +9,7 @@ import { recordDistribution, type Distribution, type DistributionRecorder } from
 import { type CellProblem, coerceFeatures, keepRows, type RawBatch, type RawColumn } from './features.js';
 import type { RefusedRow, ScoringProgress } from './score-request.js';
 import { scoreBatch, type ScoringModel } from './score.js';
-import type { BatchColumn, RowBatch } from './row-batch.js';
+import { type BatchColumn, type RowBatch, sliceColumn } from './row-batch.js';
 
 /** Batches of raw columns; a `left` is the last element. */
 export type RawStream = AsyncIterable<E.Either<Failure, RawBatch>>;
@@ -73,24 +73,26 @@ export const runScoringJob =
     };
     for await (const pulled of job.stream) {
       if (E.isLeft(pulled)) return pulled;
-      if (rowsRead > 0) await host.turn();
-      readMs += lap();
-      const fitted = fitBatch(job, pulled.right, rowsRead);
-      if (E.isLeft(fitted)) return fitted;
-      const { raw, features, refused } = fitted.right;
-      const predicted = await scoreBatch(host)(job.model, features, call)();
-      if (E.isLeft(predicted)) return predicted;
-      for (const [name, recorder] of recorders) recordColumn(recorder, predicted.right.columns.get(name));
-      for (const [name, count] of fitted.right.inexact) inexact.set(name, (inexact.get(name) ?? 0) + count);
-      scoreMs += lap();
-      const written = await job.output.write(fitted.right.rows, keyColumns(raw, job.keys), predicted.right)();
-      if (E.isLeft(written)) return written;
-      const told = refused.length === 0 ? E.right(undefined) : await job.output.refuse(refused)();
-      if (E.isLeft(told)) return told;
-      writeMs += lap();
-      rowsRead += pulled.right.rowCount;
-      rowsRefused += refused.length;
-      job.onProgress({ rowsScored: rowsRead - rowsRefused });
+      for (const part of cutBatch(pulled.right)) {
+        if (rowsRead > 0) await host.turn();
+        readMs += lap();
+        const fitted = fitBatch(job, part, rowsRead);
+        if (E.isLeft(fitted)) return fitted;
+        const { raw, features, refused } = fitted.right;
+        const predicted = await scoreBatch(host)(job.model, features, call)();
+        if (E.isLeft(predicted)) return predicted;
+        for (const [name, recorder] of recorders) recordColumn(recorder, predicted.right.columns.get(name));
+        for (const [name, count] of fitted.right.inexact) inexact.set(name, (inexact.get(name) ?? 0) + count);
+        scoreMs += lap();
+        const written = await job.output.write(fitted.right.rows, keyColumns(raw, job.keys), predicted.right)();
+        if (E.isLeft(written)) return written;
+        const told = refused.length === 0 ? E.right(undefined) : await job.output.refuse(refused)();
+        if (E.isLeft(told)) return told;
+        writeMs += lap();
+        rowsRead += part.rowCount;
+        rowsRefused += refused.length;
+        job.onProgress({ rowsScored: rowsRead - rowsRefused });
+      }
     }
     readMs += lap();
     return E.right({
@@ -107,6 +109,25 @@ export const runScoringJob =
       writeMs,
     });
   };
+
+/** Rows that are coerced between two turns of the event loop. */
+const mostRowsAtOnce = 4096;
+
+const cutBatch = function* (batch: RawBatch): Iterable<RawBatch> {
+  if (batch.rowCount <= mostRowsAtOnce) {
+    yield batch;
+    return;
+  }
+  for (let begin = 0; begin < batch.rowCount; begin += mostRowsAtOnce) {
+    const end = Math.min(batch.rowCount, begin + mostRowsAtOnce);
+    const columns = new Map<string, RawColumn>();
+    for (const [name, column] of batch.columns) columns.set(name, sliceRaw(column, begin, end));
+    yield { ...batch, rowCount: end - begin, columns };
+  }
+};
+
+const sliceRaw = (column: RawColumn, begin: number, end: number): RawColumn =>
+  column.type === 'json' ? { type: 'json', values: column.values.slice(begin, end) } : sliceColumn(column, begin, end);
 
 /** A batch without its refused rows. `rows` are the positions in the data of those that stayed. */
 interface FittedBatch {

@@ -226,6 +226,25 @@ test('zero rows of a source are an answer of no predictions, and a file of no ro
   t.deepEqual(ports.sink.outputs.get('out.parquet')?.batches, []);
 });
 
+test('a file of zero rows has the keys with their types', async (t) => {
+  const nothing = sourceOf([rowBatch({ a: typed('float64'), b: typed('float64'), id: typed('int32') })], { keys: ['id'] });
+  const { service, ports } = await scoringService({ ...withGames, sources: { games: nothing } });
+  rightOf(await service.score({ ...sums, output_location: 'out.parquet' })());
+  t.deepEqual(ports.sink.outputs.get('out.parquet')?.schema.columns, [
+    { name: 'id', type: 'int32' },
+    { name: 'prediction', type: 'float64' },
+  ]);
+});
+
+for (const key of ['row', 'prediction', 'job_id']) {
+  test(`a key called ${key} is refused: every output has a column of that name`, async (t) => {
+    const batch = rowBatch({ a: typed('float64', 1), b: typed('float64', 2), [key]: typed('int32', 3) });
+    const { service } = await scoringService({ ...withGames, sources: { games: sourceOf([batch], { keys: [key] }) } });
+    const { message } = leftOf(await service.score(sums)(), 'InvalidInput');
+    t.regex(message, new RegExp(`The source's key "${key}"`));
+  });
+}
+
 /** A body without two of the features, and where that is told. */
 for (const [form, data, pointers] of [
   ['records', [{ aa: 1 }], ['/data/0/a', '/data/0/b']],

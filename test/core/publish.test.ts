@@ -98,7 +98,7 @@ test('however the calls of four registrations interleave, each is one version an
       const { info } = await right(service.info({ model_type: 'rating', model_name: 'prod', alias: 'champion' }));
       t.is(info.registration.version, first.registration.version);
     }),
-    { numRuns: 120, seed: 20_260_101 },
+    { numRuns: 60, seed: 20_260_101 },
   );
 });
 
@@ -134,7 +134,7 @@ test('however they interleave, and wherever one of them dies or a foreign artifa
         );
       },
     ),
-    { numRuns: 150, seed: 20_260_102 },
+    { numRuns: 80, seed: 20_260_102 },
   );
 });
 

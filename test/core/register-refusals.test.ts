@@ -94,14 +94,19 @@ const refusals: Readonly<Record<string, Refusal>> = {
     told: /\/predictions\/prediction\/1 the training code predicted 8.5, the artifact 8\b/,
   },
   'golden rows that do not fit': {
-    files: { 'golden.json': { data: [{ age: 'old', weight: 1 }], predictions: {} } },
+    files: { 'golden.json': { data: [{ age: 'old', weight: 1 }], predictions: { prediction: [1] } } },
     tag: 'SignatureMismatch',
     told: /\/0\/age/,
   },
   'golden rows without a feature': {
-    files: { 'golden.json': { data: [{ age: 1 }], predictions: {} } },
+    files: { 'golden.json': { data: [{ age: 1 }], predictions: { prediction: [1] } } },
     tag: 'SignatureMismatch',
     told: /weight/,
+  },
+  'golden rows without predictions': {
+    files: { 'golden.json': { ...golden(1), predictions: {} } },
+    tag: 'InvalidInput',
+    told: /nothing would be checked/,
   },
   'golden rows as Parquet': { files: { 'golden.parquet': 'PAR1' }, tag: 'InvalidInput', told: /golden\.json/ },
   'a fill of NaN': {

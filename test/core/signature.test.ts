@@ -63,7 +63,7 @@ const named: ReadonlyArray<
   [
     'fills go to the features they name',
     [input('x', [null, 2]), input('kind', [null, 1], 'string')],
-    { feature_names: ['a', 'b'], fills: { b: 0, kind: 'chess', other: 1 } },
+    { feature_names: ['a', 'b'], fills: { b: 0, kind: 'chess' } },
     ['a:x[0]', 'b:x[1]=0', 'kind:kind=chess'],
   ],
   [
@@ -91,6 +91,34 @@ for (const [what, inputs, info, features] of named) {
     return undefined;
   });
 }
+
+const misfits: ReadonlyArray<readonly [type: TensorSpec['type'], fill: string | number | boolean]> = [
+  ['int64', 'none'],
+  ['int64', 1.5],
+  ['int32', 2 ** 31],
+  ['float32', 'none'],
+  ['bool', 2],
+  ['string', 0],
+];
+for (const [type, fill] of misfits) {
+  test(`refused: ${JSON.stringify(fill)} as the fill of a ${type} feature`, (t) => {
+    const result = signatureOf([input('x', [null, 1], type)], outputs, { fills: { x: fill } });
+    if (E.isRight(result)) return t.fail(told(result.right).join());
+    t.is(result.left.tag, 'InvalidInput');
+    t.regex(result.left.message, /model_info\.json fills "x" \(\w+\) with .*, which it cannot hold/);
+    return undefined;
+  });
+}
+
+test('refused: a fill of what is no feature', (t) => {
+  const result = signatureOf([input('x', [null, 1])], outputs, { fills: { y: 0 } });
+  t.like(result, {
+    left: {
+      tag: 'InvalidInput',
+      message: 'model_info.json fills "y", which is no feature of the model. Correct or remove it.',
+    },
+  });
+});
 
 const refused: ReadonlyArray<
   readonly [what: string, inputs: ReadonlyArray<TensorSpec>, info: ModelInfo, told: RegExp]
