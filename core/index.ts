@@ -19,7 +19,7 @@ export {
   Metrics,
   ModelInfo,
 } from './model/experiment.js';
-export { Feature, Fill, Signature, TensorSpec, TensorType } from './model/signature.js';
+export { Feature, Fill, freeWidthOf, Signature, TensorSpec, TensorType } from './model/signature.js';
 export { checkFolder, checkKey } from './ports/artifact-key.js';
 export type {
   ArtifactStore,

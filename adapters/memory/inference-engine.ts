@@ -10,6 +10,7 @@ import {
   fail,
   type Failure,
   failure,
+  freeWidthOf,
   type InferenceEngine,
   type Tensor,
   TensorSpec,
@@ -52,14 +53,14 @@ export interface MemoryEngineOptions {
 
 /** Runs what `memoryArtifact` writes. */
 export const memoryInferenceEngine = ({ onRun }: MemoryEngineOptions = {}): InferenceEngine => ({
-  inspect: (artifact, { matrixWidth = 1 }, call) =>
+  inspect: (artifact, featureNames, call) =>
     TE.fromEither(
       pipe(
         decode(artifact, call),
         E.flatMap((model) =>
           E.tryCatch(
             () => {
-              const outputs = compute(model, warmUpRow(model.inputs, matrixWidth));
+              const outputs = compute(model, warmUpRow(model.inputs, freeWidthOf(model.inputs, featureNames)));
               return { inputs: model.inputs, outputs: model.outputs.map(({ spec }) => shown(spec, outputs)) };
             },
             (error) => failure('ArtifactUnreadable', `The model failed on one row of zeros (${reasonOf(error)}).`),
@@ -111,10 +112,10 @@ const decode = (artifact: Uint8Array, call: CallOptions): E.Either<Failure, Memo
   );
 };
 
-const warmUpRow = (inputs: ReadonlyArray<TensorSpec>, matrixWidth: number): ReadonlyMap<string, Tensor> =>
+const warmUpRow = (inputs: ReadonlyArray<TensorSpec>, freeWidth: number): ReadonlyMap<string, Tensor> =>
   new Map(
     inputs.map(({ name, type, shape }) => {
-      const row = shape.map((size, i) => (i === 0 ? 1 : (size ?? matrixWidth)));
+      const row = shape.map((size, i) => (i === 0 ? 1 : (size ?? freeWidth)));
       return [name, { ...allocateColumn(type, row[1] ?? 1), shape: row }];
     }),
   );

@@ -33,11 +33,11 @@ export const onnxruntimeInferenceEngine = ({
   inspectionTimeoutMs = 30_000,
   inspectionLimitBytes = 2 ** 31,
 }: OnnxruntimeOptions = {}): InferenceEngine => ({
-  inspect: (artifact, hint, call) =>
+  inspect: (artifact, featureNames, call) =>
     pipe(
       TE.fromEither(stillWanted(call)),
       TE.flatMapTask(() =>
-        runWorker(artifact, { ...hint, timeoutMs: inspectionTimeoutMs, limitBytes: inspectionLimitBytes }, call),
+        runWorker(artifact, { featureNames, timeoutMs: inspectionTimeoutMs, limitBytes: inspectionLimitBytes }, call),
       ),
       TE.flatMapEither((exit) => judge(exit, call)),
     ),

@@ -8,7 +8,7 @@ import { loadRuntime, openSession, unreadable } from './session.js';
 
 /** Given as JSON in the first argument. The process ends itself when it goes beyond a limit. */
 export interface InspectionOrder {
-  readonly matrixWidth?: number;
+  readonly featureNames: ReadonlyArray<string>;
   readonly timeoutMs: number;
   readonly limitBytes: number;
 }
@@ -21,7 +21,7 @@ watchdog.unref();
 const runtime = await loadRuntime();
 const artifact = readFileSync(0);
 const answer = await openSession(runtime, artifact).then(
-  (session) => inspectSession(session, order.matrixWidth),
+  (session) => inspectSession(session, order.featureNames),
   (error: unknown) => fail('ArtifactUnreadable', unreadable(error)),
 );
 process.stdout.write(`${JSON.stringify(answer)}\n`);

@@ -5,6 +5,7 @@ import {
   allocateColumn,
   fail,
   type Failure,
+  freeWidthOf,
   type Inspection,
   type Tensor,
   type TensorSpec,
@@ -14,10 +15,10 @@ import { reasonOf, type Session } from './session.js';
 
 const refuse = (sentence: string): E.Either<Failure, never> => fail('ArtifactUnreadable', sentence);
 
-/** Describes the session's model. `matrixWidth` stands in where an input leaves its width free. */
+/** Describes the session's model. `featureNames` tell the width where an input leaves it free. */
 export const inspectSession = async (
   session: Session,
-  matrixWidth: number | undefined,
+  featureNames: ReadonlyArray<string>,
 ): Promise<E.Either<Failure, Inspection>> => {
   const inputs = E.traverseArray(readInput)(session.inputs);
   if (E.isLeft(inputs)) return inputs;
@@ -25,7 +26,7 @@ export const inspectSession = async (
   const declared = E.traverseArray(readSpec('output'))(session.outputs);
   if (E.isLeft(declared)) return declared;
 
-  const feeds = warmUpRow(inputs.right, matrixWidth);
+  const feeds = warmUpRow(inputs.right, freeWidthOf(inputs.right, featureNames));
   let results: ReadonlyMap<string, Tensor>;
   try {
     results = await session.run(feeds);
@@ -66,10 +67,10 @@ const readInput = (value: InferenceSession.ValueMetadata): E.Either<Failure, Ten
     return E.right(spec);
   })(readSpec('input')(value));
 
-const warmUpRow = (inputs: ReadonlyArray<TensorSpec>, matrixWidth: number | undefined): ReadonlyMap<string, Tensor> =>
+const warmUpRow = (inputs: ReadonlyArray<TensorSpec>, freeWidth: number): ReadonlyMap<string, Tensor> =>
   new Map(
     inputs.map(({ name, type, shape }) => {
-      const row = shape.map((size, i) => (i === 0 ? 1 : (size ?? matrixWidth ?? 1)));
+      const row = shape.map((size, i) => (i === 0 ? 1 : (size ?? freeWidth)));
       return [name, { ...allocateColumn(type, row[1] ?? 1), shape: row }];
     }),
   );

@@ -64,7 +64,7 @@ export const partTrials = ({ service, ports, cancellation }: Session): ReadonlyA
     {
       name: 'runtime',
       found: pipe(
-        engine.inspect(addsOne, {}, call),
+        engine.inspect(addsOne, [], call),
         TE.flatMap(() => engine.load(addsOne, call)),
         TE.flatMapTask((model) => model.release),
         TE.map(() => 'ONNX Runtime inspects and loads a model'),

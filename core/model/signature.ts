@@ -104,8 +104,7 @@ const matrixNames = (
       `The model takes a matrix (${shown}) and nothing names its columns. List them, in order, as feature_names in model_info.json.`,
     );
   }
-  const own = new Set(inputs.filter((input) => widthOf(input) === 1).map(({ name }) => name));
-  const names = featureNames.filter((name) => !own.has(name));
+  const names = namesForMatrices(inputs, featureNames);
   const free = matrices.filter((input) => widthOf(input) === null);
   const width = matrices.reduce((sum, input) => sum + (widthOf(input) ?? 0), 0);
   const fits = free.length === 0 ? names.length === width : names.length > 0 && matrices.length === 1;
@@ -121,7 +120,8 @@ const matrixNames = (
 const misfit = (features: ReadonlyArray<Feature>, fills: Readonly<Record<string, Fill>>): string | undefined => {
   for (const [name, fill] of Object.entries(fills)) {
     const feature = features.find((known) => known.name === name);
-    if (feature === undefined) return `model_info.json fills "${name}", which is no feature of the model. Correct or remove it.`;
+    if (feature === undefined)
+      return `model_info.json fills "${name}", which is no feature of the model. Correct or remove it.`;
     if (!canHold(feature.type, fill)) {
       return `model_info.json fills "${name}" (${feature.type}) with ${JSON.stringify(fill)}, which it cannot hold. Correct it.`;
     }
@@ -148,6 +148,14 @@ const canHold = (type: TensorType, fill: Fill): boolean => {
 const fillOf = ({ fills = {} }: ModelInfo, name: string): Fill | null =>
   Object.hasOwn(fills, name) ? (fills[name] ?? null) : null;
 
-/** How many columns a matrix input of free width has, by the names there are for it. */
-export const matrixWidthHint = ({ feature_names }: ModelInfo): { readonly matrixWidth?: number } =>
-  feature_names === undefined ? {} : { matrixWidth: feature_names.length };
+/** How many columns a matrix of free width has: one for each feature name that is no input of its own, at least 1. */
+export const freeWidthOf = (inputs: ReadonlyArray<TensorSpec>, featureNames: ReadonlyArray<string>): number =>
+  Math.max(1, namesForMatrices(inputs, featureNames).length);
+
+const namesForMatrices = (
+  inputs: ReadonlyArray<TensorSpec>,
+  featureNames: ReadonlyArray<string>,
+): ReadonlyArray<string> => {
+  const own = new Set(inputs.filter((input) => widthOf(input) === 1).map(({ name }) => name));
+  return featureNames.filter((name) => !own.has(name));
+};

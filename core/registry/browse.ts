@@ -17,7 +17,11 @@ import { resolveVersion } from './resolve.js';
 import { listFolders, listVersionNumbers, readVersion } from './versions.js';
 
 /** A registered version, with the aliases that are on it now. */
-export type RegisteredVersion = Registration & { readonly aliases: ReadonlyArray<string> };
+export type RegisteredVersion = Registration & {
+  readonly aliases: ReadonlyArray<string>;
+  /** Why the aliases are not known. */
+  readonly aliases_unreadable?: string;
+};
 
 /** A version that cannot be scored. */
 export type UnscorableVersion = JsonObject & {
@@ -99,7 +103,7 @@ export const browseInfo =
     return pipe(
       resolveVersion(ports)({ model, selector }, call),
       TE.map(({ record, state }) => {
-        const registration = listed(model, record, state);
+        const registration = listed(model, record, E.right(state));
         return {
           info: {
             registration,
@@ -184,17 +188,22 @@ const latestOf = (
     TE.orElse((failed) => (failed.tag === 'NotFound' ? TE.right([]) : TE.left(failed))),
   );
 
+/** A model's state, or how it is damaged: damage to one model breaks no list of them. */
+type StateOrDamage = E.Either<Failure, ModelState>;
+
 /** The state of every model on the page, each read once. */
 const readStates = (
   ports: RegistryPorts,
   page: ReadonlyArray<VersionEntry>,
   call: CallOptions,
-): TE.TaskEither<Failure, ReadonlyMap<ModelId, ModelState>> =>
+): TE.TaskEither<Failure, ReadonlyMap<ModelId, StateOrDamage>> =>
   pipe(
     inBatches([...new Set(page.map(({ model }) => model))], (model) =>
       pipe(
         readModelState(ports)(model, call),
-        TE.map(({ state }) => [model, state] as const),
+        TE.map(({ state }): StateOrDamage => E.right(state)),
+        TE.orElse((failed) => (failed.tag === 'ArtifactUnreadable' ? TE.right(E.left(failed)) : TE.left(failed))),
+        TE.map((state) => [model, state] as const),
       ),
     ),
     TE.map((pairs) => new Map(pairs)),
@@ -203,21 +212,28 @@ const readStates = (
 const list = (
   ports: RegistryPorts,
   { model, version }: VersionEntry,
-  states: ReadonlyMap<ModelId, ModelState>,
+  states: ReadonlyMap<ModelId, StateOrDamage>,
   call: CallOptions,
 ): TE.TaskEither<Failure, O.Option<ListedVersion>> =>
-  pipe(readVersion(ports)(model, version, call), TE.map(O.map((record) => listed(model, record, states.get(model)))));
+  pipe(
+    readVersion(ports)(model, version, call),
+    TE.map(
+      O.map((record) => {
+        const state = states.get(model);
+        if (state === undefined) throw new Error(`the state of ${tokenOf({ model, version })} was not read`);
+        return listed(model, record, state);
+      }),
+    ),
+  );
 
-const listed = (model: ModelId, record: VersionRecord, state: ModelState | undefined): ListedVersion => {
-  const place = {
-    model_type: model.modelType,
-    name: model.name,
-    version: record.version,
-    aliases: state === undefined ? [] : aliasesOf(state, record.version),
-  };
+const listed = (model: ModelId, record: VersionRecord, state: StateOrDamage): ListedVersion => {
+  const lifecycle = E.isLeft(state)
+    ? { aliases: [], aliases_unreadable: state.left.message }
+    : { aliases: aliasesOf(state.right, record.version) };
+  const place = { model_type: model.modelType, name: model.name, version: record.version, ...lifecycle };
   switch (record.kind) {
     case 'registered':
-      return { ...record.registration, aliases: place.aliases };
+      return { ...record.registration, ...lifecycle };
     case 'legacy':
       return { ...record.document, ...place, status: legacyStatus(record.document), format: 'pickle' };
     case 'aborted':

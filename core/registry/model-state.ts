@@ -67,7 +67,8 @@ const attempts = 20;
 
 /**
  * Applies `change` to the state as it is, again when somebody else changed it meanwhile. Writes nothing when `change`
- * answers with the very same object. Fails `Conflict` when others were faster every time.
+ * answers with the very same object. Who lost pauses, longer each time and with jitter, so that of many all get through. Fails `Conflict`
+ * when others were faster every time.
  */
 export const changeModelState =
   (ports: RegistryPorts) =>
@@ -93,18 +94,29 @@ export const changeModelState =
           );
         }),
         TE.orElse((failure) => {
-          const lost = failure.tag === 'Conflict' || failure.tag === 'AlreadyExists' || failure.ambiguous;
-          if (!lost) return TE.left(failure);
-          return left > 1
-            ? attempt(left - 1)
-            : failTask(
+          const lost = failure.tag === 'Conflict' || failure.tag === 'AlreadyExists';
+          if (!lost && !failure.ambiguous) return TE.left(failure);
+          if (left > 1) {
+            return pipe(
+              TE.fromTask<void, Failure>(() =>
+                ports.host.pause(jitterOf(ports) * Math.min(2 ** (attempts - left + 3), 250)),
+              ),
+              TE.chain(() => attempt(left - 1)),
+            );
+          }
+          return lost
+            ? failTask(
                 'Conflict',
                 `The aliases of ${showModel(model)} were changed by others at the same time. Try again.`,
-              );
+              )
+            : TE.left(failure);
         }),
       );
     return attempt(attempts);
   };
+
+/** From 0 to 1, at random. */
+const jitterOf = ({ host }: RegistryPorts): number => Number.parseInt(host.randomId().slice(0, 4), 16) / 0xffff;
 
 /** The state with the hint at `version` or later. */
 export const withLatestHint =

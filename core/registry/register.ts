@@ -8,7 +8,7 @@ import type { Experiment } from '../model/experiment.js';
 import { checkGate, defaultGates, type Gate, type GateCheck, passGate } from '../model/metrics-gate.js';
 import { Registration } from '../model/registration.js';
 import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
-import { matrixWidthHint, type Signature, signatureOf } from '../model/signature.js';
+import { type Signature, signatureOf } from '../model/signature.js';
 import type { ExperimentSource } from '../ports/experiment-source.js';
 import type { CallOptions } from '../ports/host.js';
 import type { InferenceEngine } from '../ports/inference-engine.js';
@@ -127,7 +127,7 @@ const check = (
     ),
     TE.bind('signature', ({ experiment }) =>
       pipe(
-        engine.inspect(experiment.artifact, matrixWidthHint(experiment.modelInfo), call),
+        engine.inspect(experiment.artifact, experiment.modelInfo.feature_names ?? [], call),
         TE.chainEitherK(({ inputs, outputs }) => signatureOf(inputs, outputs, experiment.modelInfo)),
       ),
     ),

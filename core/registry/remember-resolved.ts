@@ -25,14 +25,18 @@ const mostRemembered = 1000;
 
 export const rememberResolved = (ports: RegistryPorts, refreshMs: number): Resolver => {
   const byReference = new Map<string, Remembered>();
+  let forgotten = 0;
   return {
     resolve: (reference, call) => {
       const key = keyOf(reference);
       const known = byReference.get(key);
       if (known !== undefined && ports.host.nowMs() < known.untilMs) return TE.right(known.registration);
+      const forgottenBefore = forgotten;
       return pipe(
         resolveScorable(ports)(reference, call),
         TE.map((registration) => {
+          // What was looked up while a model was registered may be what it was before.
+          if (forgotten !== forgottenBefore) return registration;
           const untilMs =
             reference.selector.kind === 'version' ? Number.POSITIVE_INFINITY : ports.host.nowMs() + refreshMs;
           const unchanged =
@@ -46,6 +50,7 @@ export const rememberResolved = (ports: RegistryPorts, refreshMs: number): Resol
       );
     },
     forget: (model) => {
+      forgotten++;
       for (const key of byReference.keys()) if (key.startsWith(`${showModel(model)}@`)) byReference.delete(key);
     },
   };

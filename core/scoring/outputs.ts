@@ -144,7 +144,13 @@ export const fileOutput = (
 const rejectsLocation = (location: string): string => `${location.replace(/\.[^./]+$/, '')}.rejects.ndjson`;
 
 /** The names of `constantsOf`. */
-export const provenanceColumns: ReadonlyArray<string> = ['model_type', 'model_name', 'model_version', 'job_id', 'scored_at'];
+export const provenanceColumns: ReadonlyArray<string> = [
+  'model_type',
+  'model_name',
+  'model_version',
+  'job_id',
+  'scored_at',
+];
 
 const constantsOf = (from: Provenance): ReadonlyArray<{ readonly name: string } & ConstantValue> => [
   { name: 'model_type', type: 'string', value: from.modelType },

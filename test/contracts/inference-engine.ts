@@ -77,14 +77,14 @@ export const inferenceEngineContract: Contract<InferenceEngineHarness> = [
   {
     name: 'an inspection tells names, types and shapes, with null for what is free',
     run: async ({ engine, artifacts }) => {
-      assert.deepEqual(right(await engine.inspect(artifacts.columns, {}, call)()), {
+      assert.deepEqual(right(await engine.inspect(artifacts.columns, [], call)()), {
         inputs: [
           { name: 'weight', type: 'float32', shape: [null, 1] },
           { name: 'year', type: 'float32', shape: [null, 1] },
         ],
         outputs: [{ name: 'variable', type: 'float32', shape: [null, 1] }],
       });
-      assert.deepEqual(right(await engine.inspect(artifacts.classifier, {}, call)()), {
+      assert.deepEqual(right(await engine.inspect(artifacts.classifier, [], call)()), {
         inputs: [{ name: 'x', type: 'float32', shape: [null, 2] }],
         outputs: [
           { name: 'label', type: 'int64', shape: [null] },
@@ -96,15 +96,15 @@ export const inferenceEngineContract: Contract<InferenceEngineHarness> = [
   {
     name: 'an inspection warms a matrix of free width up with the width that is hinted',
     run: async ({ engine, artifacts }) => {
-      const inspection = right(await engine.inspect(artifacts.matrixOfFreeWidth, { matrixWidth: 3 }, call)());
+      const inspection = right(await engine.inspect(artifacts.matrixOfFreeWidth, ['a', 'b', 'c'], call)());
       assert.deepEqual(inspection.inputs, [{ name: 'x', type: 'float32', shape: [null, null] }]);
-      refused(await engine.inspect(artifacts.matrixOfFreeWidth, { matrixWidth: 4 }, call)(), 'ArtifactUnreadable');
+      refused(await engine.inspect(artifacts.matrixOfFreeWidth, ['a', 'b', 'c', 'd'], call)(), 'ArtifactUnreadable');
     },
   },
   {
     name: 'an inspection refuses an input of three dimensions',
     run: async ({ engine, artifacts }) => {
-      refused(await engine.inspect(artifacts.threeDimensions, {}, call)(), 'ArtifactUnreadable');
+      refused(await engine.inspect(artifacts.threeDimensions, [], call)(), 'ArtifactUnreadable');
     },
   },
   {
@@ -112,7 +112,7 @@ export const inferenceEngineContract: Contract<InferenceEngineHarness> = [
     run: async ({ engine, artifacts }) => {
       const half = artifacts.columns.subarray(0, artifacts.columns.byteLength / 2);
       for (const bytes of [new Uint8Array(100).fill(65), new Uint8Array(0), half]) {
-        refused(await engine.inspect(bytes, {}, call)(), 'ArtifactUnreadable');
+        refused(await engine.inspect(bytes, [], call)(), 'ArtifactUnreadable');
         refused(await engine.load(bytes, call)(), 'ArtifactUnreadable');
       }
     },
@@ -120,9 +120,9 @@ export const inferenceEngineContract: Contract<InferenceEngineHarness> = [
   {
     name: 'a call that is too late or cancelled says so',
     run: async ({ engine, artifacts }) => {
-      refused(await engine.inspect(artifacts.columns, {}, late)(), 'DeadlineExceeded');
+      refused(await engine.inspect(artifacts.columns, [], late)(), 'DeadlineExceeded');
       refused(await engine.load(artifacts.columns, late)(), 'DeadlineExceeded');
-      refused(await engine.inspect(artifacts.columns, {}, cancelled)(), 'Cancelled');
+      refused(await engine.inspect(artifacts.columns, [], cancelled)(), 'Cancelled');
       refused(await engine.load(artifacts.columns, cancelled)(), 'Cancelled');
     },
   },

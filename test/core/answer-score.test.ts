@@ -227,7 +227,9 @@ test('zero rows of a source are an answer of no predictions, and a file of no ro
 });
 
 test('a file of zero rows has the keys with their types', async (t) => {
-  const nothing = sourceOf([rowBatch({ a: typed('float64'), b: typed('float64'), id: typed('int32') })], { keys: ['id'] });
+  const nothing = sourceOf([rowBatch({ a: typed('float64'), b: typed('float64'), id: typed('int32') })], {
+    keys: ['id'],
+  });
   const { service, ports } = await scoringService({ ...withGames, sources: { games: nothing } });
   rightOf(await service.score({ ...sums, output_location: 'out.parquet' })());
   t.deepEqual(ports.sink.outputs.get('out.parquet')?.schema.columns, [

@@ -196,6 +196,18 @@ test('several aliases of a version are sorted', async (t) => {
   t.deepEqual((await right(service.models({}))).models.rating?.[0]?.aliases, ['a', 'x', 'z']);
 });
 
+test('a damaged model.json hides its own aliases, says so, and breaks no list', async (t) => {
+  const { store, service } = await makeRegistry();
+  await registerAll(service, [{ alias: 'x' }, { name: 'other', alias: 'y' }]);
+  await tamper(store, 'models/_registry/rating/prod/model.json', (text) => text.replace('"x"', '"z"'));
+  const { models } = await right(service.models({}));
+  t.like(models.rating, [
+    { name: 'other', aliases: ['y'] },
+    { name: 'prod', aliases: [] },
+  ]);
+  t.regex(String(models.rating?.[1]?.['aliases_unreadable']), /model\.json was changed after it was written/);
+});
+
 test("Python's versions are listed as pickles among ours, and are nobody's latest", async (t) => {
   const { store, service } = await makeRegistry();
   for (const version of [1, 2, 5]) await writeLegacy(store, version);

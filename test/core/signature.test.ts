@@ -2,7 +2,7 @@
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
 import { type ModelInfo, Signature, type TensorSpec } from '../../core/index.js';
-import { matrixWidthHint, signatureOf } from '../../core/model/signature.js';
+import { freeWidthOf, signatureOf } from '../../core/model/signature.js';
 
 const input = (name: string, shape: TensorSpec['shape'], type: TensorSpec['type'] = 'float32'): TensorSpec => ({
   name,
@@ -164,7 +164,8 @@ for (const [what, inputs, info, message] of refused) {
   });
 }
 
-test('the hint for a free width is the number of names, and none without names', (t) => {
-  t.deepEqual(matrixWidthHint(names('a', 'b')), { matrixWidth: 2 });
-  t.deepEqual(matrixWidthHint({}), {});
+test('a free width is that of the names that are no inputs of their own, and 1 without names', (t) => {
+  t.is(freeWidthOf([input('x', [null, null])], ['a', 'b']), 2);
+  t.is(freeWidthOf([input('age', [null, 1]), input('x', [null, null])], ['age', 'a', 'b']), 2);
+  t.is(freeWidthOf([input('x', [null, null])], []), 1);
 });

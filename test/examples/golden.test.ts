@@ -10,7 +10,7 @@ import { lruCacheModelCache } from '../../adapters/lru-cache/model-cache.js';
 import { nodeHost } from '../../adapters/node-host.js';
 import { onnxruntimeInferenceEngine } from '../../adapters/onnxruntime/inference-engine.js';
 import { createService, type Golden } from '../../core/index.js';
-import { matrixWidthHint, signatureOf } from '../../core/model/signature.js';
+import { signatureOf } from '../../core/model/signature.js';
 import { checkGolden } from '../../core/scoring/golden.js';
 import { scoringModel } from '../../core/scoring/score.js';
 import { leftOf, rightOf, unhurried } from '../support/scoring.js';
@@ -121,7 +121,7 @@ for (const { modelType, name, versions } of listed) {
     test(`${which}: the check of golden rows agrees, and notices a single value that differs`, async (t) => {
       const { golden, artifact, modelInfo } = rightOf(await reading());
       if (golden === undefined) return t.fail('there are no golden rows');
-      const { inputs, outputs } = rightOf(await engine.inspect(artifact, matrixWidthHint(modelInfo), unhurried)());
+      const { inputs, outputs } = rightOf(await engine.inspect(artifact, modelInfo.feature_names ?? [], unhurried)());
       const signature = rightOf(signatureOf(inputs, outputs, modelInfo));
       const loaded = rightOf(await engine.load(artifact, unhurried)());
       const model = scoringModel(loaded, signature, modelInfo.classes);

@@ -52,13 +52,13 @@ const refusals: ReadonlyArray<readonly [fixture: string, says: RegExp]> = [
 
 for (const [fixture, says] of refusals) {
   test(`an inspection refuses ${fixture} and says why`, async (t) => {
-    refused(t, await engine.inspect(await onnxFixture(fixture), {}, call)(), 'ArtifactUnreadable', says);
+    refused(t, await engine.inspect(await onnxFixture(fixture), [], call)(), 'ArtifactUnreadable', says);
   });
 }
 
 test('bytes that are no model are refused in one sentence', async (t) => {
   const text = new TextEncoder().encode('{"not": "a model"}\n');
-  refused(t, await engine.inspect(text, {}, call)(), 'ArtifactUnreadable', /^The artifact is not a model.*\(.*\)\.$/);
+  refused(t, await engine.inspect(text, [], call)(), 'ArtifactUnreadable', /^The artifact is not a model.*\(.*\)\.$/);
 });
 
 /** A row of each type, and what the fixture of that name makes of it. */
@@ -95,7 +95,7 @@ for (const [fixture, x, y] of types) {
     const artifact = await onnxFixture(fixture);
     const shape = x.shape.length === 1 ? [null] : [null, 1];
     t.deepEqual(
-      await engine.inspect(artifact, {}, call)(),
+      await engine.inspect(artifact, [], call)(),
       E.right({ inputs: [{ name: 'x', type: x.type, shape }], outputs: [{ name: 'y', type: y.type, shape }] }),
     );
     t.deepEqual(await runOnce(artifact, x), E.right(new Map([['y', y]])));
@@ -123,7 +123,7 @@ test('text comes out, as an output and as a class', async (t) => {
 });
 
 test('an inspection finds the width that an output shows', async (t) => {
-  const inspection = await engine.inspect(await onnxFixture('wide'), {}, call)();
+  const inspection = await engine.inspect(await onnxFixture('wide'), [], call)();
   t.deepEqual(E.isRight(inspection) && inspection.right.outputs, [
     { name: 'wide', type: 'float32', shape: [null, 3] },
     { name: 'total', type: 'float32', shape: [null, 1] },
@@ -181,7 +181,7 @@ onLinux('a model that never returns is refused within the limit, and meanwhile t
   const impatient = onnxruntimeInferenceEngine({ inspectionTimeoutMs: 700 });
   let turns = 0;
   const counter = setInterval(() => turns++, 1);
-  const result = await impatient.inspect(await onnxFixture('hang'), {}, call)();
+  const result = await impatient.inspect(await onnxFixture('hang'), [], call)();
   clearInterval(counter);
   refused(t, result, 'ArtifactUnreadable', /^The artifact did not finish its inspection within 0\.7 s\.$/);
   t.true(turns > 10);
@@ -190,13 +190,13 @@ onLinux('a model that never returns is refused within the limit, and meanwhile t
 
 onLinux('a model that takes enormous memory is refused', async (t) => {
   const frugal = onnxruntimeInferenceEngine({ inspectionLimitBytes: 2 ** 29 });
-  const result = await frugal.inspect(await onnxFixture('memory-hog'), {}, call)();
+  const result = await frugal.inspect(await onnxFixture('memory-hog'), [], call)();
   refused(t, result, 'ArtifactUnreadable', /^The artifact took more than 512 MiB of memory in its inspection\.$/);
   t.deepEqual(await workers(process.pid), []);
 });
 
 onLinux('a model that crashes the runtime is refused', async (t) => {
-  const inspection = engine.inspect(await onnxFixture('hang'), {}, call)();
+  const inspection = engine.inspect(await onnxFixture('hang'), [], call)();
   process.kill(await nextWorker(), 'SIGSEGV');
   refused(t, await inspection, 'ArtifactUnreadable', /^The artifact crashed the runtime \(SIGSEGV\)\.$/);
   t.deepEqual(await workers(process.pid), []);
@@ -204,7 +204,7 @@ onLinux('a model that crashes the runtime is refused', async (t) => {
 
 onLinux('an inspection ends with its own deadline', async (t) => {
   const deadlineMs = performance.timeOrigin + performance.now() + 500;
-  const result = await engine.inspect(await onnxFixture('hang'), {}, { ...call, deadlineMs })();
+  const result = await engine.inspect(await onnxFixture('hang'), [], { ...call, deadlineMs })();
   refused(t, result, 'DeadlineExceeded', /time allowed/);
   t.deepEqual(await workers(process.pid), []);
 });
@@ -212,7 +212,7 @@ onLinux('an inspection ends with its own deadline', async (t) => {
 onLinux('an inspection ends when it is cancelled', async (t) => {
   const controller = new AbortController();
   const cancellation = cancellationOf(controller.signal);
-  const inspection = engine.inspect(await onnxFixture('hang'), {}, { ...call, cancellation })();
+  const inspection = engine.inspect(await onnxFixture('hang'), [], { ...call, cancellation })();
   await nextWorker();
   controller.abort();
   refused(t, await inspection, 'Cancelled', /cancelled/);
@@ -227,7 +227,7 @@ onLinux('a worker that was left alone ends by itself', async (t) => {
     const { onnxruntimeInferenceEngine } = await import(engine);
     const artifact = await readFile(new URL(fixture));
     const call = { deadlineMs: Infinity, cancellation: { aborted: false, onAbort: () => () => undefined } };
-    void onnxruntimeInferenceEngine({ inspectionTimeoutMs: Number(timeoutMs) }).inspect(artifact, {}, call)();
+    void onnxruntimeInferenceEngine({ inspectionTimeoutMs: Number(timeoutMs) }).inspect(artifact, [], call)();
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), 500);`;
   await t.throwsAsync(runScript(script, [engineUrl, fixtureUrl('hang'), String(timeoutMs)], process.env));
   while ((await workers(`"timeoutMs":${timeoutMs},`)).length > 0) await setTimeout(20);
@@ -238,7 +238,7 @@ test.serial('a worker takes no debugger and no preloaded module from this proces
   const before = process.env['NODE_OPTIONS'];
   process.env['NODE_OPTIONS'] = '--import=file:///nowhere.mjs';
   try {
-    t.true(E.isRight(await engine.inspect(artifacts.columns, {}, call)()));
+    t.true(E.isRight(await engine.inspect(artifacts.columns, [], call)()));
   } finally {
     if (before === undefined) delete process.env['NODE_OPTIONS'];
     else process.env['NODE_OPTIONS'] = before;
@@ -253,7 +253,7 @@ test('the runtime leaves nothing in the home or temporary folder and says nothin
     const artifact = await readFile(new URL(fixture));
     const { inspect, load } = (await import(engine)).onnxruntimeInferenceEngine();
     const call = { deadlineMs: Infinity, cancellation: { aborted: false, onAbort: () => () => undefined } };
-    const { right: inspection } = await inspect(artifact, {}, call)();
+    const { right: inspection } = await inspect(artifact, [], call)();
     const { right: model } = await load(artifact, call)();
     const x = { type: 'float32', values: new Float32Array(3), shape: [1, 3] };
     const { right: outputs } = await model.run(new Map([['x', x]]))();
