@@ -33,5 +33,5 @@ COPY package.json LICENSE ./
 USER node
 EXPOSE 8080
 # Exec form: SIGTERM reaches Node itself, which finishes what is in flight and exits 0.
-ENTRYPOINT ["node", "dist/apps/cli/main.js"]
+ENTRYPOINT ["node", "/app/dist/apps/cli/main.js"]
 CMD ["serve"]

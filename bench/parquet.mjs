@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { createService } from '../dist/core/index.js';
 import { artifactStoreExperimentSource } from '../dist/adapters/artifact-store/experiment-source.js';
@@ -69,4 +70,10 @@ await inPairs(
     ),
   ),
 );
+
+const delay = monitorEventLoopDelay({ resolution: 1 });
+delay.enable();
+await service.score({ model_type: 'rating', model_name: 'bench', data_source: 'in', output_location: 'out.parquet' })();
+delay.disable();
+console.log(`Event-loop delay while such a job runs: p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms, goal 20 ms`);
 await service.close();

@@ -37,6 +37,7 @@ Exit codes: 0 written; 1 predictions differ, nothing written; 2 bad input, said 
 import argparse
 import copy
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -319,6 +320,7 @@ def predictions_of(estimator, values):
 
 def onnx_predictions_of(model, tensors, expected):
     """ONNX Runtime's answer in the same columns as `expected`."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded
     import onnxruntime
 
     try:

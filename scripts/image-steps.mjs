@@ -201,7 +201,9 @@ const start = async (image, place) => {
   mkdirSync(registry);
   const port = await freePort();
   const overrides = { SCOREKEEPER_STORE: 'local', SCOREKEEPER_LOCAL_DIR: registry, PORT: String(port) };
-  const [command, ...args] = [...image.entrypoint, ...image.command];
+  // An absolute path is one of the image's.
+  const inFolder = (word) => (word.startsWith('/') ? join(image.folder, word) : word);
+  const [command, ...args] = [...image.entrypoint, ...image.command].map(inFolder);
   const began = Date.now();
   const service = spawn(command, args, {
     cwd: join(image.folder, image.workdir),

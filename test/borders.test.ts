@@ -92,8 +92,6 @@ const cases: ReadonlyArray<Case> = [
   ['adapters/duckdb/border-duckdb.ts', "export { DuckDBInstance } from '@duckdb/node-api';"],
   ['adapters/duckdb/border-cache.ts', "export { LRUCache } from 'lru-cache';", imports],
   ['adapters/lru-cache/border-cache.ts', "export { LRUCache } from 'lru-cache';"],
-  ['adapters/artifact-store/border-json5.ts', "export { default as json5 } from 'json5';"],
-  ['adapters/memory/border-json5.ts', "export { default as json5 } from 'json5';", imports],
   ['adapters/border-sketch.ts', "export { DDSketch } from '@datadog/sketches-js';"],
   ['adapters/memory/border-storage.ts', "export * from '@google-cloud/storage';", imports],
   ['adapters/border/console.ts', "console.error('');", 'no-console'],

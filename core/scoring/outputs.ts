@@ -169,9 +169,10 @@ const withKeys = (
   keys: ReadonlyMap<string, RawColumn>,
   predictions: RowBatch,
 ): RowBatch => {
-  const position: BatchColumn = { type: 'int64', values: BigInt64Array.from(rows, BigInt) };
   const first: Iterable<readonly [string, BatchColumn]> =
-    keys.size === 0 ? [['row', position]] : [...keys].map(([name, column]) => [name, typedKey(column)] as const);
+    keys.size === 0
+      ? [['row', { type: 'int64', values: BigInt64Array.from(rows, BigInt) }]]
+      : [...keys].map(([name, column]) => [name, typedKey(column)] as const);
   return { rowCount: predictions.rowCount, columns: new Map([...first, ...predictions.columns]) };
 };
 

@@ -30,5 +30,5 @@ server.listen(Number(process.env.PORT ?? 3000), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${server.address().port}`);
 });
 for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, () => server.close(() => scorekeeper.close()));
+  process.once(signal, () => server.close(() => void scorekeeper.close()));
 }

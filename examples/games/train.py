@@ -30,6 +30,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+# Read when the library is loaded: without it, it writes a device id and sends telemetry.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import duckdb
 import numpy as np
 import onnxruntime
