@@ -1,5 +1,6 @@
 /** Adapter: Node.js as the host, and cancellations from its abort signals. */
 import { createHash, randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { DDSketch } from '@datadog/sketches-js';
 import type { Cancellation, Host, QuantileSketch } from '../core/index.js';
@@ -31,16 +32,22 @@ const quantileSketch = (): QuantileSketch => {
 };
 
 /** A cancellation that comes when the signal aborts. */
-export const cancellationOf = (signal: AbortSignal): Cancellation => ({
-  get aborted() {
-    return signal.aborted;
-  },
-  onAbort: (f) => {
-    if (signal.aborted) {
-      f();
-      return () => undefined;
-    }
-    signal.addEventListener('abort', f, { once: true });
-    return () => signal.removeEventListener('abort', f);
-  },
-});
+export const cancellationOf = (signal: AbortSignal): Cancellation => {
+  // Every call under way listens, and Node would warn of a leak from the eleventh on.
+  setMaxListeners(0, signal);
+  return {
+    get aborted() {
+      return signal.aborted;
+    },
+    onAbort: (f) => {
+      if (signal.aborted) {
+        f();
+        return () => undefined;
+      }
+      // Of its own: a signal would take the same function only once.
+      const listener = (): void => f();
+      signal.addEventListener('abort', listener, { once: true });
+      return () => signal.removeEventListener('abort', listener);
+    },
+  };
+};

@@ -1,7 +1,8 @@
 /** Settings: flags, then environment, then `scorekeeper.json`, then defaults, each value with where it came from. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -48,6 +49,8 @@ export interface Flags {
 /** Where this runs. */
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The variables of `env` that came from `.env`. */
+  readonly fromEnvironmentFile?: ReadonlySet<string>;
   readonly workingDir: string;
 }
 
@@ -56,7 +59,7 @@ export type Registry =
   | { readonly kind: 'local'; readonly root: string; readonly location: string }
   | { readonly kind: 'gcs'; readonly bucket: string; readonly prefix: string; readonly location: string };
 
-/** One resolved setting and where it came from: `flag --local`, `environment PORT`, `scorekeeper.json`, `default`. */
+/** One resolved setting and where it came from: `flag --local`, `environment PORT`, `.env PORT`, `scorekeeper.json`, `default`. */
 export interface Told {
   readonly name: string;
   readonly value: unknown;
@@ -80,9 +83,13 @@ export interface Settings {
   readonly told: ReadonlyArray<Told>;
 }
 
-/** Adds the variables of `.env` in the working folder, where there is one, to those of the process. */
-export const loadEnvironmentFile = (): void => {
-  if (existsSync('.env')) process.loadEnvFile('.env');
+/** Adds the variables of `.env` in the working folder, where there is one, to those of the process, and answers with the names that it added. */
+export const loadEnvironmentFile = (): ReadonlySet<string> => {
+  if (!existsSync('.env')) return new Set();
+  const names = Object.keys(parseEnv(readFileSync('.env', 'utf8')));
+  const added = new Set(names.filter((name) => process.env[name] === undefined));
+  process.loadEnvFile('.env');
+  return added;
 };
 
 /** Reads the settings file and resolves every setting. Fails as `resolveSettings` does, and `NotFound` when a named file is not there. */
@@ -124,16 +131,16 @@ export const loadSettings = (flags: Flags, surroundings: Surroundings): TE.TaskE
  */
 export const resolveSettings = (
   flags: Flags,
-  { env, workingDir }: Surroundings,
+  surroundings: Surroundings,
   file: { readonly name: string; readonly dir: string; readonly content: unknown },
 ): E.Either<Failure, Settings> =>
   pipe(
     E.Do,
-    E.apS('flagLayer', flagLayer(flags, workingDir)),
-    E.apS('environmentLayer', environmentLayer(env, workingDir)),
+    E.apS('flagLayer', flagLayer(flags, surroundings.workingDir)),
+    E.apS('environmentLayer', environmentLayer(surroundings)),
     E.apS('content', decodeSettingsFile(file.name, file.content)),
     E.map(({ flagLayer: first, environmentLayer: second, content }) =>
-      settle([first, second, fileLayer(content, file)], content, file, workingDir),
+      settle([first, second, fileLayer(content, file)], content, file, surroundings.workingDir),
     ),
   );
 
@@ -158,7 +165,11 @@ const flagLayer = (flags: Flags, workingDir: string): E.Either<Failure, Layer> =
   );
 };
 
-const environmentLayer = (env: Surroundings['env'], workingDir: string): E.Either<Failure, Layer> =>
+const environmentLayer = ({
+  env,
+  fromEnvironmentFile = new Set(),
+  workingDir,
+}: Surroundings): E.Either<Failure, Layer> =>
   pipe(
     decodeTexts(
       Object.fromEntries(fieldNames.map((field) => [field, env[variableOf(field)] || undefined])),
@@ -166,7 +177,10 @@ const environmentLayer = (env: Surroundings['env'], workingDir: string): E.Eithe
     ),
     E.map((values) => ({
       values: absolute(values, workingDir),
-      originOf: (field) => `environment ${variableOf(field)}`,
+      originOf: (field) => {
+        const name = variableOf(field);
+        return `${fromEnvironmentFile.has(name) ? '.env' : 'environment'} ${name}`;
+      },
     })),
   );
 

@@ -98,12 +98,19 @@ const problemsOf = (errors: t.Errors): ReadonlyArray<Problem> => {
   return [...byPointer].map(([pointer, { details, expected, value }]) => {
     const required = value === undefined && details.length === 0;
     const told = required ? ['is required'] : details;
-    const types = [...new Set(expected)].join(' or ');
+    const types = [...new Set(expected.map(plainName))].join(' or ');
     return {
       pointer,
       detail: told.length > 0 ? [...new Set(told)].join('; ') : `must be ${types}, got ${show(value)}`,
     };
   });
+};
+
+/** What a codec without a sentence of its own expects, in words: io-ts names it by its structure. */
+const plainName = (name: string): string => {
+  if (/^(?:ReadonlyArray|Array)</.test(name)) return 'an array';
+  if (/^(?:\{|Partial<|Readonly<|UnknownRecord$|\(\{)/.test(name)) return 'an object';
+  return name.replace(/^\((.*)\)$/, '$1').replaceAll(' | ', ' or ');
 };
 
 /** RFC 6901. Branches of unions and intersections are io-ts's own context entries and no place in the value. */

@@ -63,8 +63,21 @@ export { Registration, Tombstone } from './model/registration.js';
 export { canonicalJson, type JsonObject, openDocument, parseJson, sealDocument } from './model/sealed-document.js';
 export type { InfoAnswer, ListedVersion, ModelsPage, RegisteredVersion, UnscorableVersion } from './registry/browse.js';
 export type { Registered } from './registry/register.js';
-export { InfoRequest, ModelsRequest, RegisterRequest } from './registry/requests.js';
+export type { AliasHistory, AliasMoved, VersionChanged } from './registry/lifecycle.js';
+export {
+  AliasRequest,
+  CopyRequest,
+  HistoryRequest,
+  InfoRequest,
+  ModelsRequest,
+  PromoteRequest,
+  RegisterRequest,
+  VerifyRequest,
+  VersionRequest,
+} from './registry/requests.js';
+export type { VerifyProblem, VerifyReport } from './registry/verify.js';
 export { type Distribution, recordDistribution } from './scoring/distribution.js';
+export { keysOf } from './scoring/keys.js';
 export {
   type RefusedRow,
   type ScoreAnswer,

@@ -1,6 +1,6 @@
 /** The service: everything that can be asked of Scorekeeper, over whichever adapters it is given. */
 import { pipe } from 'fp-ts/lib/function.js';
-import type { Task } from 'fp-ts/lib/Task.js';
+import * as T from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import type * as t from 'io-ts';
@@ -8,6 +8,7 @@ import { decode } from './decode.js';
 import type { Failure } from './failure.js';
 import type { ExperimentListing } from './model/experiment.js';
 import type { Gate } from './model/metrics-gate.js';
+import type { Registration } from './model/registration.js';
 import type { ArtifactStore } from './ports/artifact-store.js';
 import type { DataSource } from './ports/data-source.js';
 import type { ExperimentSource } from './ports/experiment-source.js';
@@ -16,10 +17,33 @@ import type { InferenceEngine } from './ports/inference-engine.js';
 import type { ModelCache } from './ports/model-cache.js';
 import type { PredictionSink } from './ports/prediction-sink.js';
 import { browseInfo, browseModels, type InfoAnswer, type ModelsPage } from './registry/browse.js';
+import { copyVersion } from './registry/copy.js';
 import { layout } from './registry/layout.js';
+import {
+  type AliasHistory,
+  type AliasMoved,
+  archive,
+  deleteVersion,
+  history,
+  promote,
+  restore,
+  rollback,
+  type VersionChanged,
+} from './registry/lifecycle.js';
 import { register, type Registered } from './registry/register.js';
 import { rememberResolved } from './registry/remember-resolved.js';
-import { InfoRequest, ModelsRequest, RegisterRequest } from './registry/requests.js';
+import {
+  AliasRequest,
+  CopyRequest,
+  HistoryRequest,
+  InfoRequest,
+  ModelsRequest,
+  PromoteRequest,
+  RegisterRequest,
+  VerifyRequest,
+  VersionRequest,
+} from './registry/requests.js';
+import { verify, type VerifyReport } from './registry/verify.js';
 import { answerScore } from './scoring/answer-score.js';
 import { type ScoreAnswer, ScoreRequest, type ScoringProgress } from './scoring/score-request.js';
 
@@ -81,6 +105,29 @@ export interface Service {
   readonly models: (request: Undecoded<ModelsRequest>, control?: CallControl) => TaskEither<Failure, ModelsPage>;
   /** One version. Fails `InvalidInput`, `NotFound`. Loads no artifact. */
   readonly info: (request: Undecoded<InfoRequest>, control?: CallControl) => TaskEither<Failure, InfoAnswer>;
+  /** Sets an alias on a version. Fails `InvalidInput`, `NotFound`, `Conflict` (somebody else moved it meanwhile; a version that is archived, deleted or cannot be scored). */
+  readonly promote: (request: Undecoded<PromoteRequest>, control?: CallControl) => TaskEither<Failure, AliasMoved>;
+  /** Moves an alias back to where it was before. Fails `InvalidInput`, `NotFound`, `Conflict` (nowhere to go back to). */
+  readonly rollback: (request: Undecoded<AliasRequest>, control?: CallControl) => TaskEither<Failure, AliasMoved>;
+  /** Every move of a model's aliases. Fails `InvalidInput`, `NotFound`. */
+  readonly history: (request: Undecoded<HistoryRequest>, control?: CallControl) => TaskEither<Failure, AliasHistory>;
+  /** Makes a version score only when it is pinned. Fails `InvalidInput`, `NotFound`, `Conflict` (an alias is on it). */
+  readonly archive: (request: Undecoded<VersionRequest>, control?: CallControl) => TaskEither<Failure, VersionChanged>;
+  /** Undoes `archive`. Fails `InvalidInput`, `NotFound`, `Conflict` (it was deleted). */
+  readonly restore: (request: Undecoded<VersionRequest>, control?: CallControl) => TaskEither<Failure, VersionChanged>;
+  /** Deletes a version's artifact for good; its number and record stay. Fails as `archive`, and `Conflict` for a Python pickle. */
+  readonly deleteVersion: (
+    request: Undecoded<VersionRequest>,
+    control?: CallControl,
+  ) => TaskEither<Failure, VersionChanged>;
+  /** Holds what is stored against its digests, and finishes what was left unfinished. Fails `InvalidInput`, `NotFound` (a model or version that is named); damage is in the report. */
+  readonly verify: (request: Undecoded<VerifyRequest>, control?: CallControl) => TaskEither<Failure, VerifyReport>;
+  /** Copies a version to another store, where it gets the next number. Fails `InvalidInput`, `NotFound`, `ArtifactUnreadable`. */
+  readonly copy: (
+    request: Undecoded<CopyRequest>,
+    target: ArtifactStore,
+    control?: CallControl,
+  ) => TaskEither<Failure, Registration>;
   /** What could be registered. */
   readonly experiments: (control?: CallControl) => TaskEither<Failure, ReadonlyArray<ExperimentListing>>;
   /**
@@ -91,7 +138,7 @@ export interface Service {
   /** Whether the registry answers. Fails as the store does. */
   readonly ready: (control?: CallControl) => TaskEither<Failure, Readiness>;
   /** Lets go of every loaded model. */
-  readonly close: Task<void>;
+  readonly close: T.Task<void>;
 }
 
 /** Rows that an answer without an output location may hold, unless the settings say otherwise. */
@@ -110,6 +157,17 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
         TE.chain((valid) => answer(valid, callOf(control))),
       );
   const { resolve, forget } = rememberResolved(ports, settings.refreshMs ?? defaultRefreshMs);
+  /** Scoring sees at once what this service itself changed. */
+  const forgetting =
+    <A extends { readonly model_type: string; readonly model_name: string }, B>(
+      change: (request: A, call: CallOptions) => TaskEither<Failure, B>,
+    ) =>
+    (request: A, call: CallOptions): TaskEither<Failure, B> =>
+      pipe(
+        change(request, call),
+        // Also when it failed: it may have happened, or half of it.
+        T.chainFirstIOK(() => () => forget({ modelType: request.model_type, name: request.model_name })),
+      );
   return {
     register: decoded(RegisterRequest)((request, call) =>
       pipe(
@@ -117,6 +175,15 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
         TE.chainFirstIOK(() => () => forget({ modelType: request.model_type, name: request.name })),
       ),
     ),
+    promote: decoded(PromoteRequest)(forgetting(promote(ports))),
+    rollback: decoded(AliasRequest)(forgetting(rollback(ports))),
+    history: decoded(HistoryRequest)(history(ports)),
+    archive: decoded(VersionRequest)(forgetting(archive(ports))),
+    restore: decoded(VersionRequest)(forgetting(restore(ports))),
+    deleteVersion: decoded(VersionRequest)(forgetting(deleteVersion(ports))),
+    verify: decoded(VerifyRequest)(verify(ports)),
+    copy: (request, target, control) =>
+      decoded(CopyRequest)((valid, call) => copyVersion(ports)(valid, target, call))(request, control),
     models: decoded(ModelsRequest)(browseModels(ports)),
     info: decoded(InfoRequest)(browseInfo(ports)),
     experiments: (control = {}) => ports.experiments.list(callOf(control)),

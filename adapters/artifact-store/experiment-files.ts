@@ -13,11 +13,13 @@ import {
   type Experiment,
   ExperimentMetadata,
   type Failure,
+  failTask,
   failure,
   Golden,
   Metrics,
   ModelInfo,
   parseJson,
+  type StoredObject,
 } from '../../core/index.js';
 
 export const artifactFile = 'pipeline.onnx';
@@ -25,79 +27,97 @@ export const artifactFile = 'pipeline.onnx';
 /** What the version's files say, but for which version it is. */
 export type ExperimentFiles = Omit<Experiment, 'modelType' | 'name' | 'version'>;
 
-/** A version's folder in the store, the files that are there, and what to call it in a message. */
+/** A version's folder in the store, the folders in it, and what to call it in a message. */
 export interface VersionFolder {
   readonly what: string;
   readonly key: string;
-  readonly files: ReadonlyArray<string>;
+  readonly folders: ReadonlyArray<string>;
 }
 
-/** Reads them side by side. Absent documents are empty. */
+/**
+ * Reads them side by side. Each is asked for by name rather than looked for in a list, which may leave out what the store
+ * refuses: only what is absent is empty.
+ */
 export const readExperimentFiles =
   (store: ArtifactStore, call: CallOptions) =>
-  (folder: VersionFolder): TaskEither<Failure, ExperimentFiles> => {
-    const unfit = whyUnfit(folder);
-    if (unfit !== undefined) return TE.left(unfit);
+  ({ what, key, folders }: VersionFolder): TaskEither<Failure, ExperimentFiles> => {
+    const folder = [artifactFile, ...Object.values(documents), unreadGolden].find((file) => folders.includes(file));
+    if (folder !== undefined) {
+      return failTask('InvalidInput', `${folder} of ${what} is a folder: put the file itself there.`);
+    }
+
+    const isThere = (file: string) => pipe(store.head(`${key}/${file}`, call), TE.map(O.isSome));
 
     const bytesOf = (file: string) =>
-      pipe(
-        store.get(`${folder.key}/${file}`, call),
-        TE.flatMapEither(E.fromOption(() => failure('NotFound', `${file} of ${folder.what} was removed meanwhile.`))),
-        TE.map(({ bytes }) => bytes),
-      );
+      pipe(store.get(`${key}/${file}`, call), TE.map(O.map(({ bytes }: StoredObject) => bytes)));
 
     const found = <A>(file: string, codec: t.Decoder<unknown, A>): TaskEither<Failure, O.Option<A>> =>
-      folder.files.includes(file)
-        ? pipe(
-            bytesOf(file),
-            TE.flatMapEither((bytes) => parse(bytes, `${file} of ${folder.what}`)),
-            TE.flatMapEither(decode(codec, `${file} of ${folder.what}`)),
-            TE.map(O.some),
-          )
-        : TE.right(O.none);
+      pipe(
+        bytesOf(file),
+        TE.flatMapEither(
+          O.traverse(E.Applicative)((bytes) =>
+            pipe(parse(bytes, `${file} of ${what}`), E.flatMap(decode(codec, `${file} of ${what}`))),
+          ),
+        ),
+      );
 
     const orEmpty = <A extends object>(file: string, codec: t.Decoder<unknown, A>, empty: A) =>
       pipe(found(file, codec), TE.map(O.getOrElse(() => empty)));
 
+    const unfinished = pipe(
+      isThere('pipeline.pkl'),
+      TE.flatMap((pickled) => failTask('NotFound', whyNoArtifact(what, pickled))),
+    );
+
     return pipe(
       sequence({
-        artifact: bytesOf(artifactFile),
-        metadata: orEmpty('metadata.json', ExperimentMetadata, {}),
-        train: orEmpty('train_metrics.json', Metrics, {}),
-        tune: orEmpty('tune_metrics.json', Metrics, {}),
-        test: orEmpty('test_metrics.json', Metrics, {}),
-        parameters: orEmpty('parameters.json', t.UnknownRecord, {}),
-        modelInfo: orEmpty('model_info.json', ModelInfo, {}),
-        golden: found('golden.json', Golden),
+        artifact: pipe(
+          bytesOf(artifactFile),
+          TE.flatMap((bytes) => (O.isSome(bytes) ? TE.right(bytes.value) : unfinished)),
+        ),
+        metadata: orEmpty(documents.metadata, ExperimentMetadata, {}),
+        train: orEmpty(documents.train, Metrics, {}),
+        tune: orEmpty(documents.tune, Metrics, {}),
+        test: orEmpty(documents.test, Metrics, {}),
+        parameters: orEmpty(documents.parameters, t.UnknownRecord, {}),
+        modelInfo: orEmpty(documents.modelInfo, ModelInfo, {}),
+        golden: found(documents.golden, Golden),
+        unread: isThere(unreadGolden),
       }),
-      TE.map(({ train, tune, test, golden, ...rest }) => ({
-        ...rest,
-        metrics: { train, tune, test },
-        ...(O.isSome(golden) ? { golden: golden.value } : {}),
-      })),
+      TE.flatMap(({ train, tune, test, golden, unread, ...rest }) =>
+        // Nothing that was meant as a check is passed over in silence.
+        unread && O.isNone(golden)
+          ? failTask(
+              'InvalidInput',
+              `${what} holds a ${unreadGolden}, which is not read: write its rows and predictions as ${documents.golden}.`,
+            )
+          : TE.right({
+              ...rest,
+              metrics: { train, tune, test },
+              ...(O.isSome(golden) ? { golden: golden.value } : {}),
+            }),
+      ),
     );
   };
 
+const documents = {
+  metadata: 'metadata.json',
+  train: 'train_metrics.json',
+  tune: 'tune_metrics.json',
+  test: 'test_metrics.json',
+  parameters: 'parameters.json',
+  modelInfo: 'model_info.json',
+  golden: 'golden.json',
+};
+
+const unreadGolden = 'golden.parquet';
+
 const sequence = Ap.sequenceS(TE.ApplyPar);
 
-const whyUnfit = ({ what, files }: VersionFolder): Failure | undefined => {
-  if (!files.includes(artifactFile)) {
-    return files.includes('pipeline.pkl')
-      ? failure(
-          'NotFound',
-          `${what} holds only a pipeline.pkl: export it as ${artifactFile} beside it, as examples/export_sklearn.py does.`,
-        )
-      : failure('NotFound', `${what} holds no ${artifactFile}: the training run did not finish, or did not export it.`);
-  }
-  // Nothing that was meant as a check is passed over in silence.
-  if (files.includes('golden.parquet') && !files.includes('golden.json')) {
-    return failure(
-      'InvalidInput',
-      `${what} holds a golden.parquet, which is not read: write its rows and predictions as golden.json.`,
-    );
-  }
-  return undefined;
-};
+const whyNoArtifact = (what: string, pickled: boolean): string =>
+  pickled
+    ? `${what} holds only a pipeline.pkl: export it as ${artifactFile} beside it, as examples/export_sklearn.py does.`
+    : `${what} holds no ${artifactFile}: the training run did not finish, or did not export it.`;
 
 const parse = (bytes: Uint8Array, what: string): E.Either<Failure, unknown> =>
   pipe(

@@ -11,6 +11,7 @@ import {
   type ExperimentListing,
   type ExperimentSource,
   type Failure,
+  type FailureTag,
   failTask,
   type Listing,
   nearest,
@@ -36,27 +37,42 @@ export const artifactStoreExperimentSource = (options: {
   const location = root === '' ? store.location : `${store.location}/${root}`;
   const folderOf = (...segments: ReadonlyArray<string>) => [root, ...segments].filter((s) => s !== '').join('/');
 
-  const entriesOf = entriesIn(store);
-  const foldersOf = (folder: string, call: CallOptions) =>
-    pipe(
-      entriesOf(folder, call),
-      TE.map(({ folders }) => folders),
-    );
+  const foldersOf = foldersIn(store);
   const versionsOf = (modelType: string, name: string, call: CallOptions) =>
     pipe(foldersOf(folderOf(modelType, name), call), TE.map(versionsAmong));
 
-  const listOne = (modelType: string, name: string, call: CallOptions): TaskEither<Failure, ExperimentListing> =>
+  const headOfArtifact = (modelType: string, name: string, version: number, call: CallOptions) =>
+    store.head(`${folderOf(modelType, name, `v${version}`)}/${artifactFile}`, call);
+
+  const listOne = (
+    modelType: string,
+    name: string,
+    call: CallOptions,
+    orElse: ReturnType<typeof passOver>,
+  ): TaskEither<Failure, ExperimentListing> =>
     pipe(
-      versionsOf(modelType, name, call),
+      orElse([], versionsOf(modelType, name, call)),
       TE.flatMap(
         TE.traverseArray((version) =>
-          pipe(
-            store.head(`${folderOf(modelType, name, `v${version}`)}/${artifactFile}`, call),
-            TE.map(O.map(() => version)),
-          ),
+          pipe(orElse(O.none, headOfArtifact(modelType, name, version, call)), TE.map(O.map(() => version))),
         ),
       ),
       TE.map((versions) => ({ modelType, name, versions: A.compact(versions) })),
+    );
+
+  const listWith = (call: CallOptions, orElse: ReturnType<typeof passOver>) =>
+    pipe(
+      foldersOf(root, call),
+      TE.flatMap(
+        TE.traverseArray((modelType) =>
+          pipe(orElse([], foldersOf(folderOf(modelType), call)), TE.map(A.map((name) => ({ modelType, name })))),
+        ),
+      ),
+      TE.map((byType) => A.chunksOf(concurrency)(byType.flat())),
+      TE.flatMap(
+        TE.traverseSeqArray(TE.traverseArray(({ modelType, name }) => listOne(modelType, name, call, orElse))),
+      ),
+      TE.map((chunks) => chunks.flat().filter(({ versions }) => versions.length > 0)),
     );
 
   /** Says why there is no such version, and what there is. */
@@ -95,26 +111,29 @@ export const artifactStoreExperimentSource = (options: {
     pipe(
       versionsOf(wanted.modelType, wanted.name, call),
       TE.flatMap((versions) => {
-        const version = wanted.version ?? versions.at(-1);
-        return version !== undefined && versions.includes(version) ? TE.right(version) : absent(wanted, versions, call);
+        const { modelType, name } = wanted;
+        const highest = versions.at(-1);
+        if (wanted.version !== undefined && versions.includes(wanted.version)) return TE.right(wanted.version);
+        // A list leaves out what the store refuses, and a version that is a link must not give way to the one before it.
+        return pipe(
+          headOfArtifact(modelType, name, wanted.version ?? (highest ?? 0) + 1, call),
+          TE.flatMap(() =>
+            wanted.version === undefined && highest !== undefined ? TE.right(highest) : absent(wanted, versions, call),
+          ),
+        );
       }),
     );
 
   return {
     location,
 
-    list: (call) =>
-      pipe(
-        foldersOf(root, call),
-        TE.flatMap(
-          TE.traverseArray((modelType) =>
-            pipe(foldersOf(folderOf(modelType), call), TE.map(A.map((name) => ({ modelType, name })))),
-          ),
-        ),
-        TE.map((byType) => A.chunksOf(concurrency)(byType.flat())),
-        TE.flatMap(TE.traverseSeqArray(TE.traverseArray(({ modelType, name }) => listOne(modelType, name, call)))),
-        TE.map((chunks) => chunks.flat().filter(({ versions }) => versions.length > 0)),
-      ),
+    list: (call) => async () => {
+      const refusals: Failure[] = [];
+      const listed = await listWith(call, passOver(refusals))();
+      const [first] = refusals;
+      // With nothing to show, "there are none" would be a lie.
+      return E.isRight(listed) && listed.right.length === 0 && first !== undefined ? E.left(first) : listed;
+    },
 
     read: (wanted, call) =>
       pipe(
@@ -123,8 +142,8 @@ export const artifactStoreExperimentSource = (options: {
           const { modelType, name } = wanted;
           const key = folderOf(modelType, name, `v${version}`);
           return pipe(
-            entriesOf(key, call),
-            TE.map(({ files }) => ({ what: `${modelType}/${name} v${version}`, key, files })),
+            foldersOf(key, call),
+            TE.map((folders) => ({ what: `${modelType}/${name} v${version}`, key, folders })),
             TE.flatMap(readExperimentFiles(store, call)),
             TE.map((files) => ({ modelType, name, version, ...files })),
           );
@@ -133,29 +152,38 @@ export const artifactStoreExperimentSource = (options: {
   };
 };
 
-interface Entries {
-  readonly folders: ReadonlyArray<string>;
-  readonly files: ReadonlyArray<string>;
-}
-
-/** Everything directly in the folder, sorted, page by page. */
-const entriesIn =
+/** The names of all folders directly in the folder, sorted, page by page. */
+const foldersIn =
   (store: ArtifactStore) =>
-  (folder: string, call: CallOptions): TaskEither<Failure, Entries> =>
+  (folder: string, call: CallOptions): TaskEither<Failure, ReadonlyArray<string>> =>
   async () => {
     const folders: string[] = [];
-    const files: string[] = [];
     let page: { readonly limit: number; readonly pageToken?: string } | undefined = { limit: 1000 };
     while (page !== undefined) {
       const listed: E.Either<Failure, Listing> = await store.list(folder, page, call)();
       if (E.isLeft(listed)) return listed;
-      const { folders: subfolders, objects, nextPageToken }: Listing = listed.right;
-      folders.push(...subfolders);
-      files.push(...objects.map(({ key }) => key.slice(key.lastIndexOf('/') + 1)));
+      const { folders: found, nextPageToken }: Listing = listed.right;
+      folders.push(...found);
       page = nextPageToken === undefined ? undefined : { limit: 1000, pageToken: nextPageToken };
     }
-    return E.right({ folders: folders.sort(), files: files.sort() });
+    return E.right(folders.sort());
   };
+
+/** What a store answers about one place that is not as it should be, rather than about itself. */
+const ofOnePlace: ReadonlyArray<FailureTag> = ['InvalidInput', 'PermissionDenied'];
+
+/** `instead` when one place is refused, which `refusals` remembers. */
+const passOver =
+  (refusals: Failure[]) =>
+  <A>(instead: A, task: TaskEither<Failure, A>): TaskEither<Failure, A> =>
+    pipe(
+      task,
+      TE.orElse((failed) => {
+        if (!ofOnePlace.includes(failed.tag)) return TE.left(failed);
+        refusals.push(failed);
+        return TE.right(instead);
+      }),
+    );
 
 const versionsAmong = (folders: ReadonlyArray<string>): ReadonlyArray<number> =>
   folders

@@ -28,7 +28,7 @@ export interface DuckdbSourceOptions {
   readonly files: Readonly<Record<string, string>>;
   /**
    * Exactly one SELECT, with the parameters `$start_year` and `$end_year` where it has years to compare. The columns of a CSV file
-   * are text in it. Without it there is one file, which is read whole and filtered on `year_published`.
+   * are text in it. Without it there is one file, which is read whole and filtered on `year_published`, and may do without the keys.
    */
   readonly sql?: string;
   /** The columns that are carried to the output. */
@@ -68,7 +68,7 @@ const open = async (options: DuckdbSourceOptions, range: YearRange, call: CallOp
   for (const [view, path] of Object.entries(options.files)) {
     files.push(await findSourceFile(options.baseDir ?? '.', view, path));
   }
-  const what = files.map((file) => file.name).join(', ');
+  const what = nameOf(files);
   const library = await loadLibrary();
   const engine = await openEngine(
     library,
@@ -76,26 +76,28 @@ const open = async (options: DuckdbSourceOptions, range: YearRange, call: CallOp
     { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 30, threads: options.threads ?? 2 },
   );
   const prepare = async (connection: DuckDBConnection) => {
-    for (const file of files) await createView(connection, file);
-    const query = await queryOf(library, connection, files, options.sql, range);
-    return { query, columns: await describeColumns(library, connection, query) };
+    for (const file of files) {
+      await createView(connection, file).catch((error: unknown) => {
+        throw raised(toSourceFailure([file])(error));
+      });
+    }
+    return queryOf(library, connection, files, options.sql, range);
   };
   try {
     const prepared = await withConnection(engine, what, call, prepare);
-    return openedSource({ library, engine, files, what, call, ...prepared });
+    return openedSource({ library, engine, files, what, call, ...prepared }, options);
   } catch (error) {
     await engine.close();
-    throw raised(toSourceFailure(files, what)(error));
+    throw raised(toSourceFailure(files)(error));
   }
 };
 
-/** Paths as they were configured: the engine's messages show where they are on this machine. */
-const toSourceFailure =
-  (files: ReadonlyArray<SourceFile>, what: string) =>
-  (error: unknown): Failure => {
-    const failed = toFailure(what, 'DataUnreadable')(error);
-    return { ...failed, message: files.reduce((text, { path, name }) => text.replaceAll(path, name), failed.message) };
-  };
+/** What was thrown while the files were read. */
+const toSourceFailure = (files: ReadonlyArray<SourceFile>): ((error: unknown) => Failure) =>
+  toFailure(nameOf(files), 'DataUnreadable', new Map(files.map(({ path, name }) => [path, name])));
+
+/** Begins messages: the files, as configured. */
+const nameOf = (files: ReadonlyArray<SourceFile>): string => files.map(({ name }) => name).join(', ') || 'The source';
 
 const queryOf = async (
   library: Library,
@@ -103,12 +105,13 @@ const queryOf = async (
   files: ReadonlyArray<SourceFile>,
   sql: string | undefined,
   range: YearRange,
-): Promise<SourceQuery> => {
+): Promise<Pick<Opened, 'query' | 'columns'>> => {
   if (sql !== undefined) return declaredQuery(library, connection, sql, range);
   const [file, ...others] = files;
   if (file === undefined || others.length > 0)
     return raise('InvalidInput', 'A source without SQL has exactly one file.');
-  return fileQuery(library, connection, file, range);
+  const query = await fileQuery(library, connection, file, range);
+  return { query, columns: await describeColumns(library, connection, query) };
 };
 
 const withConnection = async <A>(
@@ -125,16 +128,18 @@ const withConnection = async <A>(
   }
 };
 
-const openedSource = (opened: Opened): OpenedSource => {
+const openedSource = (opened: Opened, options: DuckdbSourceOptions): OpenedSource => {
   const { engine, files, what, call, query, columns } = opened;
   const count = async (connection: DuckDBConnection) => {
     const result = await connection.runAndReadAll(from('count(*)', query), query.values);
     return Number(result.getRows()[0]?.[0]);
   };
+  const columnNames = columns.map((column) => column.name);
   return {
-    columnNames: columns.map((column) => column.name),
+    columnNames,
+    ...(options.sql === undefined ? { absentKeys: options.keys.filter((key) => !columnNames.includes(key)) } : {}),
     textual: files.some((file) => file.format === 'csv'),
-    countRows: TE.tryCatch(() => withConnection(engine, what, call, count), toSourceFailure(files, what)),
+    countRows: TE.tryCatch(() => withConnection(engine, what, call, count), toSourceFailure(files)),
     read: (wanted) => ({ [Symbol.asyncIterator]: () => read(opened, wanted) }),
     close: engine.close,
   };
@@ -153,7 +158,7 @@ async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): Async
       yield E.right(batch);
     }
   } catch (error) {
-    yield E.left(toSourceFailure(opened.files, what)(error));
+    yield E.left(toSourceFailure(opened.files)(error));
   } finally {
     await end();
   }

@@ -1,9 +1,6 @@
 /** The embedded engine behind a guard: it opens the files it is given and no others, and its settings are locked. */
-import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { ownSpillFolder } from './spill-folder.js';
 
 /** What one engine may use. */
 export interface EngineLimits {
@@ -32,34 +29,33 @@ export const openEngine = async (
   paths: ReadonlyArray<string>,
   limits: EngineLimits,
 ): Promise<Engine> => {
-  const spillFolder = join(tmpdir(), `scorekeeper-${randomUUID()}`);
-  const instance = await api.DuckDBInstance.create(':memory:', {
-    memory_limit: `${limits.memoryLimitBytes}B`,
-    threads: `${limits.threads}`,
-    temp_directory: spillFolder,
-    // Otherwise it keeps what it read of the files, up to the memory limit.
-    enable_external_file_cache: 'false',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    allow_persistent_secrets: 'false',
-  });
-  const engine: Engine = {
-    connect: () => instance.connect(),
-    close: async () => {
-      instance.closeSync();
-      await rm(spillFolder, { recursive: true, force: true });
-    },
+  const spillFolder = ownSpillFolder();
+  let instance: DuckDBInstance | undefined;
+  const close = async (): Promise<void> => {
+    instance?.closeSync();
+    await spillFolder.remove();
   };
   try {
-    const connection = await engine.connect();
+    const made = await api.DuckDBInstance.create(':memory:', {
+      memory_limit: `${limits.memoryLimitBytes}B`,
+      threads: `${limits.threads}`,
+      temp_directory: spillFolder.path,
+      // Otherwise it keeps what it read of the files, up to the memory limit.
+      enable_external_file_cache: 'false',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      allow_persistent_secrets: 'false',
+    });
+    instance = made;
+    const connection = await made.connect();
     await connection.run(`SET TimeZone = 'UTC'`);
     await connection.run(`SET allowed_paths = [${paths.map(quoteText).join(', ')}]`);
     await connection.run('SET enable_external_access = false');
     await connection.run('SET lock_configuration = true');
     connection.disconnectSync();
-    return engine;
+    return { connect: () => made.connect(), close };
   } catch (error) {
-    await engine.close();
+    await close();
     throw error;
   }
 };

@@ -38,10 +38,11 @@ const enginePatterns: ReadonlyArray<readonly [RegExp, FailureTag, string]> = [
 
 /**
  * Translates what was thrown while working on `what` (it begins the message). Errors of the engine that have no meaning of their
- * own here become `otherwise`; without it they are bugs, and thrown again, as is everything else.
+ * own here become `otherwise`; without it they are bugs, and thrown again, as is everything else. The paths in `names` are called
+ * by those names: where a file is on this machine is nobody's business.
  */
 export const toFailure =
-  (what: string, otherwise?: FailureTag) =>
+  (what: string, otherwise?: FailureTag, names: ReadonlyMap<string, string> = new Map()) =>
   (error: unknown): Failure => {
     if (!(error instanceof Error)) throw error;
     if (isRaised(error)) return error.failure;
@@ -51,18 +52,50 @@ export const toFailure =
       return failure(tag, `${what}: ${sentence}.`);
     }
     const known = enginePatterns.find(([pattern]) => pattern.test(error.message));
-    if (known !== undefined) return failure(known[1], `${what}: ${known[2]} (${engineSentence(error.message)}).`);
+    const said = withNames(engineSentence(error.message), names);
+    if (known !== undefined) return failure(known[1], `${what}: ${known[2]} (${said}).`);
     if (otherwise === undefined || !engineError.test(error.message)) throw error;
-    return failure(otherwise, `${what}: ${engineSentence(error.message)}.`);
+    return failure(otherwise, `${what}: ${said}${/[!?]$/.test(said) ? '' : '.'}`);
   };
+
+/**
+ * Translates what was thrown while the SQL of a source was prepared, `linesBefore` lines of ours before it: a mistake in the SQL is
+ * `InvalidInput` and says where.
+ */
+export const toQueryFailure =
+  (linesBefore: number) =>
+  (error: unknown): Failure =>
+    toFailure(
+      `The source's SQL${error instanceof Error ? placeOf(error.message, linesBefore) : ''}`,
+      'InvalidInput',
+    )(error);
 
 const isRaised = (error: Error): error is Raised => 'failure' in error;
 
+/** The place that the engine shows with a caret under the line; it cuts long lines off, which then tell no column. */
+const placeOf = (message: string, linesBefore: number): string => {
+  const [, head = '', line = '', text = '', indent = ''] = /\n *(LINE (\d+): )(.*)\n( *)\^/.exec(message) ?? [];
+  if (head === '' || Number(line) <= linesBefore) return '';
+  const column = text.startsWith('...') ? '' : `, column ${indent.length - head.length + 1}`;
+  return `, line ${Number(line) - linesBefore}${column}`;
+};
+
 /** The engine's message without its advice, our SQL and the row itself: the first line says where, the last one what. */
 const engineSentence = (message: string): string => {
-  const lines = (message.split(/\nPossible|\n *LINE \d/)[0] ?? '')
+  const lines = (message.split(/\nPossible|\n *LINE \d|\n\s*Candidate functions/)[0] ?? '')
     .replace(engineError, '')
     .split('\n')
-    .filter((line) => line.trim() !== '');
-  return [...new Set([lines.at(0), lines.at(-1)])].join('; ').replace(/[.\s]+$/, '');
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const [first = '', ...others] = [...new Set([lines.at(0) ?? '', lines.at(-1) ?? ''])];
+  return others
+    .reduce((text, line) => `${text}${/[.!?:;]$/.test(text) ? '' : ';'} ${line}`, first)
+    .replace(/[.\s]+$/, '');
 };
+
+const spillFolders = /[^\s"'(]*scorekeeper-[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}[^\s"')]*/g;
+
+const withNames = (text: string, names: ReadonlyMap<string, string>): string =>
+  [...names]
+    .reduce((said, [path, name]) => said.replaceAll(path, name), text)
+    .replace(spillFolders, 'the temporary folder');

@@ -63,6 +63,7 @@ const openOutput = async (
 
 const writer = (root: string, location: string, temporary: string, stage: RowStage, call: CallOptions): SinkWriter => {
   const what = described(location);
+  const toOutputFailure = toFailure(what, undefined, new Map([[temporary, location]]));
   let rowCount = 0;
 
   const abort = async (): Promise<void> => {
@@ -76,7 +77,7 @@ const writer = (root: string, location: string, temporary: string, stage: RowSta
         assertOngoing(what, call);
         await stage.append(batch);
         rowCount += batch.rowCount;
-      }, toFailure(what)),
+      }, toOutputFailure),
 
     commit: TE.tryCatch(async () => {
       try {
@@ -91,7 +92,7 @@ const writer = (root: string, location: string, temporary: string, stage: RowSta
       } finally {
         await abort();
       }
-    }, toFailure(what)),
+    }, toOutputFailure),
 
     abort,
   };

@@ -2,7 +2,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ConstantValue, RowBatch, SinkSchema } from '../../core/index.js';
 import { chunkWriter, engineTypes } from './chunk-writer.js';
-import { type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
+import {
+  type Engine,
+  type EngineLimits,
+  type Library,
+  loadLibrary,
+  openEngine,
+  quoteName,
+  quoteText,
+} from './engine.js';
 import type { OutputFormat } from './output-location.js';
 
 export interface RowStage {
@@ -25,6 +33,21 @@ export const openRowStage = async (
 ): Promise<RowStage> => {
   const library = await loadLibrary();
   const engine = await openEngine(library, [path], limits);
+  try {
+    return await stageIn(library, engine, schema, path, format);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+};
+
+const stageIn = async (
+  library: Library,
+  engine: Engine,
+  schema: SinkSchema,
+  path: string,
+  format: OutputFormat,
+): Promise<RowStage> => {
   const connection = await engine.connect();
   const columns = schema.columns.map(({ type }, i) => `c${i} ${engineTypes[type]}`);
   await connection.run(`CREATE TABLE output (${columns.join(', ')})`);

@@ -2,7 +2,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { YearRange } from '../../core/index.js';
 import { type Library, quoteName } from './engine.js';
-import { raise } from './errors.js';
+import { raise, raised, toQueryFailure } from './errors.js';
 import type { SourceColumn } from './scalar.js';
 import type { SourceFile } from './source-file.js';
 
@@ -17,10 +17,25 @@ const openYear = 2_147_483_647;
 const parameters: Readonly<Record<string, keyof YearRange>> = { start_year: 'startYear', end_year: 'endYear' };
 
 /**
- * The declared SQL with its parameters bound. Raises `InvalidInput` when it is not exactly one SELECT, names another parameter, or
- * names no parameter for a side of the range that is given.
+ * The declared SQL with its parameters bound, and its columns. Raises `InvalidInput` when it does not parse or names what is not
+ * there, is not exactly one SELECT, names another parameter, or names no parameter for a side of the range that is given.
  */
 export const declaredQuery = async (
+  library: Library,
+  connection: DuckDBConnection,
+  sql: string,
+  range: YearRange,
+): Promise<{ readonly query: SourceQuery; readonly columns: ReadonlyArray<SourceColumn> }> => {
+  const query = await bindQuery(library, connection, sql, range).catch((error: unknown) => {
+    throw raised(toQueryFailure(0)(error));
+  });
+  const columns = await describeColumns(library, connection, query).catch((error: unknown) => {
+    throw raised(toQueryFailure(linesBeforeQuery)(error));
+  });
+  return { query, columns };
+};
+
+const bindQuery = async (
   { api }: Library,
   connection: DuckDBConnection,
   sql: string,
@@ -88,6 +103,8 @@ export const describeColumns = async (
   const result = await connection.run(`${from('*', query)} LIMIT 0`, query.values);
   return result.columnNames().map((name, i) => ({ name, kind: api.DuckDBTypeId[result.columnTypeId(i)] ?? '' }));
 };
+
+const linesBeforeQuery = 1;
 
 /** A SELECT of `list` from the query. Line breaks, since the SQL may end in a comment. */
 export const from = (list: string, query: SourceQuery): string => `SELECT ${list} FROM (\n${query.sql}\n)`;

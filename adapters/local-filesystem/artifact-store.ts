@@ -1,6 +1,6 @@
 /** An artifact store in a folder: objects are files at their keys, safe against any number of processes and a power cut. */
 import { constants } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import * as O from 'fp-ts/lib/Option.js';
 import {
@@ -14,22 +14,24 @@ import {
 import { bounded, type Commit } from './bounded.js';
 import { withTemporary } from './durable.js';
 import { codeOf, orRaise, raise, unless } from './errors.js';
-import { headOf, newestState, statsOf, tokenOf } from './generations.js';
+import { headOf, newestState, tokenOf } from './generations.js';
 import { listFolder } from './listing.js';
+import { checkWay, notAFile } from './way.js';
 import { demandedState, publish, remove, type Target } from './writes.js';
 
 const absent: WriteCondition = { kind: 'absent' };
 
 /**
  * The store whose keys are paths below the folder `root`, which is made by the first write. The file system must have hard
- * links. Symbolic links below the root are refused; the root itself may be one.
+ * links. Symbolic links below the root are refused, and so is whatever else stands where a file or a folder is needed; the
+ * root itself may be a link to a folder.
  */
 export const localFilesystemArtifactStore = (options: { readonly root: string }): ArtifactStore => {
   const root = resolve(options.root);
   const location = `local folder ${root}`;
 
   const pathOf = async (key: string): Promise<string> => {
-    await refuseLinks(root, orRaise(checkKey(key)));
+    await checkWay(root, orRaise(checkKey(key)), 'object');
     return join(root, key);
   };
 
@@ -51,7 +53,7 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
         return file === undefined ? O.none : O.some(headOf(file));
       }),
 
-    get: (key, call) => bounded(key, call, async () => readNewest(await pathOf(key))),
+    get: (key, call) => bounded(key, call, async () => readNewest(await pathOf(key), key)),
 
     put: (key, bytes, condition, call) =>
       bounded(key, call, async (commit) => {
@@ -64,14 +66,17 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
     copyIfAbsent: (from, to, call) =>
       bounded(to, call, async (commit) => {
         const target = await targetOf(to, absent);
-        const { file } = await newestState(await pathOf(from));
+        const source = await pathOf(from);
+        const { file } = await newestState(source);
         if (file === undefined) return raise('NotFound', `There is no ${from} to copy.`);
         try {
           // Both names share the bytes, which never change.
           return await publish(file.path, target, commit);
         } catch (error) {
           if (!['EXDEV', 'EPERM', 'EMLINK'].includes(codeOf(error) ?? '')) throw error;
-          return create(target, await readFile(file.path), commit);
+          const found = await readNewest(source, from);
+          if (O.isNone(found)) return raise('NotFound', `${from} was deleted while it was copied.`);
+          return create(target, found.value.bytes, commit);
         }
       }),
 
@@ -80,7 +85,7 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
         if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
           return raise('InvalidInput', `A page holds 1 to 1000 entries, not ${limit}.`);
         }
-        await refuseLinks(root, orRaise(checkFolder(folder)));
+        await checkWay(root, orRaise(checkFolder(folder)), 'folder');
         return listFolder(root, folder, limit, pageToken);
       }),
 
@@ -88,28 +93,16 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
   };
 };
 
-const refuseLinks = async (root: string, key: string): Promise<void> => {
-  const segments = key.split('/');
-  const paths = segments.map((_, i) => join(root, ...segments.slice(0, i + 1)));
-  const stats = await Promise.all(paths.map(statsOf));
-  const at = stats.findIndex((stat) => stat?.isSymbolicLink());
-  if (key !== '' && at >= 0) {
-    raise(
-      'InvalidInput',
-      `${segments.slice(0, at + 1).join('/')} is a symbolic link: the store does not follow them. Put the files themselves there.`,
-    );
-  }
-};
+/** Against what took the file's place since it was looked at: a link is refused, a pipe never blocks. Windows has neither flag. */
+const readOnly = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 
-/** The flag is not there on Windows, and refuses a link that took the file's place since it was looked at. */
-const readOnly = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
-
-const readNewest = async (path: string): Promise<O.Option<StoredObject>> => {
+const readNewest = async (path: string, what: string): Promise<O.Option<StoredObject>> => {
   const { file } = await newestState(path);
   const handle = file && (await unless(['ENOENT'], open(file.path, readOnly)));
   if (file === undefined || handle === undefined) return O.none;
   try {
     const stats = await handle.stat({ bigint: true });
+    if (!stats.isFile()) return raise('InvalidInput', notAFile(what));
     // A plain array: a Buffer's `slice` would alias where others expect a copy.
     const { buffer, byteOffset, byteLength } = await handle.readFile();
     return O.some({ bytes: new Uint8Array(buffer, byteOffset, byteLength), token: tokenOf(file.generation, stats) });

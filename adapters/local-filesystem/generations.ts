@@ -41,9 +41,13 @@ export const newestState = async (path: string): Promise<State> => {
   const generation = await highestGeneration(path);
   const newest = pathOfGeneration(path, generation);
   const stats = await statsOf(newest);
-  if (stats?.isSymbolicLink())
-    return raise('InvalidInput', `${newest} is a symbolic link: the store does not follow them.`);
   if (stats?.isFile()) return { generation, file: { path: newest, generation, stats } };
+  if (stats !== undefined && !stats.isDirectory()) {
+    return raise(
+      'InvalidInput',
+      `State ${generation} of ${basename(path)} is not a regular file: put the file itself there.`,
+    );
+  }
   return { generation: generation === 1 ? 0 : generation };
 };
 
@@ -66,7 +70,7 @@ const highestGeneration = async (path: string): Promise<number> => {
 
 /** What stands at `path`, not following a link; undefined when nothing does. */
 export const statsOf = (path: string): Promise<BigIntStats | undefined> =>
-  unless(['ENOENT', 'ENOTDIR'], lstat(path, { bigint: true }));
+  unless(['ENOENT'], lstat(path, { bigint: true }));
 
 /** Stable while the state stands, and another for every other state of the key (see `withTemporary` for the time). */
 export const tokenOf = (generation: number, { ino, size, mtimeNs }: BigIntStats): StoreToken =>

@@ -19,7 +19,7 @@ export const listFolder = async (
 ): Promise<Listing> => {
   const path = join(root, folder);
   const keyOf = (name: string) => (folder === '' ? name : `${folder}/${name}`);
-  const entries = (await unless(['ENOENT', 'ENOTDIR'], readdir(path, { withFileTypes: true }))) ?? [];
+  const entries = (await unless(['ENOENT'], readdir(path, { withFileTypes: true }))) ?? [];
   const kinds = new Map(entries.flatMap(entryOf).filter(([name]) => E.isRight(checkKey(keyOf(name)))));
   const left = [...kinds.keys()].filter((name) => after === undefined || name > after).sort();
   const page = left.slice(0, limit);

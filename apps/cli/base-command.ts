@@ -1,5 +1,5 @@
 /** What every command has: the flags for registry and settings, its streams, and how its failures and bugs end. */
-import { Command, Option } from 'clipanion';
+import { type BaseContext, Command, Option } from 'clipanion';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -10,6 +10,12 @@ import type { Composition, Overrides } from '../composition/compose.js';
 import { failureTable } from '../failure-table.js';
 import { type Flags, loadSettings, type Settings } from '../settings.js';
 
+/** Where a command runs. */
+export interface Context extends BaseContext {
+  /** The variables of `env` that `.env` set. */
+  readonly fromEnvironmentFile: ReadonlySet<string>;
+}
+
 export type Colors = ReturnType<typeof picocolors.createColors>;
 
 /** What a command works with while it runs. */
@@ -18,12 +24,14 @@ export interface Session extends Composition {
   readonly cancellation: Cancellation;
 }
 
-export abstract class BaseCommand extends Command {
+export abstract class BaseCommand extends Command<Context> {
   json = Option.Boolean('--json', false, { description: 'Print one JSON document on stdout' });
-  settingsFile = Option.String('--settings', { description: 'FILE: the settings (default: ./scorekeeper.json)' });
-  local = Option.String('--local', { description: 'DIR: the registry is this folder' });
+  settingsFile = Option.String('--settings', {
+    description: 'FILE: Read the settings from this file (default: ./scorekeeper.json)',
+  });
+  local = Option.String('--local', { description: 'DIR: Use the registry in this folder' });
   bucket = Option.String('--bucket', {
-    description: 'NAME[/prefix]: the registry is this Google Cloud Storage bucket',
+    description: 'NAME[/prefix]: Use the registry in this Google Cloud Storage bucket',
   });
 
   /** Does what the command is for. */
@@ -84,7 +92,11 @@ export abstract class BaseCommand extends Command {
   }
 
   protected settings(): TE.TaskEither<Failure, Settings> {
-    return loadSettings(this.flags(), { env: this.context.env, workingDir: process.cwd() });
+    return loadSettings(this.flags(), {
+      env: this.context.env,
+      fromEnvironmentFile: this.context.fromEnvironmentFile,
+      workingDir: process.cwd(),
+    });
   }
 
   /** Composes a service as the settings and what `overridesFor` makes of them say, says which registry it is, and closes it after `use`. */
@@ -102,7 +114,7 @@ export abstract class BaseCommand extends Command {
         ),
         TE.bindTo('settings'),
         TE.bind('overrides', ({ settings }) => TE.fromEither(overridesFor(settings))),
-        TE.flatMap(({ settings, overrides }) => async () => {
+        TE.flatMapTask(({ settings, overrides }) => async () => {
           // The container and the adapters take a while to load: not for help or a wrong flag.
           const { compose } = await import('../composition/compose.js');
           return compose(settings, overrides);
@@ -129,13 +141,30 @@ export abstract class BaseCommand extends Command {
     return 'isTTY' in target && target.isTTY === true;
   }
 
+  /** How many characters a line of the terminal has; elsewhere lines are as long as they need to be. */
+  protected widthOf(stream: 'stdout' | 'stderr'): number {
+    const target = this.context[stream];
+    const columns = this.isTerminal(stream) && 'columns' in target ? Number(target.columns) : 0;
+    return columns > 0 ? columns : Number.POSITIVE_INFINITY;
+  }
+
   private tell({ tag, message, problems, problemTotal }: Failure): number {
     this.say(`${this.colorsOf('stderr').red(tag)}: ${message}`);
-    for (const { pointer, detail } of problems) if (!message.includes(detail)) this.say(`  ${pointer} ${detail}`);
-    if (problemTotal > problems.length) this.say(`  and ${problemTotal - problems.length} more`);
+    const untold = problems.filter(({ detail }) => !message.includes(detail) && !namesFeatureOf(detail, message));
+    for (const { pointer, detail } of untold) this.say(saysItsPlace(detail) ? `  ${detail}` : `  ${pointer} ${detail}`);
+    if (untold.length > 0 && problemTotal > problems.length) this.say(`  and ${problemTotal - problems.length} more`);
     return failureTable[tag].exit;
   }
 }
+
+/** Of a value, its row and column; a pointer would say it a second time. */
+const saysItsPlace = (detail: string): boolean => /^row \d+, column "/.test(detail);
+
+/** Whether the message names the missing feature that the detail is about. */
+const namesFeatureOf = (detail: string, message: string): boolean => {
+  const name = /^the feature "(.*)" \(\w+\) is missing/.exec(detail)?.[1];
+  return name !== undefined && message.includes(name);
+};
 
 /** SIGINT and SIGTERM cancel what runs; a second one ends the process at once. */
 const interruptible =

@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { duckdbDataSource } from '../../adapters/duckdb/data-source.js';
-import { type CallOptions, type DataSource, type Failure, failure } from '../../core/index.js';
+import { type CallOptions, type DataSource, type Failure, failure, keysOf } from '../../core/index.js';
 import type { Session } from './base-command.js';
 
 export interface Check {
@@ -84,22 +84,13 @@ export const partTrials = ({ service, ports, cancellation }: Session): ReadonlyA
 const opened = (source: DataSource, call: CallOptions): TE.TaskEither<Failure, string> =>
   pipe(
     source.open({}, call),
-    TE.flatMap(({ columnNames, close }) => {
-      const lost = source.keys.filter((key) => !columnNames.includes(key));
-      return pipe(
-        TE.fromTask(close),
-        TE.flatMapEither(() =>
-          lost.length === 0
-            ? E.right(`${columnNames.length} columns`)
-            : E.left(
-                failure(
-                  'InvalidInput',
-                  `There is no column ${lost.join(', ')}, which keys names: correct the query or the keys.`,
-                ),
-              ),
-        ),
-      );
-    }),
+    TE.flatMap((found) =>
+      pipe(
+        TE.fromTask(found.close),
+        TE.flatMapEither(() => keysOf(source, found)),
+        TE.map(() => `${found.columnNames.length} columns`),
+      ),
+    ),
   );
 
 /** An ONNX model that adds one to float32 [N]. */

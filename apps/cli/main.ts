@@ -5,11 +5,12 @@ import { Cli, type Command, type CommandClass } from 'clipanion';
 import { nearest } from '../../core/index.js';
 import { failureTable } from '../failure-table.js';
 import { loadEnvironmentFile } from '../settings.js';
+import type { Context } from './base-command.js';
 
 const binaryName = 'scorekeeper';
 
 /** Only the command that is asked for is loaded. */
-const commands: Readonly<Record<string, () => Promise<CommandClass>>> = {
+const commands: Readonly<Record<string, () => Promise<CommandClass<Context>>>> = {
   register: async () => (await import('./commands/register.js')).RegisterCommand,
   models: async () => (await import('./commands/models.js')).ModelsCommand,
   'models show': async () => (await import('./commands/models-show.js')).ModelsShowCommand,
@@ -21,11 +22,11 @@ const commands: Readonly<Record<string, () => Promise<CommandClass>>> = {
   doctor: async () => (await import('./commands/doctor.js')).DoctorCommand,
 };
 
-const run = async (args: ReadonlyArray<string>): Promise<number> => {
+const run = async (args: ReadonlyArray<string>, context: Pick<Context, 'fromEnvironmentFile'>): Promise<number> => {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
     readonly version: string;
   };
-  const cli = new Cli({ binaryName, binaryVersion: version });
+  const cli = new Cli<Context>({ binaryName, binaryVersion: version });
   const [one = '', two = ''] = args;
   const name = [`${one} ${two}`, one].find((path) => Object.hasOwn(commands, path));
   const load = commands[name ?? ''];
@@ -44,14 +45,14 @@ const run = async (args: ReadonlyArray<string>): Promise<number> => {
     return refuse(`There is no command "${one}"${near === undefined ? '' : `; did you mean ${near}?`}`, '');
   }
   cli.register(await load());
-  let command: Command;
+  let command: Command<Context>;
   try {
-    command = cli.process([...args], {});
+    command = cli.process([...args], context);
   } catch (error) {
     // The library's own message goes on with the usage.
     return refuse(`${error instanceof Error ? error.message.split('\n')[0] : error}`, ` ${name}`);
   }
-  return cli.run(command, {});
+  return cli.run(command, context);
 };
 
 const refuse = (why: string, name: string): number => {
@@ -65,5 +66,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-loadEnvironmentFile();
-process.exitCode = await run(process.argv.slice(2));
+process.exitCode = await run(process.argv.slice(2), { fromEnvironmentFile: loadEnvironmentFile() });

@@ -1,7 +1,9 @@
 /** From what people write on the command line to the fields of requests. */
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
+import type * as t from 'io-ts';
 import {
+  decode,
   fail,
   type Failure,
   failureOf,
@@ -9,6 +11,10 @@ import {
   parseModelReference,
   type Problem,
 } from '../../core/index.js';
+
+/** What `--help` says of REF. */
+export const referenceHelp =
+  'REF names one version of a model: type/name (the latest), type/name@3 (version 3) or type/name@champion (the one under the alias champion).';
 
 /** `type/name@3` as `{ version: 3 }`, `type/name@champion` as `{ alias: 'champion' }`, `type/name` as nothing. */
 export const selected = ({ selector }: ModelReference): { readonly version?: number; readonly alias?: string } =>
@@ -62,3 +68,29 @@ export const numeric = (given: string | undefined): number | string | undefined 
 /** The fields that were given. */
 export const present = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
+/**
+ * A request that was made of flags. Fails `InvalidInput` with each problem under its flag's name: `/on_error` is `--on-error`, `/gate/min_r2` is
+ * `--min r2`, and `flags` names those that are called otherwise than their fields.
+ */
+export const decodeFlags =
+  <A>(codec: t.Decoder<unknown, A>, flags: Readonly<Record<string, string>> = {}) =>
+  (request: Readonly<Record<string, unknown>>): E.Either<Failure, A> =>
+    pipe(
+      decode(codec, 'The command line')(request),
+      E.mapLeft(({ tag, problems, problemTotal }) => {
+        const told = problems.map(({ pointer, detail }) => ({ pointer: flagAt(pointer, flags), detail }));
+        const message = `${told.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ')}.`;
+        return failureOf(tag, message, told, problemTotal);
+      }),
+    );
+
+const flagAt = (pointer: string, flags: Readonly<Record<string, string>>): string => {
+  const [field = '', ...inside] = pointer
+    .split('/')
+    .slice(1)
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const [, rule, metric] = (field === 'gate' && /^(min|max)_(.*)$/s.exec(inside[0] ?? '')) || [];
+  if (rule !== undefined) return `--${rule} ${metric}`;
+  return [flags[field] ?? `--${field.replaceAll('_', '-')}`, ...inside].join(' ');
+};

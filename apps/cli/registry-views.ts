@@ -1,9 +1,9 @@
 /** What is registered, told to people. */
 import type { InfoAnswer, ListedVersion, ModelsPage, RegisteredVersion } from '../../core/index.js';
-import { table } from './table.js';
+import { renderFacts, table } from './table.js';
 
-/** A table of versions. */
-export const renderModels = (models: ModelsPage['models']): string => {
+/** A table of versions. Where it is wider than `width`, columns that say nothing are left out, the time of day goes, and cells are cut. */
+export const renderModels = (models: ModelsPage['models'], width: number): string => {
   const rows = Object.values(models).flatMap((versions) =>
     versions.map((version) => [
       `${version.model_type}/${version.name}@${version.version}`,
@@ -11,21 +11,35 @@ export const renderModels = (models: ModelsPage['models']): string => {
       version.aliases.join(', '),
       isRegistered(version) ? version.registered_at : '',
       isRegistered(version) ? version.original_experiment.name : '',
-      typeof version.description === 'string' ? shorten(version.description) : '',
+      typeof version.description === 'string' ? version.description.replaceAll(/\s+/g, ' ') : '',
     ]),
   );
   if (rows.length === 0) return 'Nothing is registered here.';
-  return table(['model', 'status', 'aliases', 'registered', 'experiment', 'description'], rows);
+  const whole = table(heads, rows);
+  return whole.split('\n').every((line) => line.length <= width) ? whole : shortened(rows, width);
+};
+
+const heads = ['model', 'status', 'aliases', 'registered', 'experiment', 'description'];
+
+/** A reference is what people copy: it stays whole. */
+const shortened = (rows: ReadonlyArray<ReadonlyArray<string>>, width: number): string => {
+  const telling = [...heads.keys()].filter((i) => rows.some((row) => row[i] !== '' && row[i] !== 'registered'));
+  const yielding = telling.flatMap((i, at) => (heads[i] === 'experiment' || heads[i] === 'description' ? [at] : []));
+  return table(
+    telling.map((i) => heads[i] ?? ''),
+    rows.map((row) => telling.map((i) => (heads[i] === 'registered' ? row[i]?.slice(0, 10) : row[i]) ?? '')),
+    { width, yielding, tooWide: 'cut' },
+  );
 };
 
 /** One version: its record, its checks, its features. */
-export const renderInfo = ({ registration }: InfoAnswer['info']): string => {
+export const renderInfo = ({ registration }: InfoAnswer['info'], width: number): string => {
   const title = `${registration.model_type}/${registration.name}@${registration.version}`;
   if (!isRegistered(registration)) return `${title}\n${JSON.stringify(registration, null, 2)}`;
   const { signature, original_experiment: experiment, artifact } = registration;
   const checks = registration.validation_report.map(
     ({ metric, rule, threshold, value, passed }) =>
-      `${metric} ${value ?? 'missing'} ${rule === 'min' ? '≥' : '≤'} ${threshold} ${passed ? 'passed' : 'failed'}`,
+      `${metric} ${showMetric(value)} ${rule === 'min' ? '≥' : '≤'} ${threshold} ${passed ? 'passed' : 'failed'}`,
   );
   const facts: ReadonlyArray<readonly [string, string]> = [
     ['model', title],
@@ -33,8 +47,11 @@ export const renderInfo = ({ registration }: InfoAnswer['info']): string => {
     ['aliases', registration.aliases.join(', ')],
     ['description', registration.description],
     ['experiment', `${experiment.name} v${experiment.version}`],
-    ['gate', registration.validation_skipped ? 'skipped' : checks.join(', ')],
-    ['registered', `${registration.registered_at} by ${registration.registered_by} (${registration.environment})`],
+    ['gate', registration.validation_skipped ? 'skipped' : checks.length > 0 ? checks.join(', ') : 'none'],
+    [
+      'registered',
+      `${registration.registered_at}${known(registration, 'registered_by', 'by')}${known(registration, 'environment', 'in')}`,
+    ],
     [
       'metadata',
       Object.entries(registration.metadata)
@@ -45,13 +62,20 @@ export const renderInfo = ({ registration }: InfoAnswer['info']): string => {
     ['outputs', signature.outputs.map(({ name, type }) => `${name} ${type}`).join(', ')],
   ];
   const features = signature.features.map(({ name, type, fill }) => [name, type, fill === null ? '' : `${fill}`]);
-  return `${table(
-    ['', ''],
+  const told = renderFacts(
     facts.filter(([, fact]) => fact !== ''),
-  ).trim()}\n\n${table(['feature', 'type', 'fill'], features)}`;
+    width,
+  );
+  return `${told}\n\n${table(['feature', 'type', 'fill'], features, { width })}`;
 };
+
+/** Six figures: enough to compare. */
+export const showMetric = (value: number | null): string =>
+  value === null ? 'missing' : `${Number(value.toPrecision(6))}`;
+
+/** ` by WHO`, or nothing where the registration says `unknown`. */
+const known = (registration: RegisteredVersion, field: 'registered_by' | 'environment', link: string): string =>
+  registration[field] === 'unknown' ? '' : ` ${link} ${registration[field]}`;
 
 const isRegistered = (version: ListedVersion): version is RegisteredVersion =>
   version.status === 'registered' && 'signature' in version;
-
-const shorten = (text: string): string => (text.length <= 60 ? text : `${text.slice(0, 57)}…`);

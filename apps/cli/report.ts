@@ -1,12 +1,12 @@
 /** A scoring's answer, told to people: rows, distribution with a histogram, timings, where the file is. */
-import type { Distribution, ScoreAnswer } from '../../core/index.js';
+import type { Distribution, RefusedRow, ScoreAnswer } from '../../core/index.js';
 import type { Colors } from './base-command.js';
-import { table } from './table.js';
+import { renderFacts, table } from './table.js';
 
 const barWidth = 40;
 
-/** The report without the predictions, in lines of at most some 100 characters. */
-export const renderReport = (answer: ScoreAnswer, colors: Colors): string => {
+/** The report without the predictions, which are on stdout where they have no other place. */
+export const renderReport = (answer: ScoreAnswer, colors: Colors, width: number): string => {
   const { model_details: model, scoring_parameters: asked, performance_diagnostics: did } = answer;
   const years = [asked.start_year ?? '…', asked.end_year ?? '…'].join(' to ');
   const facts: ReadonlyArray<readonly [string, string]> = [
@@ -22,13 +22,12 @@ export const renderReport = (answer: ScoreAnswer, colors: Colors): string => {
         .map(([step, ms]) => `${step} ${milliseconds(ms)}`)
         .join(', '),
     ],
-    ['output', answer.output_location ?? 'with the answer'],
+    ['output', answer.output_location ?? 'stdout'],
     ...(answer.rejects_location ? [['refused rows', answer.rejects_location] as const] : []),
     ...did.warnings.map((warning) => ['warning', warning] as const),
   ];
-  const width = Math.max(...facts.map(([name]) => name.length));
   return [
-    ...facts.map(([name, fact]) => `${colors.bold(name.padEnd(width))}  ${fact}`),
+    renderFacts(facts, width, colors.bold),
     ...Object.entries(did.prediction_distribution).map((entry) => `\n${renderDistribution(...entry, colors)}`),
     ...renderRefused(answer),
   ].join('\n');
@@ -41,7 +40,7 @@ const renderDistribution = (name: string, distribution: Distribution, colors: Co
   const summary = table(
     ['', 'mean', 'std', 'min', '10 %', 'median', '90 %', 'max', 'null'],
     [[name, ...figures, count(nulls)]],
-    [1, 2, 3, 4, 5, 6, 7, 8],
+    { right: [1, 2, 3, 4, 5, 6, 7, 8] },
   );
   return `${summary}${approximate ? '\nquantiles and histogram within 1 %' : ''}\n\n${renderHistogram(distribution, colors)}`;
 };
@@ -57,7 +56,9 @@ const renderHistogram = ({ histogram: { edges, counts }, min, max }: Distributio
         );
   const most = Math.max(...bins.map(({ n }) => n));
   const rows = bins.map(({ from, to, n }) => [figure(from ?? null), figure(to ?? null), bar(n / most), count(n)]);
-  return table(['from', 'to', '', 'rows'], rows, [0, 1, 3]).replaceAll(/[█-▏]+/g, (drawn) => colors.cyan(drawn));
+  return table(['from', 'to', '', 'rows'], rows, { right: [0, 1, 3] }).replaceAll(/[█-▏]+/g, (drawn) =>
+    colors.cyan(drawn),
+  );
 };
 
 /** Eighths of a character (U+2588 to U+258F); something that is there is never drawn as nothing. */
@@ -69,11 +70,16 @@ const bar = (share: number): string => {
 
 const renderRefused = ({ refused = [], refused_total = 0 }: ScoreAnswer): ReadonlyArray<string> => {
   if (refused_total === 0) return [];
-  const shown = refused
-    .slice(0, 5)
-    .map(({ row, errors }) => `  row ${row}: ${errors.map(({ detail }) => detail).join('; ')}`);
+  const shown = refused.slice(0, 5).map((row) => `  ${tellRefused(row)}`);
   const rest = refused_total - shown.length;
   return ['\nrefused', ...shown, ...(rest > 0 ? [`  and ${count(rest)} more`] : [])];
+};
+
+/** A refused row with each of its problems, its number told once. */
+export const tellRefused = ({ row, errors }: RefusedRow): string => {
+  const place = `row ${row}, `;
+  const details = errors.map(({ detail }) => (detail.startsWith(place) ? detail.slice(place.length) : detail));
+  return `row ${row}: ${details.join('; ')}`;
 };
 
 const count = (n: number): string => n.toLocaleString('en-US');

@@ -6,33 +6,40 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { ContainerModule } from 'inversify';
 import type { DuckdbSourceOptions } from '../../adapters/duckdb/data-source.js';
-import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import { lruCacheModelCache } from '../../adapters/lru-cache/model-cache.js';
 import { nodeHost } from '../../adapters/node-host.js';
-import { createService, type DataSource, type Failure, failure } from '../../core/index.js';
-import type { Settings, SourceSettings } from '../settings.js';
+import {
+  createService,
+  type DataSource,
+  type Failure,
+  failTask,
+  failure,
+  type PredictionSink,
+} from '../../core/index.js';
+import { isBucketAddress, type Registry, type Settings, type SourceSettings } from '../settings.js';
 import { ids } from './identifiers.js';
 import { engineOnDemand, experimentsOnDemand, sinkOnDemand, sourceOnDemand } from './on-demand.js';
+import { openStore } from './stores.js';
 
 /** What one run has otherwise than its settings. Folders are absolute. */
 export interface Overrides {
-  /** The folder that holds `{model_type}/{experiment}`, instead of the registry's own. */
-  readonly experimentsDir?: string;
+  /** The place that holds `{model_type}/{experiment}`, instead of the registry's own. */
+  readonly experiments?: Registry;
   readonly outputRoot?: string;
   /** A table file, which becomes a source of its own name (a path). */
   readonly sourceFile?: { readonly name: string; readonly keys: ReadonlyArray<string> };
 }
 
-/** The registry: models and experiments in the local folder `root`. */
-export const registryModule = (root: string, { experimentsDir }: Overrides): ContainerModule =>
+/** The registry: models, and experiments unless they are elsewhere. */
+export const registryModule = ({ registry }: Settings, { experiments }: Overrides): ContainerModule =>
   new ContainerModule(({ bind }) => {
-    bind(ids.store).toResolvedValue(() => localFilesystemArtifactStore({ root }));
+    bind(ids.store).toResolvedValue(() => openStore(registry));
     bind(ids.experiments).toResolvedValue(
       (store) => {
         const place =
-          experimentsDir === undefined
+          experiments === undefined
             ? { store, root: 'models/experiments' }
-            : { store: localFilesystemArtifactStore({ root: experimentsDir }), root: '' };
+            : { store: openStore(experiments), root: '' };
         return experimentsOnDemand(
           [place.store.location, place.root].filter((part) => part !== '').join('/'),
           async () => {
@@ -60,11 +67,21 @@ export const scoringModule = (settings: Settings, overrides: Overrides): Contain
     bind(ids.sources).toResolvedValue(() => sourcesOf(settings, overrides));
     bind(ids.sink).toResolvedValue(() => {
       const root = overrides.outputRoot ?? settings.outputRoot;
+      if (isBucketAddress(root)) return noSink(root);
       return sinkOnDemand(root, async () =>
         (await import('../../adapters/duckdb/prediction-sink.js')).duckdbPredictionSink({ root }),
       );
     });
   });
+
+/** Stands where no adapter writes yet. */
+const noSink = (root: string): PredictionSink => {
+  const refused = failTask(
+    'Unavailable',
+    `Predictions cannot be written to ${root} by this version. Set SCOREKEEPER_OUTPUT_ROOT to a folder, or ask for them inline.`,
+  );
+  return { root, open: () => refused, resolve: () => refused };
+};
 
 /** The service over all of these. */
 export const serviceModule = (settings: Settings): ContainerModule =>

@@ -3,7 +3,8 @@ import Router, { type RouterMiddleware } from '@koa/router';
 import * as E from 'fp-ts/lib/Either.js';
 import Koa, { type Middleware } from 'koa';
 import { failure, type Service } from '../../core/index.js';
-import { exchange, type HttpLogger } from './exchange.js';
+import { isConnectionError } from './client-errors.js';
+import { exchange, type HttpLogger, loggedBug } from './exchange.js';
 import { defaultHttpLimits, type HttpLimits } from './limits.js';
 import { type Exchange, type HttpContext, respond, respondProblem } from './respond.js';
 import { healthRoute, infoRoute, modelsRoute, readyRoute, type Route, scoreRoute } from './routes.js';
@@ -37,11 +38,13 @@ export const createHttpApp = ({ service, logger, stopping, abandoned, ...options
     .get('/ready', answering(readyRoute(service, stopping)));
   const app = new Koa<Exchange>();
   app.use(exchange({ requestTimeoutMs: limits.requestTimeoutMs, logger, stopping, abandoned }));
+  app.use(hosted);
   app.use(router.routes());
   app.use(unrouted(router));
-  // Koa also tells of clients that went away; bugs in routes never come here.
+  // Koa also tells of clients that went away, which the request's own line says; bugs in routes never come here.
   app.on('error', (error: unknown, ctx: HttpContext) => {
-    if (!ctx.res.destroyed) logger?.error({ request_id: ctx.state.requestId, err: error }, 'response');
+    if (ctx.res.destroyed || isConnectionError(error)) return;
+    logger?.error({ request_id: ctx.state.requestId, err: loggedBug(error) }, 'response');
   });
   return app;
 };
@@ -50,6 +53,12 @@ const answering =
   (route: Route): RouterMiddleware<Exchange> =>
   async (ctx) =>
     respond(ctx, await route(ctx)());
+
+/** RFC 9112, 3.2. Node's own answer would have no body. */
+const hosted: Middleware<Exchange> = (ctx, next) => {
+  if (ctx.req.headers.host !== undefined || ctx.req.httpVersion !== '1.1') return next();
+  respond(ctx, E.left(failure('InvalidInput', 'HTTP/1.1 needs the header Host: send it.')));
+};
 
 /** Lets so many requests in at a time. */
 const admission = (concurrentRequests: number): RouterMiddleware<Exchange> => {

@@ -6,6 +6,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import inflate from 'inflation';
 import readRawBody from 'raw-body';
 import { type CallOptions, type Failure, fail, failure, type JsonObject } from '../../core/index.js';
+import { isConnectionError } from './client-errors.js';
 import { parseStrictJson } from './json.js';
 import type { HttpLimits } from './limits.js';
 
@@ -100,14 +101,14 @@ const interrupted = (limits: HttpLimits, control: CallOptions) => {
 const gone = 'The client went away before its body had arrived.';
 
 const readFailure = (limits: HttpLimits, encoding: string, thrown: unknown): Failure => {
-  const { type, code } = thrown as { readonly type?: string; readonly code?: string };
+  const { type } = thrown as { readonly type?: string };
   if (type === 'entity.too.large') {
     return failure(
       'TooLarge',
       `The body is larger than the limit body_bytes, which is ${limits.bodyBytes} bytes after inflation: send fewer rows at once.`,
     );
   }
-  if (type === 'request.aborted' || code === 'ECONNRESET') return failure('Cancelled', gone);
+  if (type === 'request.aborted' || isConnectionError(thrown)) return failure('Cancelled', gone);
   if (encoding !== 'identity')
     return failure('InvalidInput', `The body is damaged, or not ${encoding} as its Content-Encoding says.`);
   throw thrown;

@@ -1,9 +1,10 @@
 /** What surrounds every request: its id, its deadline, its cancellation, its line in the log, and the net under bugs. */
 import type { BaseLogger } from 'pino';
 import type { RouterMiddleware } from '@koa/router';
-import { nodeHost } from '../../adapters/node-host.js';
-import type { Cancellation } from '../../core/index.js';
+import { cancellationOf, nodeHost } from '../../adapters/node-host.js';
+import { type Cancellation, neverCancelled } from '../../core/index.js';
 import { cancellationSource } from './cancellation.js';
+import { refusalOf } from './client-errors.js';
 import { type Exchange, type HttpContext, respondProblem } from './respond.js';
 
 /** The part of pino's logger that is used. */
@@ -21,11 +22,16 @@ export interface ExchangeOptions {
 const { nowMs, randomId } = nodeHost();
 
 /** Must come first: what follows finds `Exchange` in the context's state, and may throw. */
-export const exchange =
-  ({ requestTimeoutMs, logger, stopping, abandoned }: ExchangeOptions): RouterMiddleware<Exchange> =>
-  async (ctx, next) => {
+export const exchange = ({
+  requestTimeoutMs,
+  logger,
+  stopping,
+  abandoned,
+}: ExchangeOptions): RouterMiddleware<Exchange> => {
+  const abandonment = abandoned === undefined ? neverCancelled : cancellationOf(abandoned);
+  return async (ctx, next) => {
     const startedMs = nowMs();
-    const cancellation = abandonment(ctx, abandoned);
+    const cancellation = cancellationOn(ctx, abandonment);
     const requestId = requestIdOf(ctx.get('X-Request-Id'));
     ctx.state = { requestId, startedMs, control: { deadlineMs: startedMs + requestTimeoutMs, cancellation } };
     ctx.set('X-Request-Id', requestId);
@@ -39,13 +45,14 @@ export const exchange =
     if (stopping?.aborted === true) ctx.set('Connection', 'close');
     if (logger !== undefined) log(logger, ctx, ctx._matchedRoute, bug);
   };
+};
 
 /** Aborts when the client goes away or the server gives the request up. */
-const abandonment = (ctx: HttpContext, abandoned: AbortSignal | undefined): Cancellation => {
+const cancellationOn = (ctx: HttpContext, abandonment: Cancellation): Cancellation => {
   const { cancellation, cancel } = cancellationSource();
-  abandoned?.addEventListener('abort', cancel);
+  const forget = abandonment.onAbort(cancel);
   ctx.res.once('close', () => {
-    abandoned?.removeEventListener('abort', cancel);
+    forget();
     if (!ctx.res.writableFinished) cancel();
   });
   return cancellation;
@@ -64,8 +71,16 @@ const log = (logger: HttpLogger, ctx: HttpContext, route: string | RegExp | unde
     status: code === 'Cancelled' ? null : ctx.status,
     duration_ms: Math.round((nowMs() - startedMs) * 100) / 100,
     code,
+    ...refusalOf(ctx.res),
   };
-  if (bug !== undefined) logger.error({ ...line, err: bug }, 'request');
+  if (bug !== undefined) logger.error({ ...line, err: loggedBug(bug) }, 'request');
   else if (ctx.status >= 500) logger.warn({ ...line, detail }, 'request');
   else logger.info(line, 'request');
+};
+
+/** All that a log may hold of a bug: an error's other properties may carry what the caller sent. */
+export const loggedBug = (thrown: unknown): object => {
+  const { constructor, message, stack } = thrown instanceof Error ? thrown : new Error('what was thrown is no Error');
+  // Without a prototype, pino's serializer for errors leaves `type` as it is.
+  return Object.assign(Object.create(null) as object, { type: constructor.name, message, stack });
 };

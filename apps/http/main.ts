@@ -1,8 +1,9 @@
 /** Serves the REST application: listens, stops gracefully, obeys signals. */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failure, type Service } from '../../core/index.js';
+import { clientErrors } from './client-errors.js';
 import { createHttpApp, defaultHttpLimits, type HttpLimits, type HttpLogger } from './app.js';
 
 export interface ServerOptions {
@@ -43,13 +44,25 @@ export const startServer = ({
       const stopping = new AbortController();
       const abandoned = new AbortController();
       const app = createHttpApp({ ...options, stopping: stopping.signal, abandoned: abandoned.signal });
-      const answer = app.callback();
+      const callback = app.callback();
+      const refused = clientErrors(options.logger);
+      const answer = (request: IncomingMessage, response: ServerResponse): void => {
+        refused.watch(response);
+        void callback(request, response);
+      };
       // The application answers a late body itself; after that Node cuts the connection of a client that still sends.
       const requestTimeout = (options.limits?.requestTimeoutMs ?? defaultHttpLimits.requestTimeoutMs) + 10_000;
       const server = createServer(
-        { requestTimeout, headersTimeout: Math.min(30_000, requestTimeout), keepAliveTimeout: keepAliveTimeoutMs },
-        (request, response) => void answer(request, response),
+        {
+          requestTimeout,
+          headersTimeout: Math.min(30_000, requestTimeout),
+          keepAliveTimeout: keepAliveTimeoutMs,
+          requireHostHeader: false,
+        },
+        answer,
       );
+      // Any expectation may be ignored (RFC 9110, 10.1.1); Node's own answer would have no body.
+      server.on('checkExpectation', answer).on('clientError', refused.answer);
       const address = await listen(server, host, port);
       const close = async (): Promise<void> => {
         stopping.abort();

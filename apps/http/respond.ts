@@ -62,7 +62,7 @@ const respondFailure = (ctx: HttpContext, { tag, message, problems, problemTotal
 export const respondProblem = (ctx: HttpContext, code: keyof typeof httpProblems, detail?: string): void =>
   sendProblem(ctx, { code, ...httpProblems[code], detail, errors: [] });
 
-interface HttpProblem {
+export interface HttpProblem {
   readonly code: string;
   readonly status: number;
   readonly title: string;
@@ -72,19 +72,20 @@ interface HttpProblem {
   readonly errors_total?: number;
 }
 
+/** RFC 9457. */
+export const problemDocument = (
+  problem: HttpProblem,
+  of: { readonly instance?: string; readonly request_id: string },
+): object => ({ type: `urn:scorekeeper:failure:${problem.code}`, ...problem, ...of });
+
 const sendProblem = (ctx: HttpContext, problem: HttpProblem): void => {
   const { code, status, detail } = problem;
   ctx.state.code = code;
   ctx.state.detail = detail;
   const retryAfter = retryAfterSeconds[status];
   if (retryAfter !== undefined) ctx.set('Retry-After', retryAfter);
-  const type = `urn:scorekeeper:failure:${code}`;
-  send(ctx, status, 'application/problem+json', {
-    type,
-    ...problem,
-    instance: ctx.path,
-    request_id: ctx.state.requestId,
-  });
+  const document = problemDocument(problem, { instance: ctx.path, request_id: ctx.state.requestId });
+  send(ctx, status, 'application/problem+json', document);
 };
 
 /** `JSON.stringify` writes null for NaN and the infinities. */

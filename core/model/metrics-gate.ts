@@ -69,7 +69,9 @@ export const passGate = (
       'GateRejected',
       `${what} does not pass the metrics gate (${failed.length} of ${checks.length} checks failed): ${told
         .map((problem) => problem.detail)
-        .join('; ')}. Train a better one, change the threshold, or skip the gate with --skip-validation.`,
+        .join(
+          '; ',
+        )}. Train a better one, change the threshold, or skip the gate with skip_validation (--skip-validation).`,
       told,
     ),
   );
@@ -78,4 +80,10 @@ export const passGate = (
 const tellCheck = ({ rule, metric, threshold, value }: GateCheck): string =>
   value === null
     ? `${metric} is missing or not a finite number, and must be ${rule === 'min' ? 'at least' : 'at most'} ${threshold}`
-    : `${metric} is ${value}, and must be ${rule === 'min' ? 'at least' : 'at most'} ${threshold}`;
+    : `${metric} is ${showValue(rule, value, threshold)}, and must be ${rule === 'min' ? 'at least' : 'at most'} ${threshold}`;
+
+/** Six figures, unless the value would then seem to pass. */
+const showValue = (rule: GateCheck['rule'], value: number, threshold: number): number => {
+  const rounded = Number(value.toPrecision(6));
+  return (rule === 'min' ? rounded >= threshold : rounded <= threshold) ? value : rounded;
+};

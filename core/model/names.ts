@@ -12,14 +12,14 @@ const notADevice = '(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\\.|$))';
 export const ModelType: t.Type<string, string, unknown> = text(
   'ModelType',
   new RegExp(`^${notADevice}[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$`),
-  'must be 1 to 64 of a-z 0-9 _ -, beginning and ending with a letter or digit',
+  'must be 1 to 64 of a-z 0-9 _ -, beginning and ending with a letter or digit, and no device name such as con',
 );
 
 /** Names a line of versions of one model type. */
 export const ModelName: t.Type<string, string, unknown> = text(
   'ModelName',
   new RegExp(`^${notADevice}(?!.*\\.\\.)[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$`),
-  'must be 1 to 100 of a-z 0-9 . _ - without "..", beginning and ending with a letter or digit',
+  'must be 1 to 100 of a-z 0-9 . _ - without "..", beginning and ending with a letter or digit, and no device name such as con',
 );
 
 /** A movable name for one version. A number is never one, so that `@3` is always a version. */
@@ -33,7 +33,7 @@ export const AliasName: t.Type<string, string, unknown> = text(
 export const ExperimentName: t.Type<string, string, unknown> = text(
   'ExperimentName',
   new RegExp(`^${notADevice}(?!.*\\.\\.)[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?$`, 'i'),
-  'must be 1 to 100 of A-Z a-z 0-9 . _ - without "..", beginning with a letter or digit',
+  'must be 1 to 100 of A-Z a-z 0-9 . _ - without "..", beginning with a letter or digit, ending with no dot, and no device name such as con',
 );
 
 /** A positive integer given at registration. */

@@ -12,37 +12,45 @@ import { type JsonObject, openDocument, parseJson } from './sealed-document.js';
 import { Signature } from './signature.js';
 
 /** `registration.json`, as it is stored. It never changes. */
-export const Registration = t.readonly(
-  t.type({
-    schema_version: t.literal(1),
-    registration_id: t.string,
-    model_type: ModelType,
-    name: ModelName,
-    version: Version,
-    status: t.literal('registered'),
-    description: t.string,
-    original_experiment: t.readonly(t.type({ name: t.string, version: Version, metadata: t.UnknownRecord })),
-    model_info: ModelInfo,
-    metrics: t.readonly(t.type({ train: Metrics, tune: Metrics, test: Metrics })),
-    parameters: t.UnknownRecord,
-    /** The thresholds it was held against; empty when validation was skipped. */
-    validation_metrics: Gate,
-    validation_report: t.readonlyArray(GateCheck),
-    /** True when whoever registered it asked for no metrics gate. */
-    validation_skipped: t.boolean,
-    /** How many golden rows were predicted again before it was registered. */
-    golden_rows_checked: t.number,
-    artifact: t.readonly(
-      t.type({ file: t.literal('pipeline.onnx'), format: t.literal('onnx'), bytes: t.number, sha256: t.string }),
-    ),
-    signature: Signature,
-    registered_at: t.string,
-    registered_by: t.string,
-    environment: t.string,
-    metadata: t.readonly(t.record(t.string, t.string)),
-    sha256: t.string,
-  }),
-);
+export const Registration = t.intersection([
+  t.readonly(
+    t.type({
+      schema_version: t.literal(1),
+      registration_id: t.string,
+      model_type: ModelType,
+      name: ModelName,
+      version: Version,
+      status: t.literal('registered'),
+      description: t.string,
+      original_experiment: t.readonly(t.type({ name: t.string, version: Version, metadata: t.UnknownRecord })),
+      model_info: ModelInfo,
+      metrics: t.readonly(t.type({ train: Metrics, tune: Metrics, test: Metrics })),
+      parameters: t.UnknownRecord,
+      /** The thresholds it was held against; empty when validation was skipped. */
+      validation_metrics: Gate,
+      validation_report: t.readonlyArray(GateCheck),
+      /** True when whoever registered it asked for no metrics gate. */
+      validation_skipped: t.boolean,
+      /** How many golden rows were predicted again before it was registered. */
+      golden_rows_checked: t.number,
+      artifact: t.readonly(
+        t.type({ file: t.literal('pipeline.onnx'), format: t.literal('onnx'), bytes: t.number, sha256: t.string }),
+      ),
+      signature: Signature,
+      registered_at: t.string,
+      registered_by: t.string,
+      environment: t.string,
+      metadata: t.readonly(t.record(t.string, t.string)),
+      sha256: t.string,
+    }),
+  ),
+  t.readonly(
+    t.partial({
+      /** The version in another registry that this is a copy of. */
+      copied_from: t.readonly(t.type({ registry: t.string, version: Version, registration_id: t.string })),
+    }),
+  ),
+]);
 export type Registration = t.TypeOf<typeof Registration>;
 
 /** Stands where a registration was begun and its artifact was lost, so that the number is never used again. */

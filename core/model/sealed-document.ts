@@ -58,13 +58,27 @@ export const openDocument =
 /** A whole string literal, or one of the bare words that Python's `json` writes for numbers that JSON does not have. */
 const literalOrBareWord = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b/g;
 
-/** JSON, also as Python's `json` writes it: bare `NaN`, `Infinity` and `-Infinity` are read as null. The left is the parser's reason. */
+/** How deep a document may be nested; what walks it may then recurse. */
+const depthLimit = 200;
+
+/** JSON, also as Python's `json` writes it: bare `NaN`, `Infinity` and `-Infinity` are read as null. The left is the reason. */
 export const parseJson = (text: string): E.Either<string, unknown> =>
   pipe(
     parsed(() => text),
     // Only now: the pattern runs out of stack on a string literal of some megabytes.
     E.alt(() => parsed(() => text.replace(literalOrBareWord, (found) => (found.startsWith('"') ? found : 'null')))),
+    E.filterOrElse(isShallow, () => `it is nested more than ${depthLimit} deep`),
   );
+
+/** Level by level, since recursion is what a deep document breaks. */
+const isShallow = (value: unknown): boolean => {
+  let level: ReadonlyArray<unknown> = [value];
+  for (let depth = 0; depth <= depthLimit; depth++) {
+    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+    if (level.length === 0) return true;
+  }
+  return false;
+};
 
 const parsed = (text: () => string): E.Either<string, unknown> =>
   E.tryCatch(

@@ -73,6 +73,9 @@ export const signatureOf = (
       });
       const unfit = misfit(features, modelInfo.fills ?? {});
       if (unfit !== undefined) return fail('InvalidInput', unfit);
+      if (features.some(({ name }) => name === '')) {
+        return fail('InvalidInput', 'A feature of the model has no name: correct feature_names in model_info.json.');
+      }
       const twice = features.find(({ name }, i) => features.findIndex((other) => other.name === name) !== i);
       return twice === undefined
         ? E.right({ inputs, outputs, features })

@@ -46,6 +46,9 @@ export interface Listing {
  * replaced with `matches`), and only objects are copied; no key is the folder of another; an object is small enough to be
  * held in memory.
  *
+ * The adapter may refuse with `InvalidInput`, naming it, whatever stands in the way of a key that is neither a file nor a folder
+ * as its place demands (a symbolic link, a pipe, a file above it); it never answers "none" for it. A list passes it over.
+ *
  * Nobody promises an order between writes of different keys that were not awaited one after the other, or that a
  * listing is a snapshot: it shows everything that was there all along, and may or may not show what came or went meanwhile.
  *
@@ -81,7 +84,8 @@ export interface ArtifactStore {
 
   /**
    * One level of `folder` (`''` is the root), at most `limit` (1 to 1000) objects and folders together per page. A folder
-   * that holds nothing, or is not there, lists as empty; one that held something may still be named by the folder above it.
+   * that holds nothing, or is not there, lists as empty; one that held something may still be named by the folder above it. What
+   * is an object, or below one, lists as empty or fails `InvalidInput`.
    */
   readonly list: (
     folder: string,

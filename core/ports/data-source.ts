@@ -21,6 +21,8 @@ export interface WantedColumn {
 export interface OpenedSource {
   /** Every column there is, in the source's order, also those that cannot be read as scalars. */
   readonly columnNames: ReadonlyArray<string>;
+  /** Those of the source's keys that are no columns here, where that is no mistake: they were meant for another file. */
+  readonly absentKeys?: ReadonlyArray<string>;
   /** True for CSV: a `string` column holds unparsed text, in which an empty field is missing. */
   readonly textual: boolean;
   /** How many rows there will be. May cost a pass over the source. Fails as `read` does. */
@@ -39,12 +41,12 @@ export interface OpenedSource {
 
 /** The adapter promises not to change what it reads. Nobody promises that two readings see the same rows. */
 export interface DataSource {
-  /** The columns that are carried from the source to the output beside the predictions. */
+  /** The columns that are carried from the source to the output beside the predictions. `keysOf` checks them against an opened source. */
   readonly keys: ReadonlyArray<string>;
   /**
    * Prepares the query for the range; the options hold for everything that the opened source does.
-   * Fails `NotFound` when a file is not there, `DataUnreadable` when a file or the query does not parse, `InvalidInput` when a range is given
-   * and the source has no year to compare it with, `Unavailable`, `PermissionDenied`, `DeadlineExceeded`, `Cancelled`.
+   * Fails `NotFound` when a file is not there, `DataUnreadable` when a file does not parse, `InvalidInput` when the query does not parse or
+   * names what is not there, or a range is given and the source has no year to compare it with, `Unavailable`, `PermissionDenied`, `DeadlineExceeded`, `Cancelled`.
    */
   readonly open: (range: YearRange, call: CallOptions) => TaskEither<Failure, OpenedSource>;
 }

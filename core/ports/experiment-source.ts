@@ -16,14 +16,18 @@ export interface ExperimentSource {
   /** Where this is, for people. */
   readonly location: string;
 
-  /** What could be registered, sorted by model type and name. Folders that are no experiments are passed over. */
+  /**
+   * What could be registered, sorted by model type and name. Folders that are no experiments are passed over, and versions that
+   * the place refuses to show are left out; it fails as the first of those when there is nothing else.
+   */
   readonly list: (call: CallOptions) => TaskEither<Failure, ReadonlyArray<ExperimentListing>>;
 
   /**
    * One version of one experiment, the highest when none is named.
    * Fails `NotFound` when there is no such model type, experiment or version (naming the nearest there is), or when the
    * version holds only a `pipeline.pkl` (naming `examples/export_sklearn.py`); `InvalidInput` when one of its JSON files
-   * does not decode (naming the file and each problem).
+   * does not decode (naming the file and each problem), or when what stands in a file's place is no file (a symbolic link, a
+   * folder, a pipe): nothing that is there counts as absent.
    */
   readonly read: (
     wanted: { readonly modelType: string; readonly name: string; readonly version?: number },

@@ -17,7 +17,16 @@ import { resolveVersion } from './resolve.js';
 import { listFolders, listVersionNumbers, readVersion } from './versions.js';
 
 /** A registered version, with the aliases that are on it now. */
-export type RegisteredVersion = Registration & {
+export type RegisteredVersion = Omit<Registration, 'status'> & LifecycleStatus;
+
+/** How a version stands now. */
+export type LifecycleStatus = {
+  /** An archived version scores only when it is pinned; of a deleted one the record is kept. */
+  readonly status: 'registered' | 'archived' | 'deleted';
+  readonly archived_at?: string;
+  readonly archive_reason?: string;
+  readonly deleted_at?: string;
+  readonly delete_reason?: string;
   readonly aliases: ReadonlyArray<string>;
   /** Why the aliases are not known. */
   readonly aliases_unreadable?: string;
@@ -229,18 +238,27 @@ const list = (
 const listed = (model: ModelId, record: VersionRecord, state: StateOrDamage): ListedVersion => {
   const lifecycle = E.isLeft(state)
     ? { aliases: [], aliases_unreadable: state.left.message }
-    : { aliases: aliasesOf(state.right, record.version) };
+    : { aliases: aliasesOf(state.right, record.version), ...statusOf(state.right, record.version) };
   const place = { model_type: model.modelType, name: model.name, version: record.version, ...lifecycle };
   switch (record.kind) {
     case 'registered':
       return { ...record.registration, ...lifecycle };
     case 'legacy':
-      return { ...record.document, ...place, status: legacyStatus(record.document), format: 'pickle' };
+      return { ...record.document, status: legacyStatus(record.document), ...place, format: 'pickle' };
     case 'aborted':
       return { ...place, status: 'aborted' };
     case 'unreadable':
       return { ...place, status: 'unreadable', detail: record.failure.message };
   }
+};
+
+/** What the lifecycle makes of a version; the stored file never changes. */
+const statusOf = ({ archived, deleted }: ModelState, version: number): Partial<LifecycleStatus> => {
+  const deletion = deleted[`${version}`];
+  const archive = archived[`${version}`];
+  if (deletion !== undefined) return { status: 'deleted', deleted_at: deletion.at, delete_reason: deletion.reason };
+  if (archive !== undefined) return { status: 'archived', archived_at: archive.at, archive_reason: archive.reason };
+  return {};
 };
 
 const legacyStatus = ({ status }: JsonObject): string => (typeof status === 'string' ? status : 'registered');

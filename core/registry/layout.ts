@@ -12,8 +12,12 @@ const stateFolder = (model: ModelId): string => `${registry}/${model.modelType}/
 export const layout = {
   experiments: 'models/experiments',
   registered,
+  /** Our own state: one folder for each model type, besides `reserved`. */
+  registry,
+  reserved: ['keys', 'staging'] as ReadonlyArray<string>,
   modelType: (modelType: string): string => `${registered}/${modelType}`,
   model: modelFolder,
+  statesOfType: (modelType: string): string => `${registry}/${modelType}`,
   /** Immutable. */
   artifact: (model: ModelId, version: number): string => `${versionFolder(model, version)}/pipeline.onnx`,
   /** Immutable; its creation is the commit. */

@@ -13,7 +13,22 @@ import { layout } from './layout.js';
 import type { RegistryPorts } from './registry-ports.js';
 
 /** One move of an alias; `from` is null for the first. */
-const AliasMove = t.readonly(t.type({ from: t.union([Version, t.null]), to: Version, at: t.string, by: t.string }));
+export const AliasMove = t.readonly(
+  t.type({
+    from: t.union([Version, t.null]),
+    to: Version,
+    how: t.keyof({ promote: null, rollback: null }),
+    at: t.string,
+    by: t.string,
+  }),
+);
+export type AliasMove = t.TypeOf<typeof AliasMove>;
+
+/** What was done to a version: when, by whom and why. */
+const Mark = t.readonly(t.type({ at: t.string, by: t.string, reason: t.string }));
+
+/** By version. */
+const Marks = t.readonly(t.record(t.string, Mark));
 
 /** `model.json`. */
 export const ModelState = t.readonly(
@@ -26,6 +41,8 @@ export const ModelState = t.readonly(
     aliases: t.readonly(
       t.record(t.string, t.readonly(t.type({ version: Version, history: t.readonlyArray(AliasMove) }))),
     ),
+    archived: Marks,
+    deleted: Marks,
   }),
 );
 export type ModelState = t.TypeOf<typeof ModelState>;
@@ -42,6 +59,8 @@ const emptyState = (model: ModelId): ModelState => ({
   name: model.name,
   latest_hint: 0,
   aliases: {},
+  archived: {},
+  deleted: {},
 });
 
 /** The state as it is now. Fails as the store does, and `ArtifactUnreadable` when the document is damaged. */
@@ -66,15 +85,15 @@ export const readModelState =
 const attempts = 20;
 
 /**
- * Applies `change` to the state as it is, again when somebody else changed it meanwhile. Writes nothing when `change`
- * answers with the very same object. Who lost pauses, longer each time and with jitter, so that of many all get through. Fails `Conflict`
+ * Applies `change` to the state as it is, again when somebody else changed it meanwhile; its left is the failure. Writes nothing when
+ * it answers with the very same object. Who lost pauses, longer each time and with jitter, so that of many all get through. Fails `Conflict`
  * when others were faster every time.
  */
 export const changeModelState =
   (ports: RegistryPorts) =>
   (
     model: ModelId,
-    change: (state: ModelState) => ModelState,
+    change: (state: ModelState) => E.Either<Failure, ModelState>,
     call: CallOptions,
   ): TE.TaskEither<Failure, ModelState> => {
     const attempt = (left: number): TE.TaskEither<Failure, ModelState> =>
@@ -82,36 +101,35 @@ export const changeModelState =
         readModelState(ports)(model, call),
         TE.chain(({ state, token }) => {
           const changed = change(state);
-          if (changed === state) return TE.right(state);
+          if (E.isLeft(changed)) return TE.left(changed.left);
+          if (changed.right === state) return TE.right(state);
           return pipe(
             ports.store.put(
               layout.modelState(model),
-              sealDocument(ports.host)(changed),
+              sealDocument(ports.host)(changed.right),
               O.isSome(token) ? { kind: 'matches', token: token.value } : { kind: 'absent' },
               call,
             ),
-            TE.map(() => changed),
+            TE.map(() => changed.right),
+            TE.orElse((failed) => againAfter(failed, left)),
           );
         }),
-        TE.orElse((failure) => {
-          const lost = failure.tag === 'Conflict' || failure.tag === 'AlreadyExists';
-          if (!lost && !failure.ambiguous) return TE.left(failure);
-          if (left > 1) {
-            return pipe(
-              TE.fromTask<void, Failure>(() =>
-                ports.host.pause(jitterOf(ports) * Math.min(2 ** (attempts - left + 3), 250)),
-              ),
-              TE.chain(() => attempt(left - 1)),
-            );
-          }
-          return lost
-            ? failTask(
-                'Conflict',
-                `The aliases of ${showModel(model)} were changed by others at the same time. Try again.`,
-              )
-            : TE.left(failure);
-        }),
       );
+    const againAfter = (failed: Failure, left: number): TE.TaskEither<Failure, ModelState> => {
+      const lost = failed.tag === 'Conflict' || failed.tag === 'AlreadyExists';
+      if (!lost && !failed.ambiguous) return TE.left(failed);
+      if (left > 1) {
+        return pipe(
+          TE.fromTask<void, Failure>(() =>
+            ports.host.pause(jitterOf(ports) * Math.min(2 ** (attempts - left + 3), 250)),
+          ),
+          TE.chain(() => attempt(left - 1)),
+        );
+      }
+      return lost
+        ? failTask('Conflict', `The aliases of ${showModel(model)} were changed by others at the same time. Try again.`)
+        : TE.left(failed);
+    };
     return attempt(attempts);
   };
 
@@ -129,13 +147,29 @@ export const withNewAlias =
   (alias: string, version: number, at: string, by: string) =>
   (state: ModelState): ModelState => {
     const current = aliasNamed(state, alias);
-    if (current?.history.some((move) => move.to === version)) return state;
-    const move = { from: current?.version ?? null, to: version, at, by };
+    return current?.history.some((move) => move.to === version)
+      ? state
+      : withMove(alias, version, 'promote', at, by)(state);
+  };
+
+/** The state with `alias` on `version`; the same state when it is there. */
+export const withMove =
+  (alias: string, version: number, how: AliasMove['how'], at: string, by: string) =>
+  (state: ModelState): ModelState => {
+    const current = aliasNamed(state, alias);
+    if (current?.version === version) return state;
+    const move = { from: current?.version ?? null, to: version, how, at, by };
     return {
       ...state,
       aliases: { ...state.aliases, [alias]: { version, history: [...(current?.history ?? []), move] } },
     };
   };
+
+/** Whether the version only scores when it is pinned. */
+export const isArchived = ({ archived }: ModelState, version: number): boolean => `${version}` in archived;
+
+/** Whether the version's artifact is gone for good. */
+export const isDeleted = ({ deleted }: ModelState, version: number): boolean => `${version}` in deleted;
 
 /** The alias of this name; an object's inherited `constructor` is none. */
 export const aliasNamed = ({ aliases }: ModelState, name: string): ModelState['aliases'][string] | undefined =>

@@ -13,8 +13,9 @@ import { Registration } from '../model/registration.js';
 import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
+import { readModelState } from './model-state.js';
 import type { RegistryPorts } from './registry-ports.js';
-import { isCommitted } from './versions.js';
+import { highestVersion, isCommitted } from './versions.js';
 
 /** `intents/v{N}.json`: who owns N, and the exact text of its registration. */
 const Intent = t.readonly(
@@ -70,6 +71,28 @@ export const publish =
       TE.chainFirst(() => discardStaged(ports, draft.registrationId, call)),
     );
   };
+
+/** Finishes the intent above the highest version, if there is one; the version that was committed by it, if it was. */
+export const rollForward =
+  (ports: RegistryPorts) =>
+  (model: ModelId, call: CallOptions): TE.TaskEither<Failure, O.Option<number>> =>
+    pipe(
+      readModelState(ports)(model, call),
+      TE.map(({ state }) => state.latest_hint),
+      TE.orElse((failed) => (failed.tag === 'ArtifactUnreadable' ? TE.right(0) : TE.left(failed))),
+      TE.chain((hint) => highestVersion(ports)(model, hint, call)),
+      TE.chain((highest) => readIntent(ports, model, highest + 1, call)),
+      TE.chain(
+        O.match(
+          () => TE.right<Failure, O.Option<number>>(O.none),
+          (intent) =>
+            pipe(
+              help(ports, model, intent, call),
+              TE.map((ending) => (ending === 'committed' ? O.some(intent.version) : O.none)),
+            ),
+        ),
+      ),
+    );
 
 /**
  * The registration that `registrationId` has, or was about to have, at or above version `from`, finished; none when it never claimed

@@ -3,7 +3,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import type { Failure } from '../failure.js';
+import { fail, type Failure } from '../failure.js';
 import type { Experiment } from '../model/experiment.js';
 import { checkGate, defaultGates, type Gate, type GateCheck, passGate } from '../model/metrics-gate.js';
 import { Registration } from '../model/registration.js';
@@ -15,7 +15,14 @@ import type { InferenceEngine } from '../ports/inference-engine.js';
 import { checkGolden } from '../scoring/golden.js';
 import { scoringModel } from '../scoring/score.js';
 import { beginKeyed, type KeyedAttempt, readKeyed } from './idempotency.js';
-import { changeModelState, readModelState, withLatestHint, withNewAlias } from './model-state.js';
+import {
+  changeModelState,
+  isArchived,
+  isDeleted,
+  readModelState,
+  withLatestHint,
+  withNewAlias,
+} from './model-state.js';
 import { findPublished, publish } from './publish.js';
 import type { RegistryPorts } from './registry-ports.js';
 import type { RegisterRequest } from './requests.js';
@@ -252,9 +259,13 @@ const settle = (
       modelOf(request),
       (state) => {
         const hinted = withLatestHint(registration.version)(state);
-        return alias === undefined
-          ? hinted
-          : withNewAlias(alias, registration.version, at, registration.registered_by)(hinted);
+        if (alias !== undefined && (isArchived(state, registration.version) || isDeleted(state, registration.version)))
+          return fail('Conflict', 'it was archived or deleted meanwhile.');
+        return E.right(
+          alias === undefined
+            ? hinted
+            : withNewAlias(alias, registration.version, at, registration.registered_by)(hinted),
+        );
       },
       call,
     ),

@@ -1,8 +1,10 @@
 /** What can be asked of the registry: the codecs of requests, the same over HTTP, on the command line and in the library. */
+import * as E from 'fp-ts/lib/Either.js';
 import * as t from 'io-ts';
-import { closed, integer } from '../decode.js';
+import { closed, integer, text } from '../decode.js';
+import { type Failure, failureOf } from '../failure.js';
 import { Gate } from '../model/metrics-gate.js';
-import { AliasName, ExperimentName, ModelName, ModelType, Version } from '../model/names.js';
+import { AliasName, ExperimentName, ModelName, type ModelReference, ModelType, Version } from '../model/names.js';
 
 /** Registers the artifact of an experiment as the next version of a model. */
 export const RegisterRequest = closed(
@@ -22,7 +24,7 @@ export const RegisterRequest = closed(
     registered_by: t.string,
     environment: t.string,
     /** A retry with the same key answers with the registration that the first one made. */
-    idempotency_key: t.string,
+    idempotency_key: text('IdempotencyKey', /^[^]{1,500}$/, 'must be 1 to 500 characters'),
     /** Does every check and writes nothing. */
     dry_run: t.boolean,
   },
@@ -52,3 +54,63 @@ export const InfoRequest = closed(
   { version: Version, alias: AliasName },
 );
 export type InfoRequest = t.TypeOf<typeof InfoRequest>;
+
+/** Sets `alias` on a version: the latest, a numbered one, or the one under another alias. */
+export const PromoteRequest = closed(
+  'PromoteRequest',
+  { model_type: ModelType, model_name: ModelName, alias: AliasName },
+  { model_version: Version, model_alias: AliasName, by: t.string },
+);
+export type PromoteRequest = t.TypeOf<typeof PromoteRequest>;
+
+/** Moves an alias back. */
+export const AliasRequest = closed(
+  'AliasRequest',
+  { model_type: ModelType, model_name: ModelName, alias: AliasName },
+  { by: t.string },
+);
+export type AliasRequest = t.TypeOf<typeof AliasRequest>;
+
+/** Asks for the moves of a model's aliases. */
+export const HistoryRequest = closed('HistoryRequest', { model_type: ModelType, model_name: ModelName }, {});
+export type HistoryRequest = t.TypeOf<typeof HistoryRequest>;
+
+/** Changes how one numbered version stands. */
+export const VersionRequest = closed(
+  'VersionRequest',
+  { model_type: ModelType, model_name: ModelName, model_version: Version },
+  { by: t.string, reason: t.string },
+);
+export type VersionRequest = t.TypeOf<typeof VersionRequest>;
+
+/** Verifies one version, a model, a type, or everything. */
+export const VerifyRequest = closed(
+  'VerifyRequest',
+  {},
+  { model_type: ModelType, model_name: ModelName, model_version: Version },
+);
+export type VerifyRequest = t.TypeOf<typeof VerifyRequest>;
+
+/** Copies a version: the latest, a numbered one, or the one under an alias. */
+export const CopyRequest = closed(
+  'CopyRequest',
+  { model_type: ModelType, model_name: ModelName },
+  { model_version: Version, model_alias: AliasName },
+);
+export type CopyRequest = t.TypeOf<typeof CopyRequest>;
+
+/** The version that a request names: a numbered one, the one under an alias, or the latest. Fails `InvalidInput` when it names two. */
+export const referenceOf = (
+  request: Pick<CopyRequest, 'model_type' | 'model_name' | 'model_version' | 'model_alias'>,
+): E.Either<Failure, ModelReference> => {
+  const { model_type, model_name, model_version, model_alias } = request;
+  const model = { modelType: model_type, name: model_name };
+  if (model_version !== undefined && model_alias !== undefined) {
+    const message =
+      'model_version and model_alias were both given: name one of them, or neither for the latest version.';
+    return E.left(failureOf('InvalidInput', message, [{ pointer: '/model_alias', detail: message }]));
+  }
+  if (model_version !== undefined) return E.right({ model, selector: { kind: 'version', version: model_version } });
+  if (model_alias !== undefined) return E.right({ model, selector: { kind: 'alias', alias: model_alias } });
+  return E.right({ model, selector: { kind: 'latest' } });
+};

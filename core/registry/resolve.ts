@@ -8,7 +8,7 @@ import { type ModelId, type ModelReference, showModel, type VersionSelector } fr
 import type { Registration, VersionRecord } from '../model/registration.js';
 import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
-import { aliasNamed, type ModelState, readModelState } from './model-state.js';
+import { aliasNamed, isArchived, isDeleted, type ModelState, readModelState } from './model-state.js';
 import type { RegistryPorts } from './registry-ports.js';
 import { highestVersion, listFolders, listVersionNumbers, readVersion } from './versions.js';
 
@@ -40,11 +40,15 @@ export const resolveScorable =
   (reference: ModelReference, call: CallOptions): TE.TaskEither<Failure, Registration> =>
     pipe(
       resolveVersion(ports)(reference, call),
-      TE.chainEitherK(({ record }) => scorable(reference.model, record)),
+      TE.chainEitherK(({ record, state }) => scorable(reference.model, record, state)),
     );
 
-const scorable = (model: ModelId, record: VersionRecord): E.Either<Failure, Registration> => {
+/** The registration, when it can be scored: an archived version can, for it was pinned. */
+const scorable = (model: ModelId, record: VersionRecord, state: ModelState): E.Either<Failure, Registration> => {
   const which = `Version ${record.version} of ${showModel(model)}`;
+  if (isDeleted(state, record.version)) {
+    return fail('NotFound', `${which} was deleted: its record is kept, its artifact is gone. Use another version.`);
+  }
   switch (record.kind) {
     case 'registered':
       return E.right(record.registration);
@@ -86,7 +90,8 @@ const noAlias = (model: ModelId, alias: string, state: ModelState): Failure => {
   return failure('NotFound', `${showModel(model)} has no alias "${alias}". ${there}`);
 };
 
-const findVersion = (
+/** The numbered version's record. Fails `NotFound` with what there is. */
+export const findVersion = (
   ports: RegistryPorts,
   model: ModelId,
   version: number,
@@ -127,7 +132,7 @@ const findLatest = (
         O.match(
           () => walkDown(version - 1, highest),
           (record) =>
-            record.kind === 'registered' || record.kind === 'unreadable'
+            isLatestOf(state, record)
               ? TE.right<Failure, VersionRecord>(record)
               : walkDown(version - 1, highest ?? record),
         ),
@@ -140,13 +145,26 @@ const findLatest = (
   );
 };
 
+/** Damage is not passed over in silence: a damaged version is the latest, and fails. */
+const isLatestOf = (state: ModelState, { kind, version }: VersionRecord): boolean =>
+  (kind === 'registered' || kind === 'unreadable') && !isArchived(state, version) && !isDeleted(state, version);
+
 const noScorable = (model: ModelId, highest: VersionRecord): TE.TaskEither<Failure, never> =>
   failTask(
     'NotFound',
     highest.kind === 'legacy'
       ? `${showModel(model)} has only Python pickles (up to version ${highest.version}), which are never the latest. ${exportCure}`
-      : `${showModel(model)} has no version that can be scored.`,
+      : `${showModel(model)} has no version that can be scored: all are archived, deleted or unfinished.`,
   );
+
+/** Fails `NotFound`, with what was near, when the model has no version of any kind. */
+export const requireModel =
+  (ports: RegistryPorts) =>
+  (model: ModelId, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<number>> =>
+    pipe(
+      listVersionNumbers(ports)(model, call),
+      TE.chain((versions) => (versions.length === 0 ? noModel(ports, model, call) : TE.right(versions))),
+    );
 
 const orNoModel = (
   ports: RegistryPorts,
@@ -155,8 +173,8 @@ const orNoModel = (
   call: CallOptions,
 ): TE.TaskEither<Failure, never> =>
   pipe(
-    listVersionNumbers(ports)(model, call),
-    TE.chain((versions) => (versions.length === 0 ? noModel(ports, model, call) : TE.left(otherwise))),
+    requireModel(ports)(model, call),
+    TE.chain(() => TE.left(otherwise)),
   );
 
 /** Names what is near: the model type when that is unknown, else the model. */

@@ -4,7 +4,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import type { Task } from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { pointerToken } from '../decode.js';
-import { type Failure, fail, failTask, failure, nearest } from '../failure.js';
+import { type Failure, fail, failTask, failureOf, nearest } from '../failure.js';
 import type { ModelReference } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
 import type { DataSource, WantedColumn } from '../ports/data-source.js';
@@ -12,9 +12,10 @@ import type { CallOptions } from '../ports/host.js';
 import type { InferenceEngine, LoadedModel } from '../ports/inference-engine.js';
 import type { ModelCache } from '../ports/model-cache.js';
 import type { PredictionSink } from '../ports/prediction-sink.js';
-import { layout } from '../registry/layout.js';
+import { readArtifact } from '../registry/artifact.js';
 import type { RegistryPorts } from '../registry/registry-ports.js';
 import { checkColumns } from './features.js';
+import { keysOf } from './keys.js';
 import { fileOutput, inlineOutput, provenanceColumns } from './outputs.js';
 import { readRows } from './rows.js';
 import { allocateColumn, type RowBatch } from './row-batch.js';
@@ -57,9 +58,7 @@ export const answerScore =
     const startedMs = host.nowMs();
     return pipe(
       TE.fromEither(checkRequest(request)),
-      TE.chain(() =>
-        request.output_location === undefined ? TE.right('') : ports.sink.resolve(request.output_location),
-      ),
+      TE.chain(() => resolveOutput(ports, request.output_location)),
       TE.chain(() => ports.resolve(referenceOf(request), call)),
       TE.chain((registration) => {
         const resolvedMs = host.nowMs();
@@ -95,29 +94,47 @@ export const answerScore =
 /** What no codec of single fields sees. */
 const checkRequest = (request: ScoreRequest): E.Either<Failure, void> => {
   const { start_year, end_year, data_source, data } = request;
+  const refuse = (pointer: string, message: string): E.Either<Failure, never> =>
+    E.left(failureOf('InvalidInput', message, [{ pointer, detail: message }]));
   if (request.model_version !== undefined && request.model_alias !== undefined) {
-    return fail(
-      'InvalidInput',
+    return refuse(
+      '/model_alias',
       'model_version and model_alias were both given: name one of them, or neither for the latest version.',
     );
   }
   if (start_year !== undefined && end_year !== undefined && start_year > end_year) {
-    return fail('InvalidInput', `start_year ${start_year} is after end_year ${end_year}: swap them.`);
+    return refuse('/start_year', `The start year ${start_year} is after the end year ${end_year}: swap them.`);
   }
   if (data !== undefined && data_source !== undefined && data_source !== 'inline') {
-    return fail('InvalidInput', `data was sent together with the data_source "${data_source}": send one of them.`);
+    return refuse('/data_source', `data was sent together with the data_source "${data_source}": send one of them.`);
   }
   if (data === undefined && data_source === 'inline') {
-    return fail('InvalidInput', 'data_source is "inline" and there is no data: send the rows as data.');
+    return refuse(
+      '/data',
+      'The data source is "inline" and there is no data: send the rows as data (predict reads them on stdin).',
+    );
   }
   if (data !== undefined && (start_year !== undefined || end_year !== undefined)) {
-    return fail(
-      'InvalidInput',
+    return refuse(
+      start_year === undefined ? '/end_year' : '/start_year',
       'start_year and end_year choose rows of a source, and the rows were sent as data: leave the years out.',
     );
   }
   return E.right(undefined);
 };
+
+/** Where the output will be, told with the field that asks for it. */
+const resolveOutput = ({ sink }: ScorePorts, location: string | undefined): TE.TaskEither<Failure, string> =>
+  location === undefined
+    ? TE.right('')
+    : pipe(
+        sink.resolve(location),
+        TE.mapLeft((failed) =>
+          failed.tag === 'InvalidInput'
+            ? failureOf(failed.tag, failed.message, [{ pointer: '/output_location', detail: failed.message }])
+            : failed,
+        ),
+      );
 
 const referenceOf = (request: ScoreRequest): ModelReference => ({
   model: { modelType: request.model_type, name: request.model_name },
@@ -131,32 +148,20 @@ const referenceOf = (request: ScoreRequest): ModelReference => ({
 
 /** Fetches the artifact, checks its digest, loads it and warms it up with one row. */
 const loadModel = (
-  { store, engine, host }: ScorePorts,
+  ports: ScorePorts,
   registration: Registration,
   call: CallOptions,
-): TE.TaskEither<Failure, LoadedModel> => {
-  const key = layout.artifact({ modelType: registration.model_type, name: registration.name }, registration.version);
-  return pipe(
-    store.get(key, call),
-    TE.chainEitherK(
-      E.fromOption(() =>
-        failure('ArtifactUnreadable', `${key} is not there, although it is registered. Restore it from a copy.`),
+): TE.TaskEither<Failure, LoadedModel> =>
+  pipe(
+    readArtifact(ports)(registration, call),
+    TE.chain((artifact) => ports.engine.load(artifact, call)),
+    TE.chainFirst((loaded) =>
+      pipe(
+        scoreBatch(ports.host)(modelOf(loaded, registration), blankRow(registration), call),
+        afterFailure(loaded.release),
       ),
     ),
-    TE.filterOrElse(
-      ({ bytes }) => host.sha256(bytes) === registration.artifact.sha256,
-      () =>
-        failure(
-          'ArtifactUnreadable',
-          `${key} was changed after it was registered: its digest differs. Restore it from a copy.`,
-        ),
-    ),
-    TE.chain(({ bytes }) => engine.load(bytes, call)),
-    TE.chainFirst((loaded) =>
-      pipe(scoreBatch(host)(modelOf(loaded, registration), blankRow(registration), call), afterFailure(loaded.release)),
-    ),
   );
-};
 
 /** Tidies up when what came before failed, and fails all the same. */
 const afterFailure =
@@ -326,11 +331,18 @@ const answerOf =
         write: totals.writeMs + commitMs,
         total: 0,
       },
-      warnings: [...warnings, ...totals.warnings],
+      warnings: [...warnings, ...totals.warnings, ...(totals.rowsRead === 0 ? [nothingRead(request)] : [])],
     },
     output_location: null,
     predictions: null,
   });
+
+const nothingRead = ({ data, start_year, end_year }: ScoreRequest): string => {
+  if (data !== undefined) return 'The data has no rows: nothing was scored.';
+  return start_year === undefined && end_year === undefined
+    ? 'The source has no rows: nothing was scored.'
+    : 'No rows of the source matched the years: nothing was scored.';
+};
 
 const sourceName = ({ data_source, data }: ScoreRequest): string =>
   data_source ?? (data === undefined ? 'query' : 'inline');
@@ -364,7 +376,7 @@ const findSource = (
   if (name === undefined) {
     return fail(
       'NotFound',
-      `No data source is configured for model type ${request.model_type}. Name it as model_types.${request.model_type}.source in scorekeeper.json, or send the rows as data.`,
+      `No data source is configured for model type ${request.model_type}. Name it as model_types.${request.model_type}.source in scorekeeper.json, or send the rows as data (predict reads them on stdin).`,
     );
   }
   const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
@@ -397,23 +409,25 @@ const openSource = (
     TE.chain((opened) => {
       const present = new Set(opened.columnNames);
       const isFeature = new Set(features.map(({ name }) => name));
-      const keys = source.keys.filter((key) => present.has(key));
-      const wanted: ReadonlyArray<WantedColumn> = [
-        ...features.map(({ name }) => ({ name, role: 'feature' }) as const),
-        ...keys.filter((key) => !isFeature.has(key)).map((name) => ({ name, role: 'key' }) as const),
-      ];
-      const rows: OpenedRows = {
-        stream: rawStream(opened.read(wanted), opened.textual),
-        keys,
-        pointerTo,
-        warnings: source.keys
-          .filter((key) => !present.has(key))
-          .map((key) => `The key "${key}" is no column of the source, and is left out of the output.`),
-        close: opened.close,
-      };
       return pipe(
-        TE.fromEither(checkColumns(features, present, (column) => `/${pointerToken(column)}`)),
-        TE.map(() => rows),
+        keysOf(source, opened),
+        E.chainFirst(() => checkColumns(features, present, (column) => `/${pointerToken(column)}`)),
+        E.map((keys): OpenedRows => {
+          const wanted: ReadonlyArray<WantedColumn> = [
+            ...features.map(({ name }) => ({ name, role: 'feature' }) as const),
+            ...keys.filter((key) => !isFeature.has(key)).map((name) => ({ name, role: 'key' }) as const),
+          ];
+          return {
+            stream: rawStream(opened.read(wanted), opened.textual),
+            keys,
+            pointerTo,
+            warnings: source.keys
+              .filter((key) => !keys.includes(key))
+              .map((key) => `The key "${key}" is no column of the source, and is left out of the output.`),
+            close: opened.close,
+          };
+        }),
+        TE.fromEither,
         afterFailure(opened.close),
       );
     }),

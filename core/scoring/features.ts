@@ -46,18 +46,19 @@ export const checkColumns = (
   if (missing.length === 0) return E.right(undefined);
   const needed = new Set(features.map(({ name }) => name));
   const spare = [...present].filter((name) => !needed.has(name));
-  const problems = missing.map(({ name, type }) => {
+  const told = missing.map(({ name, type }) => {
     const near = nearest(name, spare);
     const hint = near === undefined ? '' : `; the nearest column there is "${near}"`;
-    return { pointer: pointerTo(name), detail: `the feature "${name}" (${type}) is missing${hint}` };
+    return {
+      inList: `${name} (${type}${hint})`,
+      problem: { pointer: pointerTo(name), detail: `the feature "${name}" (${type}) is missing${hint}` },
+    };
   });
-  const names = missing.map(({ name }) => name).join(', ');
-  const nears = problems.length <= 3 ? ` (${problems.map(({ detail }) => detail).join('; ')})` : '';
   return E.left(
     failureOf(
       'SignatureMismatch',
-      `The data lacks ${missing.length} of the model's ${features.length} features: ${names}${nears}. Add the missing columns.`,
-      problems,
+      `The data lacks ${missing.length} of the model's ${features.length} features: ${told.map(({ inList }) => inList).join(', ')}. Add the missing columns.`,
+      told.map(({ problem }) => problem),
     ),
   );
 };

@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { show } from '../decode.js';
-import { fail, type Failure, failureOf, type Problem } from '../failure.js';
+import { fail, type Failure, failure, failureOf, type Problem } from '../failure.js';
 import type { Golden } from '../model/experiment.js';
 import type { Signature } from '../model/signature.js';
 import type { CallOptions, Host } from '../ports/host.js';
@@ -46,6 +46,14 @@ const goldenFeatures = (golden: Golden, { features }: Signature): E.Either<Failu
     ),
     E.chainFirst(({ raw, pointerTo }) =>
       checkColumns(features, new Set(raw.columns.keys()), (name) => pointerTo(0, name)),
+    ),
+    E.filterOrElse(
+      ({ raw }) => raw.rowCount > 0,
+      () =>
+        failure(
+          'InvalidInput',
+          'golden.json holds no rows, so nothing would be checked. Write some sample rows, or leave the file out.',
+        ),
     ),
     E.chain(({ raw, pointerTo }) => {
       const { batch, problems, problemTotal } = coerceFeatures(features, raw, 20);

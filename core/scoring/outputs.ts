@@ -90,7 +90,7 @@ export const fileOutput = (
         { name: 'pointer', type: 'string' },
         { name: 'detail', type: 'string' },
       ],
-      constants: [],
+      constants: [{ name: 'job_id', type: 'string', value: provenance.jobId }],
     };
     return pipe(
       sink.open(rejectsLocation(location), schema, call),

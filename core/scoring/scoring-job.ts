@@ -157,7 +157,7 @@ const fitBatch = (job: ScoringJob, raw: RawBatch, firstRow: number): E.Either<Fa
     return E.left(
       failureOf(
         'SignatureMismatch',
-        `${plural} not fit the model's features.${firstTold} Correct the data, or leave such rows out with on_error "skip".`,
+        `${plural} not fit the model's features.${firstTold} Correct the data, or leave such rows out with on_error "skip" (--on-error skip).`,
         problems.map(told),
         problemTotal,
       ),
@@ -212,7 +212,7 @@ export const gatherBatches =
       if (rowCount > limit) {
         return fail(
           'TooLarge',
-          `There are more than ${limit} rows to score, the most that an answer holds. Name an output_location for the predictions, or ask for fewer rows.`,
+          `There are more than ${limit} rows to score, the most that an answer holds. Name an output_location (--output) for the predictions, or ask for fewer rows.`,
         );
       }
       batches.push(pulled);

@@ -28,3 +28,20 @@ test('a cancellation follows its signal: once, at once when it came before, neve
   cancellation.onAbort(() => heard.push('after'))();
   t.deepEqual(heard, ['before', 'after']);
 });
+
+test('many calls may wait for the same cancellation: no warning of a leak, and each hears it', async (t) => {
+  const warnings: Error[] = [];
+  const hear = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', hear);
+  t.teardown(() => process.off('warning', hear));
+  const controller = new AbortController();
+  const cancellation = cancellationOf(controller.signal);
+  let heard = 0;
+  const hearIt = (): void => void heard++;
+  const forget = Array.from({ length: 100 }, () => cancellation.onAbort(hearIt));
+  forget[0]?.();
+  await new Promise((resolve) => setImmediate(resolve));
+  controller.abort();
+  t.is(heard, 99);
+  t.deepEqual(warnings, []);
+});

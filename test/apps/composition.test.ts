@@ -1,9 +1,10 @@
-/** Composition: what stands behind the ports as settings and overrides say, and what is not there yet. */
+/** Composition: what stands behind the ports as settings and overrides say. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
-import { type Composition, compose, type Overrides } from '../../apps/composition/compose.js';
+import { compose } from '../../apps/composition/compose.js';
+import { placeOf } from '../../apps/composition/stores.js';
 import { failureTable } from '../../apps/failure-table.js';
 import { type Flags, resolveSettings, type Settings } from '../../apps/settings.js';
 import { type CallOptions, neverCancelled } from '../../core/index.js';
@@ -21,15 +22,9 @@ const settingsIn = (workingDir: string, content: unknown = {}, flags: Flags = {}
   return settings.right;
 };
 
-const composed = (settings: Settings, overrides?: Overrides): Composition => {
-  const composition = compose(settings, overrides);
-  if (E.isLeft(composition)) throw new Error(composition.left.message);
-  return composition.right;
-};
-
 test('an empty folder composes to a service that answers, closes, and writes nothing', async (t) => {
   const root = await emptyFolder();
-  const { service, ports, close } = composed(settingsIn(root));
+  const { service, ports, close } = compose(settingsIn(root));
   t.deepEqual(await service.models({})(), E.right({ models: {} }));
   t.deepEqual(await service.experiments()(), E.right([]));
   t.is(ports.store.location, `local folder ${root}`);
@@ -45,8 +40,8 @@ test('overrides replace the place of experiments and outputs, and add a source',
   await writeFile(join(elsewhere, 'rating', 'mine', 'v2', 'pipeline.onnx'), 'bytes');
   await writeFile(join(elsewhere, 'rows.csv'), 'a,b\n1,2\n');
   const name = join(elsewhere, 'rows.csv');
-  const { service, ports, close } = composed(settingsIn(root), {
-    experimentsDir: elsewhere,
+  const { service, ports, close } = compose(settingsIn(root), {
+    experiments: placeOf(elsewhere),
     outputRoot: elsewhere,
     sourceFile: { name, keys: ['a'] },
   });
@@ -64,7 +59,7 @@ test('overrides replace the place of experiments and outputs, and add a source',
 test('declared sources read their files and their query file relative to the settings file, at every opening', async (t) => {
   const root = await emptyFolder();
   await writeFile(join(root, 'rows.csv'), 'a,b\n1,2\n');
-  const { ports, close } = composed(
+  const { ports, close } = compose(
     settingsIn(root, {
       sources: { rows: { kind: 'duckdb', files: { rows: 'rows.csv' }, sql_file: 'query.sql', keys: ['a'] } },
     }),
@@ -84,16 +79,18 @@ test('declared sources read their files and their query file relative to the set
   await close();
 });
 
-test('a bucket is settled and not there yet', (t) => {
-  for (const settings of [
-    settingsIn('/work', {}, { bucket: 'bgg-models/prod' }),
-    settingsIn('/work', { output_root: 'gs://b-1/out' }),
-  ]) {
-    const composition = compose(settings);
-    if (E.isRight(composition)) return t.fail('it was composed');
-    t.is(composition.left.tag, 'Unavailable');
-    t.regex(composition.left.message, /gs:\/\/b.* has no Google Cloud Storage adapter yet: use /);
-  }
+test('a registry in a bucket composes to its store, with experiments and outputs in it', (t) => {
+  const { ports } = compose(settingsIn('/work', {}, { bucket: 'bgg-models/prod' }));
+  t.is(ports.store.location, 'gs://bgg-models/prod');
+  t.is(ports.experiments.location, 'gs://bgg-models/prod/models/experiments');
+  t.is(ports.sink.root, 'gs://bgg-models/predictions/');
+});
+
+test('an output in a bucket is refused with what to do instead', async (t) => {
+  const { ports } = compose(settingsIn('/work', { output_root: 'gs://b-1/out' }));
+  const refused = await ports.sink.resolve('a.parquet')();
+  t.like(refused, { left: { tag: 'Unavailable' } });
+  t.regex(E.isLeft(refused) ? refused.left.message : '', /gs:\/\/b-1\/out.*SCOREKEEPER_OUTPUT_ROOT/);
 });
 
 test('exit codes differ from each other and from Node’s own, but for 2', (t) => {

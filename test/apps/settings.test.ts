@@ -126,6 +126,15 @@ for (const [flags, env, content, location, choice, place] of registries) {
   });
 }
 
+test('a variable that .env set is told as its own', (t) => {
+  const env = { PORT: '2', HOST: '::1' };
+  const surroundings = { env, fromEnvironmentFile: new Set(['PORT']), workingDir: '/work' };
+  const resolved = resolveSettings({}, surroundings, { name: file, dir: '/work/conf', content: {} });
+  if (E.isLeft(resolved)) return t.fail(resolved.left.message);
+  t.is(originOf(resolved.right, 'port'), '.env PORT');
+  t.is(originOf(resolved.right, 'host'), 'environment HOST');
+});
+
 // flags, environment, settings file → setting, its value, its origin
 const precedence: ReadonlyArray<readonly [Flags, Env, object, string, unknown, string]> = [
   [{}, {}, {}, 'port', 8080, 'default'],

@@ -102,6 +102,16 @@ export const dataSourceContract: Contract<DataSourceHarness> = [
     },
   },
   {
+    name: 'the keys that it may do without are keys, and no columns',
+    run: async ({ sourceOf }) => {
+      const keys = ['game_id', 'no such key'];
+      const opened = await open(await sourceOf(sampleRows(), keys));
+      for (const key of opened.absentKeys ?? [])
+        assert.ok(keys.includes(key) && !opened.columnNames.includes(key), key);
+      await opened.close();
+    },
+  },
+  {
     name: 'a batch has exactly the wanted columns, whatever their order',
     run: async ({ sourceOf }) => {
       const stored = sampleRows();

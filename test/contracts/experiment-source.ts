@@ -156,7 +156,9 @@ export const experimentSourceContract: Contract<ExperimentSourceHarness> = [
       assert.equal((await done(source.read(wanted, call))).version, 10);
       assert.equal((await done(source.read({ ...wanted, version: 9 }, call))).version, 9);
       assert.equal((await done(source.read({ ...wanted, version: 1 }, call))).metadata.description, 'one');
-      await refused(source.read({ ...wanted, version: 50 }, call), 'NotFound');
+      const result = await source.read({ ...wanted, version: 50 }, call)();
+      assert.ok(E.isLeft(result) && ['NotFound', 'InvalidInput'].includes(result.left.tag));
+      assert.match(result.left.message, /v50/);
     },
   ),
 
@@ -179,6 +181,18 @@ export const experimentSourceContract: Contract<ExperimentSourceHarness> = [
     async (source) => {
       await refused(source.read(wanted, call), 'InvalidInput', /golden\.parquet/, /golden\.json/);
     },
+  ),
+
+  ...['pipeline.onnx', 'model_info.json', 'test_metrics.json', 'golden.json', 'golden.parquet'].map((file) =>
+    promise(
+      `a folder named ${file} is refused rather than taken for absent`,
+      Object.fromEntries(
+        Object.entries({ ...one({ [`${file}/part`]: 'x' }) }).filter(([path]) => path !== `rating/best/v1/${file}`),
+      ),
+      async (source) => {
+        await refused(source.read(wanted, call), 'InvalidInput', new RegExp(file), /folder/, /file itself/);
+      },
+    ),
   ),
 
   promise(

@@ -57,7 +57,7 @@ const refused: ReadonlyArray<readonly [what: string, request: object, tag: Failu
     'years the wrong way round',
     { start_year: 2025, end_year: 2020 },
     'InvalidInput',
-    /start_year 2025 is after end_year 2020/,
+    /The start year 2025 is after the end year 2020/,
   ],
   ['data and a first year', { data: [], start_year: 2020 }, 'InvalidInput', /leave the years out/],
   ['data and a last year', { data: [], end_year: 2020 }, 'InvalidInput', /leave the years out/],
@@ -213,6 +213,7 @@ for (const [what, data] of [
     t.deepEqual(predictions, []);
     t.is(performance_diagnostics.total_scored, 0);
     t.is(performance_diagnostics.prediction_distribution['prediction']?.count, 0);
+    t.deepEqual(performance_diagnostics.warnings, ['The data has no rows: nothing was scored.']);
     t.deepEqual(runs, []);
   });
 }
@@ -220,7 +221,13 @@ for (const [what, data] of [
 test('zero rows of a source are an answer of no predictions, and a file of no rows', async (t) => {
   const nothing = sourceOf([], { columnNames: ['a', 'b', 'id'], keys: ['id'] });
   const { service, ports } = await scoringService({ ...withGames, sources: { games: nothing } });
-  t.deepEqual(rightOf(await service.score(sums)()).predictions, []);
+  const all = rightOf(await service.score(sums)());
+  t.deepEqual(all.predictions, []);
+  t.deepEqual(all.performance_diagnostics.warnings, ['The source has no rows: nothing was scored.']);
+  const ofYears = rightOf(await service.score({ ...sums, start_year: 2020 })());
+  t.deepEqual(ofYears.performance_diagnostics.warnings, [
+    'No rows of the source matched the years: nothing was scored.',
+  ]);
   const { output_location } = rightOf(await service.score({ ...sums, output_location: 'out.parquet' })());
   t.is(output_location, 'memory/out.parquet');
   t.deepEqual(ports.sink.outputs.get('out.parquet')?.batches, []);
@@ -262,7 +269,7 @@ for (const [form, data, pointers] of [
     );
     t.regex(
       failed.message,
-      /lacks 2 of the model's 2 features: a, b .*"a" \(float32\) is missing; the nearest column there is "aa"/,
+      /lacks 2 of the model's 2 features: a \(float32; the nearest column there is "aa"\), b \(float32; the nearest column there is "aa"\)\. Add/,
     );
   });
 }
@@ -435,8 +442,15 @@ test('a file may hold more rows than an answer', async (t) => {
   t.is(ports.sink.outputs.size, 1);
 });
 
-test('keys are carried from a source to the answer, and a key that is not there is warned of', async (t) => {
-  const source = { ...games, keys: ['id', 'gone'] };
+test('keys are carried from a source to the answer, and one that it may do without is warned of', async (t) => {
+  const source: DataSource = {
+    keys: ['id', 'gone'],
+    open: (range, call) =>
+      pipe(
+        games.open(range, call),
+        TE.map((opened) => ({ ...opened, absentKeys: ['gone'] })),
+      ),
+  };
   const { service } = await scoringService({ ...withGames, sources: { games: source } });
   const answer = rightOf(await service.score(sums)());
   t.deepEqual(answer.predictions, [
@@ -447,6 +461,21 @@ test('keys are carried from a source to the answer, and a key that is not there 
     'The key "gone" is no column of the source, and is left out of the output.',
   ]);
   t.is(answer.scoring_parameters.data_source, 'query');
+});
+
+test('a key that a source does not have is InvalidInput and names the nearest column, and the source is closed', async (t) => {
+  let closed = 0;
+  const rows = rowBatch({ a: typed('float64', 1), b: typed('float64', 1), id: typed('int32', 7) });
+  const source = sourceOf([rows], { keys: ['idd', 'id', 'unheard of'], onClose: () => closed++ });
+  const { service, ports } = await scoringService({ ...withGames, sources: { games: source } });
+  for (const request of [sums, { ...sums, output_location: 'out.parquet' }]) {
+    t.is(
+      leftOf(await service.score(request)(), 'InvalidInput').message,
+      'The source has no column "idd" (did you mean "id"?), "unheard of" for its keys: correct the keys or the query.',
+    );
+  }
+  t.is(closed, 2);
+  t.is(ports.sink.outputs.size, 0);
 });
 
 test('of a source exactly the features and keys are read, a column that is both as a feature', async (t) => {

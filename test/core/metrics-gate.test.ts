@@ -68,6 +68,16 @@ test('checks that all pass are given on', (t) => {
   t.deepEqual(passGate('It', report), E.right(report));
 });
 
+test('a rejection tells six figures of a value, and more where those would seem to pass', (t) => {
+  const report = checkGate({ min_r2: 0.5, max_rmse: 1 }, { r2: 0.123456789, rmse: 1.0000001 });
+  const result = passGate('It', report);
+  if (E.isRight(result)) return t.fail('passed');
+  t.deepEqual(
+    result.left.problems.map(({ detail }) => detail),
+    ['r2 is 0.123457, and must be at least 0.5', 'rmse is 1.0000001, and must be at most 1'],
+  );
+});
+
 test('a rejection names each check that failed, its value and its place, and no other', (t) => {
   const report = checkGate({ min_r2: 0.5, max_rmse: 1, min_auc: 0.7 }, { r2: 0.4, rmse: 0.9 });
   const result = passGate('Experiment rating/x v1', report);

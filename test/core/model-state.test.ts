@@ -1,21 +1,31 @@
 /** A model's movable state: changes by many at once, and none that is lost, doubled or written for nothing. */
 import test from 'ava';
+import * as E from 'fp-ts/lib/Either.js';
+import { flow } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { memoryArtifactStore } from '../../adapters/memory/artifact-store.js';
 import { nodeHost } from '../../adapters/node-host.js';
 import { ambiguous, failure } from '../../core/index.js';
-import { changeModelState, readModelState, withLatestHint, withNewAlias } from '../../core/registry/model-state.js';
+import {
+  changeModelState,
+  type ModelState,
+  readModelState,
+  withLatestHint,
+  withNewAlias,
+} from '../../core/registry/model-state.js';
 import { call, contentOf, host, left, right } from '../support/registry.js';
 import { faults, recordedStore, storeWithFault, wrapStore } from '../support/store-faults.js';
 
 const model = { modelType: 'rating', name: 'prod' };
 const at = '2026-01-01T00:00:00.000Z';
 const alias = (name: string, version = 1) => withNewAlias(name, version, at, 'me');
+const setAlias = (name: string, version = 1) => flow(alias(name, version), E.right);
+const hint = (version: number) => flow(withLatestHint(version), E.right);
 
 test('of thirty changes at once all are kept', async (t) => {
   const ports = { store: memoryArtifactStore(), host: nodeHost() };
   const names = Array.from({ length: 30 }, (_, i) => `a${i + 10}`);
-  await Promise.all(names.map((name) => right(changeModelState(ports)(model, alias(name), call))));
+  await Promise.all(names.map((name) => right(changeModelState(ports)(model, setAlias(name), call))));
   const { state } = await right(readModelState(ports)(model, call));
   t.deepEqual(Object.keys(state.aliases).sort(), names);
 });
@@ -23,10 +33,10 @@ test('of thirty changes at once all are kept', async (t) => {
 for (const fault of faults) {
   test(`a change whose write was ${fault} is made once, or not at all`, async (t) => {
     const store = memoryArtifactStore();
-    await right(changeModelState({ store, host })(model, alias('champion'), call));
+    await right(changeModelState({ store, host })(model, setAlias('champion'), call));
     const result = await changeModelState({ store: storeWithFault(store, fault, 1, 'alive'), host })(
       model,
-      alias('champion', 2),
+      setAlias('champion', 2),
       call,
     )();
     const { state } = await right(readModelState({ store, host })(model, call));
@@ -45,13 +55,10 @@ for (const fault of faults) {
 
 test('a change that changes nothing writes nothing', async (t) => {
   const store = memoryArtifactStore();
-  await right(changeModelState({ store, host })(model, withLatestHint(7), call));
+  await right(changeModelState({ store, host })(model, hint(7), call));
   const recorded = recordedStore(store);
-  for (const hint of [0, 6, 7]) {
-    t.is(
-      (await right(changeModelState({ store: recorded.store, host })(model, withLatestHint(hint), call))).latest_hint,
-      7,
-    );
+  for (const version of [0, 6, 7]) {
+    t.is((await right(changeModelState({ store: recorded.store, host })(model, hint(version), call))).latest_hint, 7);
   }
   t.deepEqual(
     recorded.calls.map(({ name }) => name),
@@ -73,17 +80,22 @@ test('who loses every time is told of a conflict, and who never gets an answer i
         (task) =>
           isWrite ? TE.left(failed) : task,
     );
-    t.is((await left(changeModelState({ store: losing, host })(model, alias('champion'), call))).tag, tag);
+    t.is((await left(changeModelState({ store: losing, host })(model, setAlias('champion'), call))).tag, tag);
     t.deepEqual(await contentOf(store), {});
   }
 });
 
 test('an alias moves to a version once: a later move of the same version is none', (t) => {
-  const empty = { schema_version: 1, model_type: 'rating', name: 'prod', latest_hint: 0, aliases: {} } as const;
-  const moved = [1, 2, 1, 3, 2].reduce(
-    (state, version) => alias('champion', version)(state),
-    empty as Parameters<ReturnType<typeof alias>>[0],
-  );
+  const empty: ModelState = {
+    schema_version: 1,
+    model_type: 'rating',
+    name: 'prod',
+    latest_hint: 0,
+    aliases: {},
+    archived: {},
+    deleted: {},
+  };
+  const moved = [1, 2, 1, 3, 2].reduce((state, version) => alias('champion', version)(state), empty);
   t.is(moved.aliases['champion']?.version, 3);
   t.deepEqual(
     moved.aliases['champion']?.history.map(({ from, to }) => [from, to]),

@@ -51,10 +51,12 @@ export class DoctorCommand extends BaseCommand {
   private report(checks: ReadonlyArray<Check>, settings: ReadonlyArray<Told>): void {
     if (this.json) return this.printJson({ ok: checks.every(({ ok }) => ok), checks, settings });
     const colors = this.colorsOf('stdout');
+    const width = this.widthOf('stdout');
     this.print(
       table(
         ['check', '', ''],
         checks.map(({ name, ok, detail }) => [name, ok ? colors.green('ok') : colors.red('FAILED'), detail]),
+        { width, yielding: [2] },
       ),
     );
     const rows = settings.map(({ name, value, origin }) => [
@@ -62,6 +64,6 @@ export class DoctorCommand extends BaseCommand {
       typeof value === 'string' ? value : JSON.stringify(value),
       origin,
     ]);
-    this.print(`\n${table(['setting', 'value', 'from'], rows)}`);
+    this.print(`\n${table(['setting', 'value', 'from'], rows, { width })}`);
   }
 }

@@ -18,7 +18,9 @@ export class ExperimentsCommand extends BaseCommand {
     ] satisfies Array<[string, string]>,
   };
 
-  experiments = Option.String('--experiments', { description: 'DIR|gs://…: the folder that holds {model_type}/' });
+  experiments = Option.String('--experiments', {
+    description: 'DIR|gs://…: Look in this folder, which holds one folder for each model type',
+  });
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
@@ -36,7 +38,7 @@ export class ExperimentsCommand extends BaseCommand {
           this.print('There are no experiments here.');
         } else {
           const rows = listings.map(({ modelType, name, versions }) => [modelType, name, versions.join(', ')]);
-          this.print(table(['model type', 'experiment', 'versions'], rows));
+          this.print(table(['model type', 'experiment', 'versions'], rows, { width: this.widthOf('stdout') }));
         }
       }),
     );

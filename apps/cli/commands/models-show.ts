@@ -4,7 +4,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, parseModelReference } from '../../../core/index.js';
 import { BaseCommand } from '../base-command.js';
-import { selected } from '../references.js';
+import { referenceHelp, selected } from '../references.js';
 import { renderInfo } from '../registry-views.js';
 
 export class ModelsShowCommand extends BaseCommand {
@@ -20,6 +20,7 @@ export class ModelsShowCommand extends BaseCommand {
         '$0 models show rating/production_rating_model@champion --json',
       ],
     ] satisfies Array<[string, string]>,
+    details: referenceHelp,
   };
 
   reference = Option.String({ name: 'REF' });
@@ -35,7 +36,7 @@ export class ModelsShowCommand extends BaseCommand {
           ),
         ),
       ),
-      TE.map(({ info }) => (this.json ? this.printJson(info) : this.print(renderInfo(info)))),
+      TE.map(({ info }) => (this.json ? this.printJson(info) : this.print(renderInfo(info, this.widthOf('stdout'))))),
     );
   }
 }

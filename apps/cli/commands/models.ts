@@ -2,9 +2,9 @@
 import { Option } from 'clipanion';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import type { Failure } from '../../../core/index.js';
+import { type Failure, ModelsRequest } from '../../../core/index.js';
 import { BaseCommand } from '../base-command.js';
-import { numeric, present } from '../references.js';
+import { decodeFlags, numeric, present } from '../references.js';
 import { renderModels } from '../registry-views.js';
 
 export class ModelsCommand extends BaseCommand {
@@ -19,11 +19,11 @@ export class ModelsCommand extends BaseCommand {
     ] satisfies Array<[string, string]>,
   };
 
-  modelType = Option.String('--model-type', { description: 'TYPE: only models of this type' });
-  name = Option.String('--name', { description: 'NAME: only models of this name' });
-  latest = Option.Boolean('--latest', false, { description: 'Only each model’s latest version' });
-  limit = Option.String('--limit', { description: 'N: versions per page (default: everything)' });
-  pageToken = Option.String('--page-token', { description: 'TOKEN: the page after the one that told it' });
+  modelType = Option.String('--model-type', { description: 'TYPE: List only models of this type' });
+  name = Option.String('--name', { description: 'NAME: List only models of this name' });
+  latest = Option.Boolean('--latest', false, { description: 'List only the latest version of each model' });
+  limit = Option.String('--limit', { description: 'N: List at most this many versions (default: all of them)' });
+  pageToken = Option.String('--page-token', { description: 'TOKEN: Go on after the page that named this token' });
 
   perform(): TE.TaskEither<Failure, void> {
     const request = present({
@@ -34,10 +34,13 @@ export class ModelsCommand extends BaseCommand {
       page_token: this.pageToken,
     });
     return pipe(
-      this.withService(({ service, cancellation }) => service.models(request, { cancellation })),
+      TE.fromEither(decodeFlags(ModelsRequest)(request)),
+      TE.flatMap((decoded) =>
+        this.withService(({ service, cancellation }) => service.models(decoded, { cancellation })),
+      ),
       TE.map(({ models, nextPageToken }) => {
         if (this.json) this.printJson(models);
-        else this.print(renderModels(models));
+        else this.print(renderModels(models, this.widthOf('stdout')));
         if (nextPageToken !== undefined) this.say(`There is more: --page-token ${nextPageToken}`);
       }),
     );

@@ -3,10 +3,12 @@ import { Option } from 'clipanion';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import type { Failure, Registered } from '../../../core/index.js';
+import { type Failure, type Registered, RegisterRequest } from '../../../core/index.js';
 import { BaseCommand } from '../base-command.js';
 import { chooseExperiments } from '../experiments-place.js';
-import { numeric, parsePairs, present } from '../references.js';
+import { decodeFlags, numeric, parsePairs, present } from '../references.js';
+import { showMetric } from '../registry-views.js';
+import { hanging } from '../table.js';
 
 export class RegisterCommand extends BaseCommand {
   static override paths = [['register']];
@@ -15,44 +17,52 @@ export class RegisterCommand extends BaseCommand {
     description: 'Registers an experiment’s artifact as the next version of a model, after every check has passed.',
     examples: [
       [
-        'Register the latest run of an experiment in the bucket bgg-models',
-        '$0 register --model-type rating --experiment best_rating_model --name production_rating_model --description "Production model for game ratings" --bucket bgg-models',
+        'Register the latest run of an experiment in a folder',
+        '$0 register --local ./registry --model-type rating --experiment best_rating_model --name production_rating_model --description "Production model for game ratings"',
       ],
       [
-        'In a folder, with an alias and a stricter gate; repeating it registers nothing twice',
+        'With an alias and a stricter gate; repeating it registers nothing twice',
         '$0 register --local ./registry --model-type rating --experiment best_rating_model --name production_rating_model --min r2=0.7 --alias champion --idempotency-key release-42',
       ],
       [
         'Only run the checks',
-        '$0 register --model-type rating --experiment best_rating_model --name production_rating_model --dry-run',
+        '$0 register --local ./registry --model-type rating --experiment best_rating_model --name production_rating_model --dry-run',
+      ],
+      [
+        'In the Google Cloud Storage bucket bgg-models',
+        '$0 register --bucket bgg-models --model-type rating --experiment best_rating_model --name production_rating_model --description "Production model for game ratings"',
       ],
     ] satisfies Array<[string, string]>,
     details:
       'Experiments are looked for in --experiments; else in ./models/experiments when the experiment is there; else in the registry’s own models/experiments.',
   };
 
-  modelType = Option.String('--model-type', { description: 'TYPE: what is predicted, such as rating' });
-  experiment = Option.String('--experiment', { description: 'NAME: the training run' });
-  name = Option.String('--name', { description: 'NAME: the model that gets a new version' });
-  descriptionText = Option.String('--description', { description: 'TEXT: for people' });
-  experiments = Option.String('--experiments', { description: 'DIR|gs://…: the folder that holds {model_type}/' });
+  modelType = Option.String('--model-type', {
+    description: 'TYPE: Register a model that predicts this, such as rating',
+  });
+  experiment = Option.String('--experiment', { description: 'NAME: Register the artifact of this training run' });
+  name = Option.String('--name', { description: 'NAME: Give the model of this name a new version' });
+  descriptionText = Option.String('--description', { description: 'TEXT: Describe the version to people' });
+  experiments = Option.String('--experiments', {
+    description: 'DIR|gs://…: Look in this folder, which holds one folder for each model type',
+  });
   experimentVersion = Option.String('--experiment-version', {
-    description: 'N: the version of the experiment (default: the latest)',
+    description: 'N: Take this version of the experiment (default: the latest)',
   });
   min = Option.Array('--min', [], {
-    description: 'METRIC=VALUE: a test metric’s least value, such as r2=0.5 (repeatable)',
+    description: 'METRIC=VALUE: Require at least this value of a test metric, such as r2=0.5 (repeatable)',
   });
   max = Option.Array('--max', [], {
-    description: 'METRIC=VALUE: a test metric’s greatest value, such as rmse=1.0 (repeatable)',
+    description: 'METRIC=VALUE: Require at most this value of a test metric, such as rmse=1.0 (repeatable)',
   });
   skipValidation = Option.Boolean('--skip-validation', false, {
     description: 'Skip the metrics gate; the registration says so',
   });
-  alias = Option.String('--alias', { description: 'NAME: an alias to set on the new version, such as champion' });
-  metadata = Option.Array('--metadata', [], { description: 'KEY=VALUE: kept in the registration (repeatable)' });
-  registeredBy = Option.String('--registered-by', { description: 'WHO: kept in the registration' });
+  alias = Option.String('--alias', { description: 'NAME: Set this alias on the new version, such as champion' });
+  metadata = Option.Array('--metadata', [], { description: 'KEY=VALUE: Keep this in the registration (repeatable)' });
+  registeredBy = Option.String('--registered-by', { description: 'WHO: Keep in the registration who registered it' });
   idempotencyKey = Option.String('--idempotency-key', {
-    description: 'KEY: a retry with it answers with the first registration',
+    description: 'KEY: Register only once under this key: a retry answers with the first registration',
   });
   dryRun = Option.Boolean('--dry-run', false, { description: 'Run every check and write nothing' });
 
@@ -76,7 +86,7 @@ export class RegisterCommand extends BaseCommand {
     );
   }
 
-  private request(): E.Either<Failure, Readonly<Record<string, unknown>>> {
+  private request(): E.Either<Failure, RegisterRequest> {
     return pipe(
       E.Do,
       E.apS('min', parsePairs('--min', this.min)),
@@ -99,10 +109,12 @@ export class RegisterCommand extends BaseCommand {
           dry_run: this.dryRun || undefined,
         });
       }),
+      E.flatMap(decodeFlags(RegisterRequest)),
     );
   }
 
-  private report({ registration, outcome, warnings }: Registered): void {
+  private report(registered: Registered): void {
+    const { registration, outcome, warnings } = registered;
     const reference = `${registration.model_type}/${registration.name}@${registration.version}`;
     const told = {
       created: `Registered ${reference}.`,
@@ -115,18 +127,43 @@ export class RegisterCommand extends BaseCommand {
       this.say(told[outcome]);
       return;
     }
+    const width = this.widthOf('stdout');
     this.print(told[outcome]);
-    for (const { metric, rule, threshold, value, passed } of registration.validation_report) {
-      this.print(
-        `  ${passed ? 'passed' : 'FAILED'}  ${metric} ${value ?? 'missing'} (${rule === 'min' ? 'at least' : 'at most'} ${threshold})`,
-      );
-    }
-    if (registration.validation_skipped) this.print('  the metrics gate was skipped');
-    this.print(
-      `  artifact ${registration.artifact.bytes.toLocaleString('en-US')} bytes, sha-256 ${registration.artifact.sha256}`,
-    );
+    for (const line of [...tellGate(registration), ...tellGolden(registration), ...this.tellAlias(registered)])
+      this.print(`  ${hanging(line, width - 4, 4)}`);
+    const { bytes, sha256 } = registration.artifact;
+    this.print(`  ${hanging(`artifact ${bytes.toLocaleString('en-US')} bytes, sha-256 ${sha256}`, width - 4, 4)}`);
+  }
+
+  /** A warning says it of an alias that was not set. */
+  private tellAlias({ registration, outcome, warnings }: Registered): ReadonlyArray<string> {
+    if (this.alias === undefined || warnings.length > 0) return [];
+    return [`alias ${this.alias} ${outcome === 'dry-run' ? 'would be' : 'is'} set on version ${registration.version}`];
   }
 }
+
+const tellGate = ({
+  model_type,
+  validation_report,
+  validation_skipped,
+}: Registered['registration']): ReadonlyArray<string> => {
+  if (validation_skipped) return ['validation was skipped: no metric was checked'];
+  if (validation_report.length === 0) {
+    return [
+      `no metrics gate for type ${model_type}: nothing was checked; configure model_types.${model_type}.gate in scorekeeper.json`,
+    ];
+  }
+  return validation_report.map(
+    ({ metric, rule, threshold, value, passed }) =>
+      `${passed ? 'passed' : 'FAILED'}  ${metric} ${showMetric(value)} (${rule === 'min' ? 'at least' : 'at most'} ${threshold})`,
+  );
+};
+
+const tellGolden = ({ golden_rows_checked: rows }: Registered['registration']): ReadonlyArray<string> => [
+  rows > 0
+    ? `golden rows predicted again (${rows})`
+    : 'no golden rows: no prediction was compared with the training code’s',
+];
 
 const thresholds = (rule: 'min' | 'max', pairs: Readonly<Record<string, string>>) =>
   Object.entries(pairs).map(([metric, value]) => [`${rule}_${metric}`, numeric(value)] as const);

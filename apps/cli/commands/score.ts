@@ -5,12 +5,19 @@ import { Option } from 'clipanion';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { type Failure, parseModelReference, type ScoreAnswer } from '../../../core/index.js';
+import {
+  type Failure,
+  type ModelReference,
+  nearest,
+  parseModelReference,
+  type ScoreAnswer,
+  ScoreRequest,
+} from '../../../core/index.js';
 import type { Overrides } from '../../composition/compose.js';
 import type { Settings } from '../../settings.js';
 import { BaseCommand } from '../base-command.js';
 import { type Progress, startProgress } from '../progress.js';
-import { numeric, present, scored } from '../references.js';
+import { decodeFlags, numeric, present, referenceHelp, scored } from '../references.js';
 import { renderReport } from '../report.js';
 
 export class ScoreCommand extends BaseCommand {
@@ -32,36 +39,33 @@ export class ScoreCommand extends BaseCommand {
         '$0 score rating/production_rating_model@3 --source games | head',
       ],
     ] satisfies Array<[string, string]>,
-    details:
-      'Both years are included. The output’s extension tells its format: .parquet, .csv, .ndjson or .jsonl. A relative --output is below the output root (SCOREKEEPER_OUTPUT_ROOT, by default the working folder).',
+    details: [
+      referenceHelp,
+      'Both years are included. The extension of --output tells its format: .parquet, .csv, .ndjson or .jsonl.',
+      'A relative --output is below the output root (SCOREKEEPER_OUTPUT_ROOT, by default the working folder). On the command line --output is your own choice: an absolute path, or one that climbs with .., may leave the output root. Only requests over REST are held to it.',
+    ].join('\n\n'),
   };
 
   reference = Option.String({ name: 'REF' });
   source = Option.String('--source', {
-    description: 'NAME|FILE: a source from the settings, or a .parquet, .csv or .ndjson file',
+    description:
+      'NAME|FILE: Read this source of the settings, or this .parquet, .csv, .ndjson or .jsonl file (default: the source of the model type)',
   });
-  startYear = Option.String('--start-year', { description: 'YEAR: the first one' });
-  endYear = Option.String('--end-year', { description: 'YEAR: the last one' });
-  output = Option.String('--output', { description: 'FILE: where the predictions go (default: stdout)' });
+  startYear = Option.String('--start-year', { description: 'YEAR: Score rows of this year and later' });
+  endYear = Option.String('--end-year', { description: 'YEAR: Score rows of this year and earlier' });
+  output = Option.String('--output', { description: 'FILE: Write the predictions to this file (default: stdout)' });
   onError = Option.String('--on-error', {
-    description: 'fail|skip: what a row that does not fit the model does (default: fail)',
+    description: 'fail|skip: Fail at a row that does not fit the model, or leave such rows out (default: fail)',
   });
 
   perform(): TE.TaskEither<Failure, void> {
     const output: Output = this.output === undefined ? {} : placeOutput(this.output);
     return pipe(
       TE.fromEither(parseModelReference(this.reference)),
-      TE.flatMap((reference) =>
+      TE.flatMapEither((reference) => this.request(reference, output.location)),
+      TE.flatMap((request) =>
         this.withService(
           ({ service, cancellation }) => {
-            const request = present({
-              ...scored(reference),
-              start_year: numeric(this.startYear),
-              end_year: numeric(this.endYear),
-              data_source: this.source,
-              output_location: output.location,
-              on_error: this.onError,
-            });
             return async () => {
               const progress: Progress = await startProgress(this.isTerminal('stderr'));
               const control = { cancellation, onProgress: progress.tell, inlineRowLimit: Number.MAX_SAFE_INTEGER };
@@ -72,10 +76,23 @@ export class ScoreCommand extends BaseCommand {
               }
             };
           },
-          (settings) => E.right({ ...output.overrides, ...this.sourceFile(settings, reference.model.modelType) }),
+          (settings) => E.right({ ...output.overrides, ...this.sourceFile(settings, request.model_type) }),
         ),
       ),
       TE.map((answer) => this.report(answer)),
+    );
+  }
+
+  private request(reference: ModelReference, location: string | undefined): E.Either<Failure, ScoreRequest> {
+    return decodeFlags(ScoreRequest, { data_source: '--source', output_location: '--output' })(
+      present({
+        ...scored(reference),
+        start_year: numeric(this.startYear),
+        end_year: numeric(this.endYear),
+        data_source: this.source,
+        output_location: location,
+        on_error: this.onError,
+      }),
     );
   }
 
@@ -83,18 +100,24 @@ export class ScoreCommand extends BaseCommand {
   private sourceFile({ sources, modelTypes }: Settings, modelType: string): Overrides {
     const name = this.source;
     if (name === undefined || Object.hasOwn(sources, name)) return {};
-    if (!existsSync(name) && !/[/\\]|\.(?:parquet|csv|ndjson|jsonl)$/i.test(name)) return {};
+    if (!existsSync(name) && !isWrittenLikeAFile(name, Object.keys(sources))) return {};
     const keys = sources[modelTypes[modelType]?.source ?? '']?.keys ?? [];
     return { sourceFile: { name, keys } };
   }
 
   private report(answer: ScoreAnswer): void {
     if (this.json) return this.printJson(answer);
-    if (answer.predictions === null) return this.print(renderReport(answer, this.colorsOf('stdout')));
+    if (answer.predictions === null)
+      return this.print(renderReport(answer, this.colorsOf('stdout'), this.widthOf('stdout')));
     this.printLines(answer.predictions);
-    this.say(renderReport(answer, this.colorsOf('stderr')));
+    this.say(renderReport(answer, this.colorsOf('stderr'), this.widthOf('stderr')));
   }
 }
+
+/** It has a slash or an extension; one that no source file has may also be a mistake in the name of a source. */
+const isWrittenLikeAFile = (name: string, sources: ReadonlyArray<string>): boolean =>
+  /[/\\]|\.(?:parquet|csv|ndjson|jsonl)$/i.test(name) ||
+  (/\.[a-z]\w{0,7}$/i.test(name) && nearest(name, sources) === undefined);
 
 interface Output {
   readonly location?: string;

@@ -19,8 +19,12 @@ export class ServeCommand extends BaseCommand {
       'SIGTERM and SIGINT stop it: it takes no more requests and finishes those it has within shutdown_grace_ms. Logs are JSON lines on stderr.',
   };
 
-  port = Option.String('--port', { description: 'PORT: default PORT, else 8080; 0 picks a free one' });
-  host = Option.String('--host', { description: 'HOST: default HOST, else 127.0.0.1' });
+  port = Option.String('--port', {
+    description: 'PORT: Listen on this port; 0 picks a free one (default: the variable PORT, else 8080)',
+  });
+  host = Option.String('--host', {
+    description: 'HOST: Listen on this address (default: the variable HOST, else 127.0.0.1)',
+  });
 
   protected override flags(): Flags {
     return { ...super.flags(), port: this.port, host: this.host };

@@ -13,6 +13,7 @@ export class VersionsCommand extends BaseCommand {
   static override usage = {
     description: 'Lists every version of one model.',
     examples: [['Every version', '$0 versions rating/production_rating_model']] satisfies Array<[string, string]>,
+    details: 'TYPE/NAME names a model: its type, a slash, and its name.',
   };
 
   model = Option.String({ name: 'TYPE/NAME' });
@@ -33,7 +34,9 @@ export class VersionsCommand extends BaseCommand {
           ),
         ),
       ),
-      TE.map(({ models }) => (this.json ? this.printJson(models) : this.print(renderModels(models)))),
+      TE.map(({ models }) =>
+        this.json ? this.printJson(models) : this.print(renderModels(models, this.widthOf('stdout'))),
+      ),
     );
   }
 }

@@ -1,13 +1,14 @@
 /** The contract over a store in memory, in a local folder, and in small pages. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { artifactStoreExperimentSource } from '../../../adapters/artifact-store/experiment-source.js';
 import { localFilesystemArtifactStore } from '../../../adapters/local-filesystem/artifact-store.js';
 import { memoryArtifactStore } from '../../../adapters/memory/artifact-store.js';
-import type { ArtifactStore } from '../../../core/index.js';
-import { absent, bytesOf, call, done } from '../../contracts/artifact-store-harness.js';
+import { type ArtifactStore, failTask } from '../../../core/index.js';
+import { absent, bytesOf, call, done, refused } from '../../contracts/artifact-store-harness.js';
 import {
   experimentSourceContract,
   type ExperimentSourceHarness,
@@ -77,4 +78,103 @@ test('it says where it is', (t) => {
 test('a folder that experiments were never written to, not even made, lists as empty', async (t) => {
   const store = localFilesystemArtifactStore({ root: join(tmpdir(), 'scorekeeper-never-made') });
   t.deepEqual(await done(artifactStoreExperimentSource({ store, root: '' }).list(call)), []);
+});
+
+/** Experiments in a folder that goes with the test; each has an artifact. */
+const trained = async (t: ExecutionContext, ...versions: ReadonlyArray<string>) => {
+  const root = await mkdtemp(join(tmpdir(), 'scorekeeper-experiments-'));
+  t.teardown(() => rm(root, { recursive: true }));
+  for (const version of versions) {
+    await mkdir(join(root, version), { recursive: true });
+    await writeFile(join(root, version, 'pipeline.onnx'), 'x');
+  }
+  return {
+    root,
+    source: artifactStoreExperimentSource({ store: localFilesystemArtifactStore({ root }), root: '' }),
+  };
+};
+
+const best = { modelType: 'rating', name: 'best' };
+const inTime = () => ({ ...call, deadlineMs: Date.now() + 5_000 });
+
+const files = [
+  ...['pipeline.onnx', 'metadata.json', 'train_metrics.json', 'tune_metrics.json', 'test_metrics.json'],
+  ...['parameters.json', 'model_info.json', 'golden.json', 'golden.parquet'],
+];
+
+for (const file of files) {
+  test(`a symbolic link in the place of ${file} is refused, whatever it names`, async (t) => {
+    const { root, source } = await trained(t, 'rating/best/v1');
+    const place = join(root, 'rating/best/v1', file);
+    await writeFile(join(root, 'elsewhere'), '{}');
+    for (const target of ['elsewhere', 'nowhere']) {
+      await rm(place, { force: true });
+      await symlink(join(root, target), place);
+      const { message } = await refused(source.read(best, call), 'InvalidInput');
+      t.true(message.startsWith(`rating/best/v1/${file} is a symbolic link`), message);
+      t.regex(message, /Put the file or folder itself there/);
+      t.false(message.includes(root));
+    }
+  });
+}
+
+const onPosix = process.platform === 'win32' ? test.skip : test;
+
+for (const file of files) {
+  onPosix(`a pipe in the place of ${file} is refused at once`, async (t) => {
+    const { root, source } = await trained(t, 'rating/best/v1');
+    await rm(join(root, 'rating/best/v1', file), { force: true });
+    execFileSync('mkfifo', [join(root, 'rating/best/v1', file)]);
+    const { message } = await refused(source.read(best, inTime()), 'InvalidInput');
+    t.true(message.startsWith(`rating/best/v1/${file} is not a regular file`), message);
+    t.regex(message, /put the file itself there/);
+  });
+}
+
+test('a link in the place of a pickle is not taken for an unfinished training run', async (t) => {
+  const { root, source } = await trained(t, 'rating/best/v1');
+  await rename(join(root, 'rating/best/v1/pipeline.onnx'), join(root, 'pickle'));
+  await symlink(join(root, 'pickle'), join(root, 'rating/best/v1/pipeline.pkl'));
+  t.regex((await refused(source.read(best, call), 'InvalidInput')).message, /pipeline\.pkl is a symbolic link/);
+});
+
+test('a version, experiment or model type that is a link is refused, not replaced by the version before it', async (t) => {
+  const { root, source } = await trained(t, 'rating/best/v1', 'elsewhere/best/v1');
+  await symlink(join(root, 'elsewhere/best/v1'), join(root, 'rating/best/v2'));
+  await symlink(join(root, 'elsewhere/best'), join(root, 'rating/linked'));
+  await symlink(join(root, 'elsewhere'), join(root, 'linked'));
+  for (const [wanted, place] of [
+    [best, 'rating/best/v2'],
+    [{ ...best, version: 2 }, 'rating/best/v2'],
+    [{ ...best, name: 'linked' }, 'rating/linked'],
+    [{ ...best, modelType: 'linked' }, 'linked'],
+  ] as const) {
+    const { message } = await refused(source.read(wanted, call), 'InvalidInput');
+    t.true(message.startsWith(`${place} is a symbolic link`), message);
+  }
+  t.is((await done(source.read({ ...best, version: 1 }, call))).version, 1);
+});
+
+test('a version that cannot be read is left out of the list, which shows the others', async (t) => {
+  const { root, source } = await trained(t, 'rating/a/v1', 'rating/a/v2', 'rating/b/v1');
+  for (const version of ['rating/a/v2', 'rating/b/v1']) {
+    await rename(join(root, version, 'pipeline.onnx'), join(root, version, 'real.onnx'));
+    await symlink(join(root, version, 'real.onnx'), join(root, version, 'pipeline.onnx'));
+  }
+  t.deepEqual(await done(source.list(call)), [{ modelType: 'rating', name: 'a', versions: [1] }]);
+  await rm(join(root, 'rating/a'), { recursive: true });
+  const { message } = await refused(source.list(call), 'InvalidInput');
+  t.regex(message, /^rating\/b\/v1\/pipeline\.onnx is a symbolic link/);
+});
+
+test('a store that fails while experiments are listed is not taken for one that holds none', async (t) => {
+  const { root } = await trained(t, 'rating/a/v1', 'rating/b/v1');
+  const store = localFilesystemArtifactStore({ root });
+  const failing: ArtifactStore = {
+    ...store,
+    head: (key, options) =>
+      key.startsWith('rating/b') ? failTask('Unavailable', 'The store is away.') : store.head(key, options),
+  };
+  await refused(artifactStoreExperimentSource({ store: failing, root: '' }).list(call), 'Unavailable');
+  t.pass();
 });

@@ -1,7 +1,8 @@
 /** The DuckDB prediction sink keeps the port's promises for each format, and its own: the files' contents, links, crashes. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -167,6 +168,20 @@ test.serial('a folder that cannot be written is PermissionDenied at once', async
   });
 });
 
+test('a failure names the output and not where it is on this machine', async (t) => {
+  const root = await temporaryFolder();
+  for (const location of ['sub/a.parquet', 'sub/a.csv']) {
+    const writer = await right(duckdbPredictionSink({ root }).open(location, schema, call));
+    await right(writer.write(rows));
+    await rm(join(root, 'sub'), { recursive: true });
+    const { tag, message } = await left(writer.commit);
+    t.true(tag === 'Unavailable' || tag === 'NotFound', message);
+    t.true(message.startsWith(`The output ${location}: `), message);
+    t.false(message.includes(root), message);
+    t.false(message.includes(tmpdir()), message);
+  }
+});
+
 test('rows beyond the memory limit wait on the disk', async (t) => {
   const root = await temporaryFolder();
   const batch = countedRows(100_000);
@@ -188,7 +203,10 @@ test('a batch that is not of the schema is a bug, and throws', async (t) => {
 test('a process that is killed while it writes leaves the previous output whole', async (t) => {
   const root = await temporaryFolder();
   await writeRows(root, 'a.parquet', countedRows(1000));
-  const child = fork(fileURLToPath(new URL('endless-output.js', import.meta.url)), [root, 'a.parquet']);
+  const child = fork(fileURLToPath(new URL('endless-output.js', import.meta.url)), [root, 'a.parquet'], {
+    // What it spills stays there.
+    env: { ...process.env, TMPDIR: await temporaryFolder() },
+  });
   await once(child, 'message');
   child.kill('SIGKILL');
   await once(child, 'exit');

@@ -1,4 +1,5 @@
 /** The contract in a local folder, and what only a folder promises. */
+import { execFileSync } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import * as O from 'fp-ts/lib/Option.js';
 import { localFilesystemArtifactStore } from '../../../adapters/local-filesystem/artifact-store.js';
 import { raised, toFailure } from '../../../adapters/local-filesystem/errors.js';
-import { failure } from '../../../core/index.js';
+import { type ArtifactStore, type CallOptions, failure } from '../../../core/index.js';
 import { asNobody } from '../../support/as-nobody.js';
 import { artifactStoreContract } from '../../contracts/artifact-store.js';
 import {
@@ -165,6 +166,97 @@ for (const [what, link, target] of [
     t.deepEqual(await readdir(join(root, 'outside')), ['secret']);
   });
 }
+
+/** Every call of the port, on `key`. */
+const everyCall = (store: ArtifactStore, key: string, options: CallOptions) => [
+  store.head(key, options),
+  store.get(key, options),
+  store.put(key, bytesOf('x'), absent, options),
+  store.put(key, bytesOf('x'), matches('1-1-1-1'), options),
+  store.copyIfAbsent(key, 'copy', options),
+  store.copyIfAbsent('source', key, options),
+  store.delete(key, options),
+];
+
+const onPosix = process.platform === 'win32' ? test.skip : test;
+
+onPosix('a pipe is refused by name, and nobody waits for it', async (t) => {
+  const { root, store } = await open(t);
+  await create(store, 'source', 'x');
+  await mkdir(join(root, 'a'));
+  execFileSync('mkfifo', [join(root, 'a/pipe')]);
+  const inTime = { ...call, deadlineMs: Date.now() + 10_000 };
+  for (const task of everyCall(store, 'a/pipe', inTime)) {
+    t.regex(
+      (await refused(task, 'InvalidInput')).message,
+      /^a\/pipe is not a regular file .*put the file itself there\.$/,
+    );
+  }
+  t.deepEqual((await listAll(store, 'a')).objects, []);
+});
+
+onPosix('a later state that is no file is refused, without the path of the root', async (t) => {
+  const { root, store } = await open(t);
+  await swap(store, 'a/model.json', 'second', await create(store, 'a/model.json', 'first'));
+  const third = join(root, 'a/.model.json.generations/3');
+  await symlink(join(root, 'a/model.json'), third);
+  const { message } = await refused(store.get('a/model.json', call), 'InvalidInput');
+  t.is(message, 'State 3 of model.json is not a regular file: put the file itself there.');
+  await rm(third);
+  execFileSync('mkfifo', [third]);
+  await refused(store.get('a/model.json', call), 'InvalidInput');
+});
+
+test('the private folder of a document is followed through no link, and is no file', async (t) => {
+  const { root, store } = await open(t);
+  await create(store, 'a/model.json', 'first');
+  const folder = join(root, 'a/.model.json.generations');
+  await mkdir(join(root, 'elsewhere'));
+  await writeFile(join(root, 'elsewhere/2'), 'planted');
+  await symlink(join(root, 'elsewhere'), folder);
+  t.regex((await refused(store.get('a/model.json', call), 'InvalidInput')).message, /symbolic link/);
+  await rm(folder);
+  await writeFile(folder, '');
+  t.regex((await refused(store.get('a/model.json', call), 'InvalidInput')).message, /is a file, not a folder/);
+});
+
+test('a root that is a file, or below one, is no empty store', async (t) => {
+  const { root } = await open(t);
+  await writeFile(join(root, 'scorekeeper.json'), '{}');
+  for (const [name, said] of [
+    ['scorekeeper.json', 'scorekeeper.json is a file, not a folder: name a folder.'],
+    ['scorekeeper.json/below', 'A file stands above below: name a folder.'],
+  ] as const) {
+    const store = localFilesystemArtifactStore({ root: join(root, name) });
+    for (const task of [...everyCall(store, 'a/b', call), store.list('', { limit: 1 }, call)]) {
+      t.is((await refused(task, 'InvalidInput')).message, said);
+    }
+  }
+  t.is(await readFile(join(root, 'scorekeeper.json'), 'utf8'), '{}');
+});
+
+test('a root that is a link to nothing is no empty store', async (t) => {
+  const { root } = await open(t);
+  await symlink(join(root, 'unmounted'), join(root, 'models'));
+  const store = localFilesystemArtifactStore({ root: join(root, 'models') });
+  for (const task of [...everyCall(store, 'a/b', call), store.list('', { limit: 1 }, call)]) {
+    t.regex((await refused(task, 'Unavailable')).message, /^models is a symbolic link to nothing: /);
+  }
+});
+
+test('a folder on the way that was replaced by a file is refused by name', async (t) => {
+  const { root, store } = await open(t);
+  await create(store, 'models/registered/a', 'x');
+  await create(store, 'source', 'x');
+  await rm(join(root, 'models'), { recursive: true });
+  await writeFile(join(root, 'models'), '');
+  for (const task of [
+    ...everyCall(store, 'models/registered/a', call),
+    ...['models', 'models/registered'].map((folder) => store.list(folder, { limit: 1 }, call)),
+  ]) {
+    t.regex((await refused(task, 'InvalidInput')).message, /^models is a file, not a folder: /);
+  }
+});
 
 test('the root itself may be a symbolic link', async (t) => {
   const { root, store } = await open(t);

@@ -2,7 +2,17 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { emptyFolder, filesIn, games, type Ran, run, shown, start } from './command-line.js';
+import {
+  emptyFolder,
+  filesIn,
+  games,
+  onnxFixtures,
+  type Ran,
+  run,
+  shown,
+  start,
+  writeExperiment,
+} from './command-line.js';
 
 const settings = ['--settings', join(games, 'scorekeeper.json')];
 const experiments = ['--experiments', join(games, 'models', 'experiments')];
@@ -44,7 +54,7 @@ const json = ({ stdout }: Ran): Document => JSON.parse(stdout);
 test.serial('help begins with what it is for and examples', async (t) => {
   const all = await run(folder, []);
   t.is(all.code, 0);
-  t.regex(all.stdout, /^Scorekeeper .*\n\nExamples\n {2}# .*\n {2}scorekeeper register /);
+  t.regex(all.stdout, /^Scorekeeper .*\n\nExamples\n {2}# .*\n {2}scorekeeper register --local /);
   for (const command of [
     'register',
     'models',
@@ -57,6 +67,11 @@ test.serial('help begins with what it is for and examples', async (t) => {
     'doctor',
   ]) {
     t.regex(all.stdout, new RegExp(`\n {2}scorekeeper ${command} `));
+    const { stdout } = await run(folder, [...command.split(' '), '--help']);
+    for (const line of [...all.stdout.split('\n'), ...stdout.split('\n')]) t.true(line.length <= 80, line);
+    t.is(stdout.includes('<REF>'), stdout.includes('\nREF names one version of a model: '), 'it says what REF is');
+    const options = /\nOptions\n([^]*?)(?:\n\n|$)/.exec(stdout)?.[1] ?? '';
+    t.notRegex(options, /^ {2}--\S+(?: \S+)? {2,}[a-z]/m, 'each option has a phrase with a capital');
   }
   const one = await run(folder, ['score', '--help']);
   t.regex(
@@ -77,8 +92,9 @@ test.serial('experiments lists what could be registered', async (t) => {
 
 test.serial('a dry run checks and writes nothing', async (t) => {
   const before = await filesIn(folder);
-  const { code, stdout } = await run(folder, [...register, ...experiments, '--dry-run']);
+  const { code, stdout } = await run(folder, [...register, ...experiments, '--alias', 'champion', '--dry-run']);
   t.is(code, 0);
+  t.regex(stdout, /\n {2}alias champion would be set on version 1\n/);
   t.regex(stdout, /rating\/production_rating_model@1 would be registered. Nothing was written/);
   t.deepEqual(await filesIn(folder), before);
 });
@@ -137,6 +153,29 @@ test.serial('register takes every flag, says where it looked, and registers noth
   t.regex(again.stderr, /was registered with this idempotency key before: nothing was written/);
 });
 
+test.serial('register tells which checks were made and the alias it set', async (t) => {
+  const other = await emptyFolder();
+  const elsewhere = [...register, ...experiments, '--local', other];
+  const checked = await run(folder, [...elsewhere, '--alias', 'champion']);
+  t.regex(
+    checked.stdout,
+    /@1\.\n {2}passed {2}r2 0\.799867 \(at least 0\.5\)\n[^]*\n {2}golden rows predicted again \(50\)\n {2}alias champion is set on version 1\n/,
+  );
+  t.regex((await run(folder, [...elsewhere, '--skip-validation'])).stdout, /\n {2}validation was skipped: /);
+  await writeExperiment(join(other, 'models/experiments/price/flats'), join(onnxFixtures, 'columns.onnx'));
+  const price = ['register', '--local', other, '--model-type', 'price', '--experiment', 'flats', '--name', 'm'];
+  const ungated = await run(other, price);
+  t.is(ungated.code, 0, ungated.stderr);
+  t.regex(
+    ungated.stdout,
+    /\n {2}no metrics gate for type price: nothing was checked; configure model_types\.price\.gate/,
+  );
+  t.regex(ungated.stdout, /\n {2}no golden rows: /);
+  const told = (await run(other, ['models', 'show', 'price/m'])).stdout;
+  t.regex(told, /^gate +none$/m);
+  t.regex(told, /^registered +\S+Z$/m);
+});
+
 test.serial('models, versions and models show tell it, to people and as JSON', async (t) => {
   const page = json(await run(folder, ['models', '--json']));
   t.deepEqual(Object.keys(page), ['rating']);
@@ -152,7 +191,9 @@ test.serial('models, versions and models show tell it, to people and as JSON', a
   ]);
   const table = await run(folder, ['models', '--local', folder]);
   t.regex(table.stdout, /^model +status +aliases .*\nrating\/production_rating_model@1 +registered +champion /);
-  t.regex((await run(folder, ['models', 'show', reference])).stdout, /gate +r2 0\.799867 ≥ 0\.6 passed/);
+  const told = (await run(folder, ['models', 'show', reference])).stdout;
+  t.regex(told, /gate +r2 0\.799867 ≥ 0\.6 passed/);
+  t.regex(told, /^registered +\S+Z by tester$/m);
 });
 
 test.serial('score writes a file and tells the report', async (t) => {
@@ -200,6 +241,7 @@ test.serial(
     for (const [i, { prediction }] of predictions.entries())
       t.true(close(Number(prediction), golden.predictions.prediction[i]));
     t.regex(stderr, /rows +3 scored of 3 read/);
+    t.regex(stderr, /^output +stdout$/m);
   },
 );
 
@@ -229,11 +271,17 @@ test.serial('predict takes every form of rows, and tells what it left out', asyn
   });
   t.is(skipped.code, 0, skipped.stderr);
   t.is(lines(skipped.stdout).length, 1);
-  t.regex(skipped.stderr, /refused row 1: .*two/);
+  t.regex(skipped.stderr, /refused row 1: column "min_players": expected float32, got the text "two"\n/);
+  const failed = await run(folder, ['predict', reference], {
+    input: JSON.stringify([{ ...bad, min_age: 'old' }]),
+  });
+  t.is(failed.code, 23);
+  t.regex(failed.stderr, /row 0, column "min_players".*--on-error skip.*\n {2}row 0, column "min_age": .*\n$/);
   t.like(json(await run(folder, ['predict', reference, '--json'], { input: '[]' })), {
     predictions: [],
     performance_diagnostics: { total_scored: 0 },
   });
+  t.regex((await run(folder, ['predict', reference], { input: '[]' })).stderr, /warning: The data has no rows/);
 });
 
 test.serial('doctor tries every part and tells where each setting comes from', async (t) => {
@@ -262,6 +310,23 @@ test.serial('doctor tries every part and tells where each setting comes from', a
   t.regex(ill.stderr, /NotFound: 1 of 5 checks failed: source gone\./);
 });
 
+test.serial('doctor and score refuse a wrong key alike, and a file as source does without', async (t) => {
+  const declared = { kind: 'duckdb', files: { rows: 'rows.ndjson' }, sql: 'select * from rows', keys: ['gameid'] };
+  const wrong = { sources: { rows: declared }, model_types: { rating: { source: 'rows' } } };
+  await writeFile(join(folder, 'wrong-key.json'), JSON.stringify(wrong));
+  const said = /has no column "gameid" \(did you mean "game_id"\?\)/;
+  const ill = await run(folder, ['doctor', '--settings', 'wrong-key.json']);
+  t.is(ill.code, 2);
+  t.regex(ill.stdout, said);
+  const scored = await run(folder, ['score', reference, '--settings', 'wrong-key.json', '--output', 'wrong-key.csv']);
+  t.is(scored.code, 2);
+  t.regex(scored.stderr, said);
+  t.false((await filesIn(folder)).includes('wrong-key.csv'));
+  const bare = await run(folder, ['score', reference, '--settings', 'wrong-key.json', '--source', 'rows.ndjson']);
+  t.is(bare.code, 0, bare.stderr);
+  t.regex(bare.stderr, /The key "gameid" is no column of the source/);
+});
+
 test.serial('serve answers until SIGTERM and exits 0', async (t) => {
   const server = start(folder, ['serve', '--port', '0', ...settings]);
   const [, url] = await shown(server, /listening on (http:\S+)/);
@@ -281,7 +346,10 @@ test.serial('an interrupt cancels', async (t) => {
 
 test.serial('.env in the working folder is read', async (t) => {
   const home = await emptyFolder();
-  await writeFile(join(home, '.env'), `SCOREKEEPER_LOCAL_DIR=${folder}\n`);
+  await writeFile(join(home, '.env'), `SCOREKEEPER_LOCAL_DIR=${folder}\nHOST=::\n`);
+  const { stdout: doctor } = await run(home, ['doctor'], { env: { HOST: '::1' } });
+  t.regex(doctor, /^local_dir .* \.env SCOREKEEPER_LOCAL_DIR$/m);
+  t.regex(doctor, /^host +::1 +environment HOST$/m);
   const { stderr, stdout } = await run(home, ['models']);
   t.is(stderr, `registry: local folder ${folder}\n`);
   t.regex(stdout, /production_rating_model@1/);

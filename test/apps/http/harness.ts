@@ -35,12 +35,28 @@ export const listed: ListedVersion = { model_type: 'rating', name: 'm', version:
 /** 64 hex digits. */
 export const tag = 'ab'.repeat(32);
 
-/** Answers everything, unless told otherwise. */
+const notHere = TE.left({
+  tag: 'Unavailable' as const,
+  message: 'not here',
+  problems: [],
+  problemTotal: 0,
+  ambiguous: false,
+});
+
+/** Answers every read, and refuses every change, unless told otherwise. */
 export const fakeService = (overrides: Partial<Service>): Service => ({
-  register: () => TE.left({ tag: 'Unavailable', message: 'not here', problems: [], problemTotal: 0, ambiguous: false }),
+  register: () => notHere,
   models: () => TE.right({ models: { rating: [listed] } }),
   info: () =>
     TE.right({ info: { registration: listed, model_info: {}, original_experiment: {}, validation_metrics: {} }, tag }),
+  promote: () => notHere,
+  rollback: () => notHere,
+  history: () => notHere,
+  archive: () => notHere,
+  restore: () => notHere,
+  deleteVersion: () => notHere,
+  verify: () => notHere,
+  copy: () => notHere,
   experiments: () => TE.right([]),
   score: () => TE.right(scoreAnswer),
   ready: () => TE.right({ models_loaded: 0, models_loaded_bytes: 0 }),
@@ -102,6 +118,7 @@ export const rawConnection = async (url: string) => {
   return {
     send: (part: string | Uint8Array) => new Promise<void>((resolve) => socket.write(part, () => resolve())),
     hangUp: () => socket.destroy(),
+    reset: () => socket.resetAndDestroy(),
     first,
     received,
   };

@@ -1,0 +1,99 @@
+/** The client library, loaded when first needed and held so that it neither retries nor waits on its own. */
+import type { Bucket, Storage } from '@google-cloud/storage';
+import type { ObjectHead } from '../../core/index.js';
+import { type Attempt, nowMs } from './bounded.js';
+import { raise, refusedWith, unanswered } from './errors.js';
+import { headersFor } from './requests.js';
+
+/** Which bucket, and where its service is. */
+export interface ClientOptions {
+  readonly bucket: string;
+  /** Another service that speaks the JSON API, `https://storage.googleapis.com` by default. Credentials go only to `https:`. */
+  readonly apiEndpoint?: string;
+  /** Only needed where the credentials do not say it. */
+  readonly projectId?: string;
+}
+
+const leewayMs = 100;
+
+/** The bucket, for the requests of one attempt. */
+export type OpenBucket = (attempt: Attempt) => Promise<Bucket>;
+
+export const openBucket = ({ bucket, apiEndpoint, projectId }: ClientOptions): OpenBucket => {
+  const endpoint = absolute(apiEndpoint ?? 'https://storage.googleapis.com');
+  let opened: Promise<Storage> | undefined;
+
+  const open = async (): Promise<Storage> => {
+    const { Storage } = await import('@google-cloud/storage');
+    const storage = new Storage({
+      apiEndpoint: endpoint,
+      useAuthWithCustomEndpoint: endpoint.startsWith('https:'),
+      // The second is for resumable uploads: what they deem retryable loses its status once no retry is left.
+      retryOptions: { autoRetry: false, retryableErrorFn: () => false },
+      ...(projectId === undefined ? {} : { projectId }),
+    });
+    // With STORAGE_EMULATOR_HOST in the environment the client takes that alone, which lacks the path.
+    storage.baseUrl = `${endpoint}/storage/v1`;
+    return storage;
+  };
+
+  return async (attempt) => {
+    opened ??= open();
+    const storage = await opened;
+    attempt.signal.throwIfAborted();
+    const mine = storage.bucket(bucket);
+    const headers = headersFor(attempt);
+    mine.interceptors.push({
+      request: (options) => ({
+        ...(options as Parameters<Bucket['request']>[0]),
+        headers: { ...options.headers, ...headers },
+        // For a body that is not sent whole, which nothing else can end on Node 20. A little late, so that the deadline is told as one.
+        ...(Number.isFinite(attempt.deadlineMs)
+          ? { timeout: Math.max(0, Math.ceil(attempt.deadlineMs - nowMs())) + leewayMs }
+          : {}),
+      }),
+    });
+    return mine;
+  };
+};
+
+const absolute = (endpoint: string): string =>
+  (/^\w+:\/\//.test(endpoint) ? endpoint : `https://${endpoint}`).replace(/\/+$/, '');
+
+/** A request below the bucket. */
+export interface JsonRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number>>;
+}
+
+/**
+ * The JSON that answers a request. What the client builds upon this (`getFiles`, `copy`, `download`) each has a trap: it never ends,
+ * drops the precondition in the second round, or closes the connections of every other download.
+ */
+export const request = (
+  bucket: Bucket,
+  { method, path, query = {} }: JsonRequest,
+): Promise<Readonly<Record<string, unknown>>> =>
+  new Promise((resolve, reject) => {
+    bucket.request(
+      { method, uri: path, qs: { ...query }, ...(method === 'POST' ? { json: {} } : {}) },
+      (error, body, response) => {
+        const status = response?.statusCode;
+        if (error !== null && status !== undefined && status >= 300) reject(refusedWith(status, error));
+        else if (error !== null) reject(unanswered(error));
+        else if (method !== 'DELETE' && (typeof body !== 'object' || body === null)) {
+          reject(unanswered(new Error('the answer was no JSON')));
+        } else resolve(body ?? {});
+      },
+    );
+  });
+
+/** The path of an object below its bucket. */
+export const objectPath = (name: string): string => `/o/${encodeURIComponent(name)}`;
+
+/** What an object's resource tells of it. */
+export const headOf = ({ generation, size }: Readonly<Record<string, unknown>>): ObjectHead =>
+  typeof generation === 'string' && typeof size === 'string'
+    ? { token: generation, sizeBytes: Number(size) }
+    : raise('Unavailable', "Google Cloud Storage answered without an object's generation and size: try again.");

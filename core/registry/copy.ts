@@ -1,0 +1,63 @@
+/** Copies a version to another registry, where it gets the next number and says where it came from. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../failure.js';
+import type { Registration } from '../model/registration.js';
+import type { ArtifactStore } from '../ports/artifact-store.js';
+import type { CallOptions } from '../ports/host.js';
+import { readArtifact } from './artifact.js';
+import { changeModelState, readModelState, withLatestHint } from './model-state.js';
+import { publish } from './publish.js';
+import type { RegistryPorts } from './registry-ports.js';
+import { type CopyRequest, referenceOf } from './requests.js';
+import { resolveScorable } from './resolve.js';
+import { highestVersion } from './versions.js';
+
+/**
+ * Copies the version that the request names from this registry to `target`; the digest is the same, the checks are not done again.
+ * Fails `InvalidInput`, `NotFound`, `ArtifactUnreadable` (also when the artifact is not what was registered), and as both stores do.
+ */
+export const copyVersion =
+  (ports: RegistryPorts) =>
+  (request: CopyRequest, target: ArtifactStore, call: CallOptions): TE.TaskEither<Failure, Registration> => {
+    const { host } = ports;
+    const model = { modelType: request.model_type, name: request.model_name };
+    const there: RegistryPorts = { host, store: target };
+    return pipe(
+      TE.Do,
+      TE.bind('reference', () => TE.fromEither(referenceOf(request))),
+      TE.bind('registration', ({ reference }) => resolveScorable(ports)(reference, call)),
+      TE.bind('artifact', ({ registration }) => readArtifact(ports)(registration, call)),
+      TE.bind('next', () =>
+        pipe(
+          readModelState(there)(model, call),
+          TE.chain(({ state }) => highestVersion(there)(model, state.latest_hint, call)),
+          TE.map((highest) => highest + 1),
+        ),
+      ),
+      TE.chain(({ registration, artifact, next }) => {
+        const registrationId = host.randomId();
+        const { sha256: _, ...fields } = registration;
+        const copied_from = {
+          registry: ports.store.location,
+          version: registration.version,
+          registration_id: registration.registration_id,
+        };
+        const registrationAs = (version: number) => ({
+          ...fields,
+          registration_id: registrationId,
+          version,
+          registered_at: new Date(host.nowMs()).toISOString(),
+          copied_from,
+        });
+        return publish(there)({ model, registrationId, artifact, registrationAs }, next, call);
+      }),
+      TE.chainFirst(({ version }) =>
+        pipe(
+          changeModelState(there)(model, (state) => E.right(withLatestHint(version)(state)), call),
+          TE.orElse((): TE.TaskEither<Failure, unknown> => TE.right(null)),
+        ),
+      ),
+    );
+  };

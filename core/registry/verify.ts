@@ -1,0 +1,232 @@
+/** Verifies what is stored against its digests, and finishes what a dead process left unfinished. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { fail, type Failure } from '../failure.js';
+import { ModelName, ModelType, type ModelId } from '../model/names.js';
+import type { VersionRecord } from '../model/registration.js';
+import type { ArtifactStore } from '../ports/artifact-store.js';
+import type { CallOptions } from '../ports/host.js';
+import { layout } from './layout.js';
+import { isDeleted, type ModelState, readModelState } from './model-state.js';
+import { rollForward } from './publish.js';
+import type { RegistryPorts } from './registry-ports.js';
+import type { VerifyRequest } from './requests.js';
+import { findVersion, requireModel } from './resolve.js';
+import { listFolders, listVersionNumbers, readVersion } from './versions.js';
+
+/** A version, or a model's own documents (without a version), that is not as it was written. */
+export interface VerifyProblem {
+  readonly model_type: string;
+  readonly name: string;
+  readonly version: number | null;
+  readonly detail: string;
+}
+
+export interface VerifyReport {
+  /** Versions whose record and artifact were read and digested again; legacy, aborted and deleted ones have nothing to digest. */
+  readonly versions_verified: number;
+  readonly problems: ReadonlyArray<VerifyProblem>;
+  /** Versions that were left unfinished, and are finished now. */
+  readonly finished: ReadonlyArray<{ readonly model_type: string; readonly name: string; readonly version: number }>;
+}
+
+/**
+ * Reads everything that the request names, one model after the other. Damage is no failure: it is what the report tells. Fails
+ * `InvalidInput`, `NotFound` when a model or version that is named is not there, and as the store does.
+ */
+export const verify =
+  (ports: RegistryPorts) =>
+  (request: VerifyRequest, call: CallOptions): TE.TaskEither<Failure, VerifyReport> =>
+    pipe(
+      TE.fromEither(checkRequest(request)),
+      TE.chain(() => modelsToVerify(ports, request, call)),
+      TE.chain(TE.traverseSeqArray((model) => verifyModel(ports, model, request, call))),
+      TE.map((reports) => ({
+        versions_verified: reports.reduce((sum, report) => sum + report.versions_verified, 0),
+        problems: reports.flatMap(({ problems }) => problems),
+        finished: reports.flatMap(({ finished }) => finished),
+      })),
+    );
+
+const checkRequest = ({ model_type, model_name, model_version }: VerifyRequest): E.Either<Failure, void> =>
+  (model_version !== undefined && model_name === undefined) || (model_name !== undefined && model_type === undefined)
+    ? fail('InvalidInput', 'A version is named with its model_name, and a model_name with its model_type.')
+    : E.right(undefined);
+
+const modelsToVerify = (
+  { store }: RegistryPorts,
+  { model_type, model_name }: VerifyRequest,
+  call: CallOptions,
+): TE.TaskEither<Failure, ReadonlyArray<ModelId>> =>
+  model_type !== undefined && model_name !== undefined
+    ? TE.right([{ modelType: model_type, name: model_name }])
+    : pipe(
+        model_type === undefined ? typesOf(store, call) : TE.right([model_type]),
+        TE.chain(
+          TE.traverseSeqArray((modelType) =>
+            pipe(
+              foldersOfBoth(store, layout.modelType(modelType), layout.statesOfType(modelType), call),
+              TE.map((names) => names.filter(ModelName.is).map((name) => ({ modelType, name }))),
+            ),
+          ),
+        ),
+        TE.map((models) => models.flat()),
+      );
+
+const typesOf = (store: ArtifactStore, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<string>> =>
+  pipe(
+    foldersOfBoth(store, layout.registered, layout.registry, call),
+    TE.map((types) => types.filter((type) => ModelType.is(type) && !layout.reserved.includes(type))),
+  );
+
+/** A model whose first version was never finished has no folder but that of its state. */
+const foldersOfBoth = (
+  store: ArtifactStore,
+  one: string,
+  other: string,
+  call: CallOptions,
+): TE.TaskEither<Failure, ReadonlyArray<string>> =>
+  pipe(
+    [one, other],
+    TE.traverseArray((folder) => listFolders(store)(folder, call)),
+    TE.map((folders) => [...new Set(folders.flat())].sort()),
+  );
+
+const verifyModel = (
+  ports: RegistryPorts,
+  model: ModelId,
+  request: VerifyRequest,
+  call: CallOptions,
+): TE.TaskEither<Failure, VerifyReport> => {
+  const place = { model_type: model.modelType, name: model.name };
+  return pipe(
+    TE.Do,
+    // Listed first: what is listed and not finished then is finished next, so that a registration in progress is no problem.
+    TE.bind('listed', () => listVersionNumbers(ports)(model, call)),
+    TE.bind('rolled', () => damageOr(rollForward(ports)(model, call), O.none)),
+    TE.let('finished', ({ rolled }) => (O.isSome(rolled.found) ? [rolled.found.value] : [])),
+    TE.bind('versions', ({ listed, finished }) =>
+      chooseVersions(ports, model, request, [...new Set([...listed, ...finished])], call),
+    ),
+    TE.bind('read', () =>
+      damageOr(
+        pipe(
+          readModelState(ports)(model, call),
+          TE.map(({ state }): ModelState | undefined => state),
+        ),
+        undefined,
+      ),
+    ),
+    TE.bind('found', ({ versions, read }) =>
+      pipe(
+        versions,
+        TE.traverseSeqArray((version) => verifyVersion(ports, model, version, read.found, call)),
+      ),
+    ),
+    TE.map(({ finished, rolled, read, found }) => ({
+      versions_verified: found.filter((one) => one.isVerified).length,
+      problems: [
+        ...[...read.damage, ...rolled.damage].map((detail) => ({ ...place, version: null, detail })),
+        ...found.flatMap(({ version, detail }) => (detail === undefined ? [] : [{ ...place, version, detail }])),
+      ],
+      finished: finished.map((version) => ({ ...place, version })),
+    })),
+  );
+};
+
+/** The versions that are meant. Fails `NotFound` when there is none of those that are named. */
+const chooseVersions = (
+  ports: RegistryPorts,
+  model: ModelId,
+  { model_name, model_version: only }: VerifyRequest,
+  versions: ReadonlyArray<number>,
+  call: CallOptions,
+): TE.TaskEither<Failure, ReadonlyArray<number>> => {
+  if (only !== undefined) {
+    return versions.includes(only)
+      ? TE.right([only])
+      : pipe(
+          findVersion(ports, model, only, call),
+          TE.map(() => [only]),
+        );
+  }
+  return versions.length === 0 && model_name !== undefined ? requireModel(ports)(model, call) : TE.right(versions);
+};
+
+/** What was found, and what is damaged. */
+interface Found<A> {
+  readonly found: A;
+  readonly damage: ReadonlyArray<string>;
+}
+
+const damageOr = <A>(reading: TE.TaskEither<Failure, A>, otherwise: A): TE.TaskEither<Failure, Found<A>> =>
+  pipe(
+    reading,
+    TE.map((found): Found<A> => ({ found, damage: [] })),
+    TE.orElse((failed) =>
+      failed.tag === 'ArtifactUnreadable'
+        ? TE.right<Failure, Found<A>>({ found: otherwise, damage: [failed.message] })
+        : TE.left(failed),
+    ),
+  );
+
+interface VerifiedVersion {
+  readonly version: number;
+  readonly isVerified: boolean;
+  readonly detail?: string;
+}
+
+const verifyVersion = (
+  ports: RegistryPorts,
+  model: ModelId,
+  version: number,
+  state: ModelState | undefined,
+  call: CallOptions,
+): TE.TaskEither<Failure, VerifiedVersion> =>
+  pipe(
+    readVersion(ports)(model, version, call),
+    TE.chain(
+      O.match(
+        () =>
+          TE.right<Failure, VerifiedVersion>({ version, isVerified: false, detail: 'There is no registration.json.' }),
+        (record) => verifyRecord(ports, model, record, state, call),
+      ),
+    ),
+  );
+
+const verifyRecord = (
+  { store, host }: RegistryPorts,
+  model: ModelId,
+  record: VersionRecord,
+  state: ModelState | undefined,
+  call: CallOptions,
+): TE.TaskEither<Failure, VerifiedVersion> => {
+  const { version } = record;
+  if (record.kind === 'unreadable') return TE.right({ version, isVerified: false, detail: record.failure.message });
+  if (record.kind !== 'registered' || (state !== undefined && isDeleted(state, version))) {
+    return TE.right({ version, isVerified: false });
+  }
+  const { sha256 } = record.registration.artifact;
+  return pipe(
+    store.get(layout.artifact(model, version), call),
+    TE.map(
+      O.match(
+        (): VerifiedVersion => ({
+          version,
+          isVerified: false,
+          detail: 'The artifact is gone. Restore it from a copy.',
+        }),
+        ({ bytes }) =>
+          host.sha256(bytes) === sha256
+            ? { version, isVerified: true }
+            : {
+                version,
+                isVerified: false,
+                detail: `The artifact was changed after it was registered: its SHA-256 is not ${sha256}. Restore it from a copy.`,
+              },
+      ),
+    ),
+  );
+};

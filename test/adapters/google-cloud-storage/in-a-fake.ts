@@ -1,0 +1,47 @@
+/** Stores in buckets of the fake, for tests. */
+import type { ExecutionContext } from 'ava';
+import {
+  type GoogleCloudStorageOptions,
+  googleCloudStorageArtifactStore,
+} from '../../../adapters/google-cloud-storage/artifact-store.js';
+import { type ArtifactStore, type CallOptions, neverCancelled } from '../../../core/index.js';
+import { type FakeGcs, type FakeGcsOptions, startFakeGcs } from '../../support/fake-gcs/server.js';
+
+export const bucket = 'games';
+
+/** A fake of the test's own, and a store in its one bucket. */
+export const open = async (
+  t: ExecutionContext,
+  options: Partial<GoogleCloudStorageOptions> = {},
+  fakeOptions: FakeGcsOptions = {},
+): Promise<{ readonly fake: FakeGcs; readonly store: ArtifactStore }> => {
+  const fake = await startFakeGcs({ buckets: [bucket], ...fakeOptions });
+  t.teardown(() => fake.close());
+  return { fake, store: googleCloudStorageArtifactStore({ bucket, apiEndpoint: fake.url, ...options }) };
+};
+
+export const nowMs = (): number => performance.timeOrigin + performance.now();
+
+/** A call that has so long. */
+export const within = (durationMs: number): CallOptions => ({
+  deadlineMs: nowMs() + durationMs,
+  cancellation: neverCancelled,
+});
+
+/** No retries. */
+export const never = { limit: 0, firstPauseMs: 0, budget: 0 };
+
+/** Bytes that no two neighbouring megabytes have in common. */
+export const manyBytes = (sizeBytes: number): Uint8Array => {
+  const bytes = new Uint8Array(sizeBytes);
+  for (let i = 0; i < sizeBytes; i++) bytes[i] = (i * 31 + (i >>> 20)) % 251;
+  return bytes;
+};
+
+/** Settles when the fake has no request open any more, and rejects when that takes more than a second. */
+export const untilQuiet = async (fake: FakeGcs): Promise<void> => {
+  for (const deadlineMs = nowMs() + 1000; fake.openRequests() > 0; ) {
+    if (nowMs() > deadlineMs) throw new Error(`${fake.openRequests()} requests are still open`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};
