@@ -24,7 +24,7 @@ export const RegisterRequest = closed(
     registered_by: t.string,
     environment: t.string,
     /** A retry with the same key answers with the registration that the first one made. */
-    idempotency_key: text('IdempotencyKey', /^[^]{1,500}$/, 'must be 1 to 500 characters'),
+    idempotency_key: text('IdempotencyKey', /^[^]+$/, 'must be text that is not empty'),
     /** Does every check and writes nothing. */
     dry_run: t.boolean,
   },

@@ -98,8 +98,9 @@ test('golden rows that say nothing of what was predicted are refused, since noth
   t.regex(leftOf(await check({ data, predictions: {} }), 'InvalidInput').message, /holds no predictions/);
 });
 
-test('no golden rows are none that were checked', async (t) => {
-  t.is(rightOf(await check({ data: [], predictions: { prediction: [] } })), 0);
+test('golden rows that are none are refused: nothing would be checked', async (t) => {
+  const { message } = leftOf(await check({ data: [], predictions: { prediction: [] } }), 'InvalidInput');
+  t.regex(message, /holds no rows/);
 });
 
 test('golden rows that do not fit the signature are told where', async (t) => {

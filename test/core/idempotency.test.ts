@@ -158,14 +158,21 @@ test('a dry run leaves the key free', async (t) => {
   t.is((await right(service.register(keyed()))).outcome, 'created');
 });
 
-for (const key of ['', 'ключ', 'a'.repeat(10_000), '../../etc/passwd', 'a\u0000b']) {
-  test(`any text is a key: ${JSON.stringify(key).slice(0, 20)}`, async (t) => {
+for (const key of ['ключ', 'a'.repeat(10_000), '../../etc/passwd', 'a\u0000b']) {
+  test(`any text but the empty one is a key: ${JSON.stringify(key).slice(0, 20)}`, async (t) => {
     const { store, service } = await makeRegistry();
     const first = await right(service.register(keyed({ idempotency_key: key })));
     t.deepEqual((await right(service.register(keyed({ idempotency_key: key })))).registration, first.registration);
     t.is((await provenVersions(store)).length, 1);
   });
 }
+
+test('an empty key is refused: it is an unset variable of many scripts', async (t) => {
+  const { service } = await makeRegistry();
+  const failed = await left(service.register(keyed({ idempotency_key: '' })));
+  t.is(failed.tag, 'InvalidInput');
+  t.like(failed.problems, [{ pointer: '/idempotency_key' }]);
+});
 
 for (const [when, nth, tag] of [
   ['staged', 3, 'Conflict'],

@@ -82,26 +82,21 @@ for (const [name, request, fault] of [
   });
 }
 
-for (const [name, rest] of [
-  ['by its end', `${head}Content-Length: 1000\r\n\r\n${secret}`],
+for (const [name, request] of [
+  ['by its length', `${head}Content-Length: 1000\r\n\r\n${secret}`],
   ['in a chunk', `${head}Transfer-Encoding: chunked\r\n\r\nff\r\n${secret}`],
-  ['while it is compressed', `${head}Content-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n${secret}`],
 ] as const) {
   for (const how of ['hangUp', 'reset'] as const) {
     test(`a body that breaks off ${name} (${how}) is one line: Cancelled`, async (t) => {
       const { lines, logger } = pinoLines();
       const { url } = await serve(t, {}, { logger });
       const connection = await rawConnection(url);
-      await connection.send(rest);
+      await connection.send(request);
+      // What arrived before this is answered has been seen.
       await (await fetch(`${url}/health`)).text();
       connection[how]();
-      const scored = () => lines.filter(({ route }) => route === '/score');
       await logged(t, lines, 2);
-      // A gzip that is none may be found out before its client goes away.
-      t.like(
-        scored()[0],
-        name === 'while it is compressed' ? { level: 30 } : { level: 30, code: 'Cancelled', status: null },
-      );
+      t.like(lines[1], { level: 30, route: '/score', code: 'Cancelled', status: null });
       t.notRegex(JSON.stringify(lines), /SECRET|stack/);
     });
   }
@@ -211,7 +206,7 @@ test('a connection that was answered before is told what is wrong with its next 
   await connection.first;
   await connection.send('nonsense\r\n\r\n');
   const received = await connection.received;
-  t.is(received.match(/HTTP\/1\.1 /g)?.length, 3, 'two status lines, and the detail');
+  t.is(received.match(/HTTP\/1\.1 /g)?.length, 2);
   t.regex(received, /\{"status":"alive"\}HTTP\/1\.1 400 /);
 });
 
