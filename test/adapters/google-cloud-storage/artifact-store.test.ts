@@ -34,7 +34,7 @@ const keepsContract = (
   close: (store: ArtifactStore) => Promise<void> = async () => undefined,
 ): void => {
   for (const { name, run } of artifactStoreContract) {
-    test(`${where}: ${name}`, async (t) => {
+    test.serial(`${where}: ${name}`, async (t) => {
       await run({
         makeStore: async () => {
           const place = placeOf();
@@ -79,12 +79,12 @@ if (realBucket !== undefined && realBucket !== '') {
   );
 }
 
-test('a store says its bucket and its folder, and the same with a slash at the end', (t) => {
+test.serial('a store says its bucket and its folder, and the same with a slash at the end', (t) => {
   t.is(googleCloudStorageArtifactStore({ bucket }).location, 'gs://games');
   t.is(googleCloudStorageArtifactStore({ bucket, prefix: 'a/b/' }).location, 'gs://games/a/b');
 });
 
-test('a call below 8 MiB is one request', async (t) => {
+test.serial('a call below 8 MiB is one request', async (t) => {
   const { fake, store } = await open(t);
   const counted = async (work: () => Promise<unknown>) => {
     fake.forget();
@@ -106,7 +106,7 @@ test('a call below 8 MiB is one request', async (t) => {
   t.is(fake.authorized(), 0);
 });
 
-test('an object of 20 MiB goes in three chunks and comes back whole', async (t) => {
+test.serial('an object of 20 MiB goes in three chunks and comes back whole', async (t) => {
   const { fake, store } = await open(t);
   const bytes = manyBytes(20 * 2 ** 20);
   const token = await done(store.put('big', bytes, absent, call));
@@ -116,7 +116,7 @@ test('an object of 20 MiB goes in three chunks and comes back whole', async (t) 
   t.is(Buffer.compare(found?.bytes ?? new Uint8Array(), bytes), 0);
 });
 
-test('an object of 64 MiB comes back whole', async (t) => {
+test.serial('an object of 64 MiB comes back whole', async (t) => {
   const { store } = await open(t);
   const bytes = manyBytes(64 * 2 ** 20);
   await done(store.put('big', bytes, absent, call));
@@ -124,7 +124,7 @@ test('an object of 64 MiB comes back whole', async (t) => {
   t.is(Buffer.compare(found?.bytes ?? new Uint8Array(), bytes), 0);
 });
 
-test('a chunked upload onto what is there is AlreadyExists or Conflict, whether it was there at the start or came meanwhile', async (t) => {
+test.serial('a chunked upload onto what is there is AlreadyExists or Conflict, whether it was there at the start or came meanwhile', async (t) => {
   const { fake, store } = await open(t);
   const bytes = new Uint8Array(9 * 2 ** 20);
   const token = await create(store, 'there', 'one');
@@ -139,7 +139,7 @@ test('a chunked upload onto what is there is AlreadyExists or Conflict, whether 
   t.is(await tokenNow(store, 'there'), token);
 });
 
-test('a copy in rounds replaces nothing that came in between', async (t) => {
+test.serial('a copy in rounds replaces nothing that came in between', async (t) => {
   const { fake, store } = await open(t, {}, { rewriteRounds: 3 });
   await create(store, 'source', 'copied');
   await done(store.copyIfAbsent('source', 'target', call));
@@ -153,7 +153,7 @@ test('a copy in rounds replaces nothing that came in between', async (t) => {
   t.is(await read(store, 'raced'), 'faster');
 });
 
-test('the client does not put the project in the place of its mark', async (t) => {
+test.serial('the client does not put the project in the place of its mark', async (t) => {
   const { store } = await open(t, { projectId: 'a-project' });
   await create(store, 'a', 'of {{projectId}}');
   t.is(await read(store, 'a'), 'of {{projectId}}');
@@ -177,7 +177,7 @@ const put = (url: string, name: string, body: string) =>
     body,
   });
 
-test('what others wrote and cannot be a key is not listed', async (t) => {
+test.serial('what others wrote and cannot be a key is not listed', async (t) => {
   const { fake, store } = await open(t);
   for (const name of ['a', 'f/', 'f/x', 'f//y', '.hidden', 'with space', 'naïve', 'g h/x', 'con/x']) {
     t.is((await put(fake.url, name, 'x')).status, 200);
@@ -190,7 +190,7 @@ test('what others wrote and cannot be a key is not listed', async (t) => {
   );
 });
 
-test('an object that others composed has no md5 and is checked by its crc32c', async (t) => {
+test.serial('an object that others composed has no md5 and is checked by its crc32c', async (t) => {
   const { fake, store } = await open(t, { retries: never });
   for (const name of ['a', 'b']) await put(fake.url, name, name.repeat(1000));
   const url = `${fake.url}/storage/v1/b/${bucket}/o/joined/compose`;
