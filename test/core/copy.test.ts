@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import { memoryArtifactStore } from '../../adapters/memory/artifact-store.js';
-import type { ArtifactStore } from '../../core/index.js';
+import type { ArtifactStore, FailureTag } from '../../core/index.js';
 import {
   contentOf,
   left,
@@ -106,7 +106,7 @@ test('a copy is copied on with the registry that it was copied from, and to the 
   const back = await right((await registryOver(between)).service.copy(prod, store));
   t.is(back.version, 4);
   t.deepEqual(back.copied_from, { registry: 'between', version: 1, registration_id: first.registration_id });
-  t.is(back.artifact.sha256, made[0]?.artifact.sha256);
+  t.is(back.artifact.sha256, made[0]?.artifact.sha256 ?? '');
   t.is((await right(service.copy(prod, store))).version, 5);
 });
 
@@ -115,7 +115,7 @@ const refusals: ReadonlyArray<
     what: string,
     prepare: (registry: Awaited<ReturnType<typeof source>>) => Promise<unknown>,
     fields: Readonly<Record<string, unknown>>,
-    tag: string,
+    tag: FailureTag,
   ]
 > = [
   [

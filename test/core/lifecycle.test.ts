@@ -407,8 +407,8 @@ test('deleting removes the artifact and nothing else, and the number is never us
     t.regex(message, /^Version 3 of rating\/prod was deleted/);
   }
   t.is((await registerAll(another(), [{}]))[0]?.version, 4);
-  for (const gone of [archive(service, 3), restore(service, 3), promote(service, 3)])
-    t.is((await left(gone)).tag, 'Conflict');
+  for (const gone of [archive(service, 3), restore(service, 3)]) t.is((await left(gone)).tag, 'Conflict');
+  t.is((await left(promote(service, 3))).tag, 'Conflict');
 });
 
 test('an archived and a damaged version can be deleted', async (t) => {
@@ -424,8 +424,7 @@ test('an archived and a damaged version can be deleted', async (t) => {
 
 test('who dies between the record of a deletion and the deletion leaves a deleted version, and a repeated delete finishes', async (t) => {
   const { store, service, another } = await registryWith(2);
-  await right(scoreOne(service, { model_version: 2 }));
-  const dying = another(storeWithFault(store, 'refused', 2, 'dead'));
+  const dying = another(storeWithFault(store, 'refused', 2, 'alive'));
   await right(scoreOne(dying, { model_version: 2 }));
   t.is((await left(remove(dying, 2))).tag, 'Unavailable');
   const artifact = `${folder}/v2/pipeline.onnx`;
@@ -450,14 +449,9 @@ test('a damaged model.json stops every change, and is left as it is', async (t) 
   await right(promote(service, 1));
   await tamper(store, stateKey, (text) => text.replace('champion', 'champiom'));
   const before = await contentOf(store);
-  const changes = [
-    promote(service, 2),
-    rollback(service),
-    archive(service, 2),
-    restore(service, 2),
-    remove(service, 2),
-  ];
-  for (const refused of changes) t.is((await left(refused)).tag, 'ArtifactUnreadable');
+  for (const refused of [promote(service, 2), rollback(service)]) t.is((await left(refused)).tag, 'ArtifactUnreadable');
+  for (const refused of [archive(service, 2), restore(service, 2), remove(service, 2)])
+    t.is((await left(refused)).tag, 'ArtifactUnreadable');
   t.is((await left(service.history(prod))).tag, 'ArtifactUnreadable');
   t.deepEqual(await contentOf(store), before);
 });

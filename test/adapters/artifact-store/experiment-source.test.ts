@@ -1,5 +1,4 @@
 /** The contract over a store in memory, in a local folder, and in small pages. */
-import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,6 +13,7 @@ import {
   type ExperimentSourceHarness,
   type ExperimentTree,
 } from '../../contracts/experiment-source.js';
+import { makePipe } from '../../support/make-pipe.js';
 
 const filled = async (files: ExperimentTree, root: string): Promise<ArtifactStore> => {
   const store = memoryArtifactStore();
@@ -124,7 +124,7 @@ for (const file of files) {
   onPosix(`a pipe in the place of ${file} is refused at once`, async (t) => {
     const { root, source } = await trained(t, 'rating/best/v1');
     await rm(join(root, 'rating/best/v1', file), { force: true });
-    execFileSync('mkfifo', [join(root, 'rating/best/v1', file)]);
+    makePipe(join(root, 'rating/best/v1', file));
     const { message } = await refused(source.read(best, inTime()), 'InvalidInput');
     t.true(message.startsWith(`rating/best/v1/${file} is not a regular file`), message);
     t.regex(message, /put the file itself there/);

@@ -1,5 +1,4 @@
 /** The contract in a local folder, and what only a folder promises. */
-import { execFileSync } from 'node:child_process';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { localFilesystemArtifactStore } from '../../../adapters/local-filesystem
 import { raised, toFailure } from '../../../adapters/local-filesystem/errors.js';
 import { type ArtifactStore, type CallOptions, failure } from '../../../core/index.js';
 import { asNobody } from '../../support/as-nobody.js';
+import { makePipe } from '../../support/make-pipe.js';
 import { artifactStoreContract } from '../../contracts/artifact-store.js';
 import {
   absent,
@@ -184,7 +184,7 @@ onPosix('a pipe is refused by name, and nobody waits for it', async (t) => {
   const { root, store } = await open(t);
   await create(store, 'source', 'x');
   await mkdir(join(root, 'a'));
-  execFileSync('mkfifo', [join(root, 'a/pipe')]);
+  makePipe(join(root, 'a/pipe'));
   const inTime = { ...call, deadlineMs: Date.now() + 10_000 };
   for (const task of everyCall(store, 'a/pipe', inTime)) {
     t.regex(
@@ -203,7 +203,7 @@ onPosix('a later state that is no file is refused, without the path of the root'
   const { message } = await refused(store.get('a/model.json', call), 'InvalidInput');
   t.is(message, 'State 3 of model.json is not a regular file: put the file itself there.');
   await rm(third);
-  execFileSync('mkfifo', [third]);
+  makePipe(third);
   await refused(store.get('a/model.json', call), 'InvalidInput');
 });
 

@@ -1,0 +1,121 @@
+/** A version's life on the command line: promoted, rolled back, archived, deleted, verified and copied, over one local registry. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { emptyFolder, filesIn, games, type Ran, run } from './command-line.js';
+
+const model = 'rating/production_rating_model';
+const folder = await emptyFolder();
+const elsewhere = await emptyFolder();
+
+const json = ({ stdout }: Ran) => JSON.parse(stdout);
+
+const settings = { env: { SCOREKEEPER_REGISTERED_BY: 'settings' } };
+
+test.serial('two versions to begin with', async (t) => {
+  for (const alias of [['--alias', 'champion'], []]) {
+    const registered = await run(folder, [
+      'register',
+      ...['--model-type', 'rating', '--experiment', 'best_rating_model', '--name', 'production_rating_model'],
+      ...['--experiments', join(games, 'models', 'experiments')],
+      ...alias,
+    ]);
+    t.is(registered.code, 0, registered.stderr);
+  }
+});
+
+test.serial('promote and rollback move an alias, and history tells it', async (t) => {
+  const promoted = await run(folder, ['promote', `${model}@2`, '--alias', 'champion', '--by', 'ana']);
+  t.is(promoted.stdout, `The alias champion of ${model} is on version 2, and was on version 1.\n`);
+  t.regex(promoted.stderr, /^registry: local folder /);
+
+  const back = await run(folder, ['rollback', model, '--alias', 'champion', '--json'], settings);
+  t.deepEqual(json(back), {
+    model_type: 'rating',
+    name: 'production_rating_model',
+    alias: 'champion',
+    version: 1,
+    from: 2,
+  });
+
+  const nowhere = await run(folder, ['rollback', model, '--alias', 'champion']);
+  t.is(nowhere.code, 22);
+  t.regex(nowhere.stderr, /Conflict: The alias champion of .* was on no version before/);
+
+  const told = await run(folder, ['history', model]);
+  const rows = told.stdout.trim().split('\n');
+  t.regex(rows[0] ?? '', /^when +alias +how +from +to +by$/);
+  t.regex(rows[1] ?? '', /^\d{4}-.*Z +champion +promote +1 +unknown$/);
+  t.regex(rows[2] ?? '', /champion +promote +1 +2 +ana$/);
+  t.regex(rows[3] ?? '', /champion +rollback +2 +1 +settings$/);
+  const { moves } = json(await run(folder, ['history', model, '--json']));
+  t.is(moves.length, 3);
+});
+
+test.serial('archive needs a reason and a number, and is undone by restore', async (t) => {
+  const unexplained = await run(folder, ['archive', `${model}@2`]);
+  t.is(unexplained.code, 2);
+  t.regex(unexplained.stderr, /archive needs --reason TEXT/);
+  t.is((await run(folder, ['archive', `${model}@1`, '--reason', 'old'])).code, 22);
+
+  const archived = await run(folder, ['archive', `${model}@2`, '--reason', 'duplicated rows', '--json']);
+  t.deepEqual(json(archived), {
+    model_type: 'rating',
+    name: 'production_rating_model',
+    version: 2,
+    status: 'archived',
+  });
+  const shown = json(await run(folder, ['models', 'show', `${model}@2`, '--json']));
+  t.like(shown.registration, { status: 'archived', archive_reason: 'duplicated rows' });
+  t.is(json(await run(folder, ['models', 'show', model, '--json'])).registration.version, 1);
+  const restored = await run(folder, ['restore', `${model}@2`]);
+  t.is(restored.stdout, `${model}@2 is not archived.\n`);
+});
+
+test.serial('copy gives another registry its next version', async (t) => {
+  const copied = await run(folder, ['copy', `${model}@champion`, '--to', elsewhere]);
+  t.is(copied.code, 0, copied.stderr);
+  t.regex(
+    copied.stdout,
+    /^Copied rating\/production_rating_model@1 from local folder .*\n {2}to .*_model@1 in local folder /,
+  );
+  const again = json(await run(folder, ['copy', model, '--to', elsewhere, '--json']));
+  t.like(again, { version: 2 });
+  t.is(again.copied_from.version, 2);
+});
+
+test.serial('verify is content with what is whole, and tells what is damaged', async (t) => {
+  const whole = await run(folder, ['verify']);
+  t.is(whole.code, 0, whole.stderr);
+  t.is(whole.stdout, '2 versions were verified.\n');
+
+  const artifact = join(elsewhere, 'models/registered/rating/production_rating_model/v2/pipeline.onnx');
+  const bytes = await readFile(artifact);
+  bytes[100] = (bytes[100] ?? 0) ^ 1;
+  await writeFile(artifact, bytes);
+  const damaged = await run(folder, ['verify', '--local', elsewhere]);
+  t.is(damaged.code, 25);
+  t.regex(damaged.stdout, /^One version was verified\.\nrating\/production_rating_model@2: The artifact was changed/);
+  t.regex(damaged.stderr, /ArtifactUnreadable: One problem was found/);
+  const report = await run(folder, ['verify', `${model}@2`, '--local', elsewhere, '--json']);
+  t.is(report.code, 25);
+  t.like(json(report), { versions_verified: 0, finished: [] });
+  t.is(json(report).problems[0].version, 2);
+  t.is((await run(folder, ['verify', `${model}@champion`])).code, 2);
+  t.is((await run(folder, ['copy', `${model}@2`, '--local', elsewhere, '--to', folder])).code, 25);
+});
+
+test.serial('delete wants to know which version, and takes its artifact for good', async (t) => {
+  const unnamed = await run(folder, ['delete', model]);
+  t.is(unnamed.code, 2);
+  t.regex(unnamed.stderr, /names no version by its number: write which one to delete, as in .*_model@3/);
+
+  const deleted = await run(folder, ['delete', `${model}@2`]);
+  t.is(deleted.code, 0, deleted.stderr);
+  t.regex(deleted.stdout, /_model@2 is deleted/);
+  const left = (await filesIn(join(folder, 'models', 'registered'))).map((file) => file.split('/').slice(-2).join('/'));
+  t.deepEqual(left, ['v1/pipeline.onnx', 'v1/registration.json', 'v2/registration.json']);
+  const versions = await run(folder, ['versions', model]);
+  t.regex(versions.stdout, /_model@2 +deleted/);
+  t.is((await run(folder, ['restore', `${model}@2`])).code, 22);
+});
