@@ -6,12 +6,14 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { CallOptions, PredictionSink, SinkSchema, SinkWriter } from '../../core/index.js';
 import { raise, toFailure } from './errors.js';
 import { assertOngoing, interruptible } from './interruptible.js';
-import { resolveOutput } from './output-location.js';
+import { type OutputPlace, resolveOutput } from './output-location.js';
 import { openRowStage, type RowStage } from './row-stage.js';
 
 export interface DuckdbSinkOptions {
   /** The folder that outputs stand in; made when it is not there. */
   readonly root: string;
+  /** Files and folders, absolute, that no output may replace or stand in: a registry's models, the files of sources. */
+  readonly protectedPaths?: ReadonlyArray<string>;
   /** What the engine may hold in memory; 128 MiB unless given. Rows beyond it wait in the system's temporary folder. */
   readonly memoryLimitBytes?: number;
   /** 2 unless given. */
@@ -21,16 +23,17 @@ export interface DuckdbSinkOptions {
 /**
  * Parents are made. While it is written, an output is `.{name}.{uuid}.tmp` beside its target; only a process that is killed
  * leaves one behind. CSV and NDJSON hold null for every number that is not finite, and an instant as ISO text.
- * Besides what the port says, `open` fails `InvalidInput` when two columns have one name, case aside.
+ * Besides what the port says, `open` and `resolve` fail `InvalidInput` for a protected place, and `open` fails `InvalidInput` when two columns have one name, case aside.
  */
 export const duckdbPredictionSink = (options: DuckdbSinkOptions): PredictionSink => {
   const root = resolve(options.root);
+  const place = { root, protectedPaths: options.protectedPaths ?? [] };
   return {
     root,
     resolve: (location) =>
-      TE.tryCatch(async () => (await resolveOutput(root, location)).path, toFailure(described(location))),
+      TE.tryCatch(async () => (await resolveOutput(place, location)).path, toFailure(described(location))),
     open: (location, schema, call) =>
-      TE.tryCatch(() => openOutput({ ...options, root }, location, schema, call), toFailure(described(location))),
+      TE.tryCatch(() => openOutput(options, place, location, schema, call), toFailure(described(location))),
   };
 };
 
@@ -38,13 +41,14 @@ const described = (location: string): string => `The output ${location}`;
 
 const openOutput = async (
   options: DuckdbSinkOptions,
+  place: OutputPlace,
   location: string,
   schema: SinkSchema,
   call: CallOptions,
 ): Promise<SinkWriter> => {
   assertOngoing(described(location), call);
   assertDistinctNames(schema);
-  const { path, format } = await resolveOutput(options.root, location);
+  const { path, format } = await resolveOutput(place, location);
   await mkdir(dirname(path), { recursive: true });
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   // Made at once, so that a folder that cannot be written is known before anything is scored.
@@ -54,14 +58,20 @@ const openOutput = async (
       memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 27,
       threads: options.threads ?? 2,
     });
-    return writer(options.root, location, temporary, stage, call);
+    return writer(place, location, temporary, stage, call);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
 };
 
-const writer = (root: string, location: string, temporary: string, stage: RowStage, call: CallOptions): SinkWriter => {
+const writer = (
+  place: OutputPlace,
+  location: string,
+  temporary: string,
+  stage: RowStage,
+  call: CallOptions,
+): SinkWriter => {
   const what = described(location);
   const toOutputFailure = toFailure(what, undefined, new Map([[temporary, location]]));
   let rowCount = 0;
@@ -84,7 +94,7 @@ const writer = (root: string, location: string, temporary: string, stage: RowSta
         await interruptible(stage, what, call, stage.copyOut);
         const sizeBytes = await sync(temporary, 'r+');
         // Once more: somebody may have put a link there meanwhile.
-        const { path } = await resolveOutput(root, location);
+        const { path } = await resolveOutput(place, location);
         await rename(temporary, path);
         // Windows cannot sync a folder.
         if (process.platform !== 'win32') await sync(dirname(path), 'r');

@@ -41,7 +41,8 @@ const bindQuery = async (
   sql: string,
   range: YearRange,
 ): Promise<SourceQuery> => {
-  if (sql.trim() === '') return raise('InvalidInput', 'The SQL of a source is exactly one SELECT; this one is empty.');
+  if (/^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[^]*?\*\/)*$/.test(sql))
+    return raise('InvalidInput', 'The SQL of a source is exactly one SELECT; this one is empty.');
   const statements = await connection.extractStatements(sql);
   if (statements.count !== 1) {
     return raise(

@@ -1,5 +1,4 @@
 /** Which adapter stands behind each port, as the settings say. */
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
@@ -8,14 +7,8 @@ import { ContainerModule } from 'inversify';
 import type { DuckdbSourceOptions } from '../../adapters/duckdb/data-source.js';
 import { lruCacheModelCache } from '../../adapters/lru-cache/model-cache.js';
 import { nodeHost } from '../../adapters/node-host.js';
-import {
-  createService,
-  type DataSource,
-  type Failure,
-  failTask,
-  failure,
-  type PredictionSink,
-} from '../../core/index.js';
+import { createService, type DataSource, type Failure, failTask, type PredictionSink } from '../../core/index.js';
+import { readText } from '../named-file.js';
 import { isBucketAddress, type Registry, type Settings, type SourceSettings } from '../settings.js';
 import { ids } from './identifiers.js';
 import { engineOnDemand, experimentsOnDemand, sinkOnDemand, sourceOnDemand } from './on-demand.js';
@@ -69,10 +62,26 @@ export const scoringModule = (settings: Settings, overrides: Overrides): Contain
       const root = overrides.outputRoot ?? settings.outputRoot;
       if (isBucketAddress(root)) return noSink(root);
       return sinkOnDemand(root, async () =>
-        (await import('../../adapters/duckdb/prediction-sink.js')).duckdbPredictionSink({ root }),
+        (await import('../../adapters/duckdb/prediction-sink.js')).duckdbPredictionSink({
+          root,
+          protectedPaths: protectedPaths(settings, overrides),
+        }),
       );
     });
   });
+
+/** What no request may write over: registered models, experiments, and what sources read. */
+const protectedPaths = (
+  { registry, sources, sourcesDir }: Settings,
+  { experiments, sourceFile }: Overrides,
+): ReadonlyArray<string> => [
+  ...(registry.kind === 'local' ? [resolve(registry.root, 'models')] : []),
+  ...(experiments?.kind === 'local' ? [experiments.root] : []),
+  ...(sourceFile === undefined ? [] : [resolve(sourceFile.name)]),
+  ...Object.values(sources).flatMap(({ files, sql_file: query }) =>
+    [...Object.values(files), ...(query === undefined ? [] : [query])].map((file) => resolve(sourcesDir, file)),
+  ),
+];
 
 /** Stands where no adapter writes yet. */
 const noSink = (root: string): PredictionSink => {
@@ -151,11 +160,8 @@ const declaredSource = ({ files, sql, sql_file: file, keys = [] }: SourceSetting
   );
 
 const readQuery = (file: string, baseDir: string): TE.TaskEither<Failure, string> =>
-  TE.tryCatch(
-    () => readFile(resolve(baseDir, file), 'utf8'),
-    () =>
-      failure(
-        'NotFound',
-        `The source's query file ${file} cannot be read: put it where sql_file says, or correct sql_file.`,
-      ),
+  readText(
+    resolve(baseDir, file),
+    `The source's query file ${file}`,
+    `The source's query file ${file} is not there: put it where sql_file says, or correct sql_file.`,
   );

@@ -526,7 +526,10 @@ test('a file beside which refused rows are told, one line for each reason', asyn
   const { rejectsLocation } = rightOf(await output.commit());
   t.is(rejectsLocation, 'memory/deep/er/out.v2.rejects.ndjson');
   const rejects = sink.outputs.get('deep/er/out.v2.rejects.ndjson');
-  t.deepEqual(rejects?.schema.constants.map(({ name }) => name), ['job_id']);
+  t.deepEqual(
+    rejects?.schema.constants.map(({ name }) => name),
+    ['job_id'],
+  );
   t.deepEqual(
     rejects?.batches.map(({ columns }) => [...columns].map(([name, { values }]) => [name, [...values]])),
     [

@@ -152,6 +152,36 @@ test('a file where a folder is needed, and a folder where the file is, are Inval
   t.is((await left(sink.open(`${'x'.repeat(250)}.csv`, schema, call))).tag, 'InvalidInput');
 });
 
+for (const name of ['.git', '.x.csv', 'C:', 'a\nb', 'a\u202eb', 'a\ud800', 'nul.d', 'con']) {
+  test(`an output through or as ${JSON.stringify(name)} is InvalidInput`, async (t) => {
+    const sink = duckdbPredictionSink({ root: await temporaryFolder() });
+    t.is((await left(sink.resolve(`${name}/a.csv`))).tag, 'InvalidInput');
+    t.is((await left(sink.resolve(`b/${name}.csv`))).tag, 'InvalidInput');
+  });
+}
+
+test('what is protected is neither replaced nor written into, by whichever way it is named', async (t) => {
+  const root = await temporaryFolder();
+  await mkdir(join(root, 'models', 'registered'), { recursive: true });
+  await mkdir(join(root, 'data'));
+  await writeFile(join(root, 'data', 'games.parquet'), 'rows');
+  const linked = `${root}-linked`;
+  await symlink(root, linked);
+  t.teardown(() => rm(linked));
+  const protectedPaths = [join(root, 'models'), join(root, 'data', 'games.parquet'), join(root, 'later')];
+  for (const place of [root, linked]) {
+    const sink = duckdbPredictionSink({ root: place, protectedPaths });
+    for (const location of ['data/games.parquet', 'models/a.csv', 'models/registered/x/v1/a.parquet', 'later/a.csv']) {
+      const { tag, message } = await left(sink.open(location, schema, call));
+      t.is(tag, 'InvalidInput', location);
+      t.regex(message, /choose another/);
+    }
+    await (await right(sink.open('data/games2.parquet', schema, call))).abort();
+    await (await right(sink.open('models2/a.csv', schema, call))).abort();
+  }
+  t.is(await readFile(join(root, 'data', 'games.parquet'), 'utf8'), 'rows');
+});
+
 test('two columns of one name, case aside, are InvalidInput', async (t) => {
   const sink = duckdbPredictionSink({ root: await temporaryFolder() });
   const twice: SinkSchema = { ...schema, constants: [{ name: 'Prediction', type: 'int32', value: 1 }] };

@@ -124,20 +124,23 @@ test.serial('an object of 64 MiB comes back whole', async (t) => {
   t.is(Buffer.compare(found?.bytes ?? new Uint8Array(), bytes), 0);
 });
 
-test.serial('a chunked upload onto what is there is AlreadyExists or Conflict, whether it was there at the start or came meanwhile', async (t) => {
-  const { fake, store } = await open(t);
-  const bytes = new Uint8Array(9 * 2 ** 20);
-  const token = await create(store, 'there', 'one');
-  await refused(store.put('there', bytes, absent, call), 'AlreadyExists');
-  await refused(store.put('there', bytes, matches('1'), call), 'Conflict');
-  fake.fault({ on: 'chunk', fault: { kind: 'latency', durationMs: 200 } });
-  const late = store.put('raced', bytes, absent, call)();
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  await create(store, 'raced', 'faster');
-  await refused(async () => late, 'AlreadyExists');
-  t.is(await read(store, 'raced'), 'faster');
-  t.is(await tokenNow(store, 'there'), token);
-});
+test.serial(
+  'a chunked upload onto what is there is AlreadyExists or Conflict, whether it was there at the start or came meanwhile',
+  async (t) => {
+    const { fake, store } = await open(t);
+    const bytes = new Uint8Array(9 * 2 ** 20);
+    const token = await create(store, 'there', 'one');
+    await refused(store.put('there', bytes, absent, call), 'AlreadyExists');
+    await refused(store.put('there', bytes, matches('1'), call), 'Conflict');
+    fake.fault({ on: 'chunk', fault: { kind: 'latency', durationMs: 200 } });
+    const late = store.put('raced', bytes, absent, call)();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await create(store, 'raced', 'faster');
+    await refused(async () => late, 'AlreadyExists');
+    t.is(await read(store, 'raced'), 'faster');
+    t.is(await tokenNow(store, 'there'), token);
+  },
+);
 
 test.serial('a copy in rounds replaces nothing that came in between', async (t) => {
   const { fake, store } = await open(t, {}, { rewriteRounds: 3 });
