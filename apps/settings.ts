@@ -1,6 +1,5 @@
 /** Settings: flags, then environment, then `scorekeeper.json`, then defaults, each value with where it came from. */
-import { existsSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import * as E from 'fp-ts/lib/Either.js';
@@ -8,6 +7,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type * as t from 'io-ts';
 import { decode, fail, type Failure, failure, parseJson } from '../core/index.js';
+import { readText, unreadable } from './named-file.js';
 import {
   decodeSettingsFile,
   defaults,
@@ -83,34 +83,32 @@ export interface Settings {
   readonly told: ReadonlyArray<Told>;
 }
 
-/** Adds the variables of `.env` in the working folder, where there is one, to those of the process, and answers with the names that it added. */
-export const loadEnvironmentFile = (): ReadonlySet<string> => {
-  if (!existsSync('.env')) return new Set();
-  const names = Object.keys(parseEnv(readFileSync('.env', 'utf8')));
-  const added = new Set(names.filter((name) => process.env[name] === undefined));
-  process.loadEnvFile('.env');
-  return added;
-};
+/**
+ * Adds the variables of `.env` in the working folder, where there is one, to those of the process, and answers with the names that it added.
+ * A folder of that name is somebody else's. Fails `PermissionDenied`.
+ */
+export const loadEnvironmentFile = (): E.Either<Failure, ReadonlySet<string>> =>
+  E.tryCatch(
+    () => {
+      if (statSync('.env', { throwIfNoEntry: false })?.isDirectory() !== false) return new Set();
+      const names = Object.keys(parseEnv(readFileSync('.env', 'utf8')));
+      const added = new Set(names.filter((name) => process.env[name] === undefined));
+      process.loadEnvFile('.env');
+      return added;
+    },
+    unreadable('The file .env', 'There is no file .env any more: try again.'),
+  );
 
-/** Reads the settings file and resolves every setting. Fails as `resolveSettings` does, and `NotFound` when a named file is not there. */
+/** Reads the settings file and resolves every setting. Fails as `resolveSettings` does, `NotFound` when a named file is not there, and `PermissionDenied`. */
 export const loadSettings = (flags: Flags, surroundings: Surroundings): TE.TaskEither<Failure, Settings> => {
   const named = flags.settings ?? (surroundings.env['SCOREKEEPER_SETTINGS'] || undefined);
   const name = named ?? 'scorekeeper.json';
+  if (name === '') return TE.fromEither(fail('InvalidInput', '--settings must name a file.'));
   const path = resolve(surroundings.workingDir, name);
+  const absent = `There is no settings file ${name}: name another with --settings or SCOREKEEPER_SETTINGS.`;
   return pipe(
-    TE.tryCatch(
-      async () => (named !== undefined || existsSync(path) ? await readFile(path, 'utf8') : '{}'),
-      (error) =>
-        error instanceof Error && 'code' in error && error.code === 'ENOENT'
-          ? failure(
-              'NotFound',
-              `There is no settings file ${name}: name another with --settings or SCOREKEEPER_SETTINGS.`,
-            )
-          : failure(
-              'InvalidInput',
-              `The settings file ${name} cannot be read (${error instanceof Error ? error.message : error}).`,
-            ),
-    ),
+    readText(path, `The settings file ${name}`, absent),
+    TE.orElse((failed) => (named === undefined && failed.tag === 'NotFound' ? TE.right('{}') : TE.left(failed))),
     TE.flatMapEither((json) =>
       pipe(
         parseJson(json),

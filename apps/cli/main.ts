@@ -2,10 +2,12 @@
 /** The command line's entry point: finds the command, parses, runs it, sets the exit code. */
 import { readFileSync } from 'node:fs';
 import { Cli, type Command, type CommandClass } from 'clipanion';
+import * as E from 'fp-ts/lib/Either.js';
 import { nearest } from '../../core/index.js';
 import { failureTable } from '../failure-table.js';
 import { loadEnvironmentFile } from '../settings.js';
 import type { Context } from './base-command.js';
+import { openStandardOutput } from './standard-output.js';
 
 const binaryName = 'scorekeeper';
 
@@ -30,7 +32,10 @@ const commands: Readonly<Record<string, () => Promise<CommandClass<Context>>>> =
   doctor: async () => (await import('./commands/doctor.js')).DoctorCommand,
 };
 
-const run = async (args: ReadonlyArray<string>, context: Pick<Context, 'fromEnvironmentFile'>): Promise<number> => {
+const run = async (
+  args: ReadonlyArray<string>,
+  context: Pick<Context, 'fromEnvironmentFile' | 'stdout'>,
+): Promise<number> => {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
     readonly version: string;
   };
@@ -39,13 +44,13 @@ const run = async (args: ReadonlyArray<string>, context: Pick<Context, 'fromEnvi
   const name = [`${one} ${two}`, one].find((path) => Object.hasOwn(commands, path));
   const load = commands[name ?? ''];
   if (one === '--version') {
-    process.stdout.write(`${version}\n`);
+    context.stdout.write(`${version}\n`);
     return 0;
   }
   if (one === '' || args.includes('--help') || args.includes('-h')) {
     const { renderAll, renderOne } = await import('./help.js');
     for (const wanted of load === undefined ? Object.values(commands) : [load]) cli.register(await wanted());
-    process.stdout.write(`${load === undefined ? renderAll(cli) : renderOne(cli)}\n`);
+    context.stdout.write(`${load === undefined ? renderAll(cli) : renderOne(cli)}\n`);
     return 0;
   }
   if (load === undefined) {
@@ -68,10 +73,15 @@ const refuse = (why: string, name: string): number => {
   return failureTable.InvalidInput.exit;
 };
 
-// Whoever reads stdout may have seen enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
-});
+// Messages that nobody can be told change nothing.
+process.stderr.on('error', () => undefined);
 
-process.exitCode = await run(process.argv.slice(2), { fromEnvironmentFile: loadEnvironmentFile() });
+const environmentFile = loadEnvironmentFile();
+if (E.isLeft(environmentFile)) {
+  const { tag, message } = environmentFile.left;
+  process.stderr.write(`${tag}: ${message}\n`);
+  process.exitCode = failureTable[tag].exit;
+} else {
+  const context = { fromEnvironmentFile: environmentFile.right, stdout: openStandardOutput() };
+  process.exitCode = await run(process.argv.slice(2), context);
+}

@@ -61,9 +61,11 @@ export const parsePairs = (
       );
 };
 
-/** A flag's value as a number where it reads as one; what is no number is left for the request's codec to refuse by name. */
+/** A flag's value as a number where it is a decimal one; what is not is left for the request's codec to refuse by name. */
 export const numeric = (given: string | undefined): number | string | undefined =>
-  given !== undefined && given.trim() !== '' && Number.isFinite(Number(given)) ? Number(given) : given;
+  given !== undefined && decimal.test(given) && Number.isFinite(Number(given)) ? Number(given) : given;
+
+const decimal = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 
 /** The fields that were given. */
 export const present = (fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>

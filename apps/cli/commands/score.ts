@@ -6,6 +6,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import {
+  fail,
   type Failure,
   type ModelReference,
   nearest,
@@ -59,11 +60,13 @@ export class ScoreCommand extends BaseCommand {
   });
 
   perform(): TE.TaskEither<Failure, void> {
-    const output: Output = this.output === undefined ? {} : placeOutput(this.output);
     return pipe(
-      TE.fromEither(parseModelReference(this.reference)),
-      TE.flatMapEither((reference) => this.request(reference, output.location)),
-      TE.flatMap((request) =>
+      E.Do,
+      E.apS('reference', parseModelReference(this.reference)),
+      E.apS('output', placeOutput(this.output)),
+      E.bind('request', ({ reference, output }) => this.request(reference, output.location)),
+      TE.fromEither,
+      TE.flatMap(({ request, output }) =>
         this.withService(
           ({ service, cancellation }) => {
             return async () => {
@@ -125,9 +128,14 @@ interface Output {
 }
 
 /** An absolute output, or one that climbs, is its owner's own choice: the root is then the folder that it names. */
-const placeOutput = (given: string): Output => {
+const placeOutput = (given: string | undefined): E.Either<Failure, Output> => {
+  if (given === undefined) return E.right({});
+  if (/(?:^|[/\\])\.{0,2}$/.test(given))
+    return fail('InvalidInput', `--output must name a file, such as predictions.parquet, got "${given}".`);
   const path = normalize(given);
-  return isAbsolute(path) || path.split(/[/\\]/).includes('..')
-    ? { location: basename(path), overrides: { outputRoot: resolve(dirname(path)) } }
-    : { location: path.replaceAll('\\', '/') };
+  return E.right(
+    isAbsolute(path) || path.split(/[/\\]/).includes('..')
+      ? { location: basename(path), overrides: { outputRoot: resolve(dirname(path)) } }
+      : { location: path.replaceAll('\\', '/') },
+  );
 };
