@@ -80,14 +80,14 @@ test('declared sources read their files and their query file relative to the set
 });
 
 test('a registry in a bucket composes to its store, with experiments and outputs in it', (t) => {
-  const { ports } = compose(settingsIn('/work', {}, { bucket: 'bgg-models/prod' }));
+  const { ports } = compose(settingsIn('/srv', {}, { bucket: 'bgg-models/prod' }));
   t.is(ports.store.location, 'gs://bgg-models/prod');
   t.is(ports.experiments.location, 'gs://bgg-models/prod/models/experiments');
   t.is(ports.sink.root, 'gs://bgg-models/predictions/');
 });
 
 test('an output in a bucket is refused with what to do instead', async (t) => {
-  const { ports } = compose(settingsIn('/work', { output_root: 'gs://b-1/out' }));
+  const { ports } = compose(settingsIn('/srv', { output_root: 'gs://b-1/out' }));
   const refused = await ports.sink.resolve('a.parquet')();
   t.like(refused, { left: { tag: 'Unavailable' } });
   t.regex(E.isLeft(refused) ? refused.left.message : '', /gs:\/\/b-1\/out.*SCOREKEEPER_OUTPUT_ROOT/);

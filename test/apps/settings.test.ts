@@ -10,7 +10,7 @@ import { emptyFolder } from './cli/command-line.js';
 type Env = Readonly<Record<string, string>>;
 
 const resolveFrom = (flags: Flags, env: Env, content: unknown): E.Either<Failure, Settings> =>
-  resolveSettings(flags, { env, workingDir: '/work' }, { name: 'conf/scorekeeper.json', dir: '/work/conf', content });
+  resolveSettings(flags, { env, workingDir: '/srv' }, { name: 'conf/scorekeeper.json', dir: '/srv/conf', content });
 
 const originOf = (settings: Settings, name: string): string | undefined =>
   settings.told.find((told) => told.name === name)?.origin;
@@ -19,8 +19,8 @@ const file = 'conf/scorekeeper.json';
 
 // flags, environment, settings file → location, where the choice comes from, where the place comes from
 const registries: ReadonlyArray<readonly [Flags, Env, object, string, string, string]> = [
-  [{}, {}, {}, 'local folder /work', 'default', 'default'],
-  [{}, { SCOREKEEPER_LOCAL_DIR: 'reg' }, {}, 'local folder /work/reg', 'default', 'environment SCOREKEEPER_LOCAL_DIR'],
+  [{}, {}, {}, 'local folder /srv', 'default', 'default'],
+  [{}, { SCOREKEEPER_LOCAL_DIR: 'reg' }, {}, 'local folder /srv/reg', 'default', 'environment SCOREKEEPER_LOCAL_DIR'],
   [
     {},
     { SCOREKEEPER_LOCAL_DIR: '/srv/reg' },
@@ -38,7 +38,7 @@ const registries: ReadonlyArray<readonly [Flags, Env, object, string, string, st
     'environment GCS_BUCKET_NAME',
     'environment GCS_BUCKET_NAME',
   ],
-  [{}, { GCS_BUCKET_NAME: '' }, {}, 'local folder /work', 'default', 'default'],
+  [{}, { GCS_BUCKET_NAME: '' }, {}, 'local folder /srv', 'default', 'default'],
   [
     {},
     { GCS_BUCKET_NAME: 'b-1', SCOREKEEPER_LOCAL_DIR: 'reg' },
@@ -60,7 +60,7 @@ const registries: ReadonlyArray<readonly [Flags, Env, object, string, string, st
     {},
     { SCOREKEEPER_STORE: 'local', GCS_BUCKET_NAME: 'b-1' },
     {},
-    'local folder /work',
+    'local folder /srv',
     'environment SCOREKEEPER_STORE',
     'default',
   ],
@@ -68,7 +68,7 @@ const registries: ReadonlyArray<readonly [Flags, Env, object, string, string, st
     { local: 'reg' },
     { SCOREKEEPER_STORE: 'gcs', GCS_BUCKET_NAME: 'b-1' },
     {},
-    'local folder /work/reg',
+    'local folder /srv/reg',
     'flag --local',
     'flag --local',
   ],
@@ -76,7 +76,7 @@ const registries: ReadonlyArray<readonly [Flags, Env, object, string, string, st
     { local: 'reg' },
     { SCOREKEEPER_LOCAL_DIR: 'other' },
     { store: 'gcs' },
-    'local folder /work/reg',
+    'local folder /srv/reg',
     'flag --local',
     'flag --local',
   ],
@@ -92,13 +92,13 @@ const registries: ReadonlyArray<readonly [Flags, Env, object, string, string, st
   [{}, {}, { store: 'gcs' }, 'gs://bgg-models', file, 'default'],
   [{}, {}, { store: 'gcs', bucket: 'b-3' }, 'gs://b-3', file, file],
   [{}, {}, { bucket: 'b-3' }, 'gs://b-3', file, file],
-  [{}, {}, { local_dir: 'reg' }, 'local folder /work/conf/reg', 'default', file],
-  [{}, {}, { store: 'local', local_dir: 'reg', bucket: 'b-3' }, 'local folder /work/conf/reg', file, file],
+  [{}, {}, { local_dir: 'reg' }, 'local folder /srv/conf/reg', 'default', file],
+  [{}, {}, { store: 'local', local_dir: 'reg', bucket: 'b-3' }, 'local folder /srv/conf/reg', file, file],
   [
     {},
     { SCOREKEEPER_STORE: 'local' },
     { store: 'gcs', bucket: 'b-3' },
-    'local folder /work',
+    'local folder /srv',
     'environment SCOREKEEPER_STORE',
     'default',
   ],
@@ -128,8 +128,8 @@ for (const [flags, env, content, location, choice, place] of registries) {
 
 test('a variable that .env set is told as its own', (t) => {
   const env = { PORT: '2', HOST: '::1' };
-  const surroundings = { env, fromEnvironmentFile: new Set(['PORT']), workingDir: '/work' };
-  const resolved = resolveSettings({}, surroundings, { name: file, dir: '/work/conf', content: {} });
+  const surroundings = { env, fromEnvironmentFile: new Set(['PORT']), workingDir: '/srv' };
+  const resolved = resolveSettings({}, surroundings, { name: file, dir: '/srv/conf', content: {} });
   if (E.isLeft(resolved)) return t.fail(resolved.left.message);
   t.is(originOf(resolved.right, 'port'), '.env PORT');
   t.is(originOf(resolved.right, 'host'), 'environment HOST');
@@ -175,9 +175,9 @@ const precedence: ReadonlyArray<readonly [Flags, Env, object, string, unknown, s
   [{}, { SCOREKEEPER_MODEL_CACHE_BYTES: '5' }, {}, 'model_cache_bytes', 5, 'environment SCOREKEEPER_MODEL_CACHE_BYTES'],
   [{}, { SCOREKEEPER_REGISTERED_BY: 'ci' }, {}, 'registered_by', 'ci', 'environment SCOREKEEPER_REGISTERED_BY'],
   [{}, {}, { environment: 'production' }, 'environment', 'production', file],
-  [{}, {}, {}, 'output_root', '/work', 'default'],
-  [{}, {}, { output_root: 'out' }, 'output_root', '/work/conf/out', file],
-  [{}, { SCOREKEEPER_OUTPUT_ROOT: 'out' }, {}, 'output_root', '/work/out', 'environment SCOREKEEPER_OUTPUT_ROOT'],
+  [{}, {}, {}, 'output_root', '/srv', 'default'],
+  [{}, {}, { output_root: 'out' }, 'output_root', '/srv/conf/out', file],
+  [{}, { SCOREKEEPER_OUTPUT_ROOT: 'out' }, {}, 'output_root', '/srv/out', 'environment SCOREKEEPER_OUTPUT_ROOT'],
   [{ bucket: 'b-1/prod' }, {}, {}, 'output_root', 'gs://b-1/predictions/', 'default'],
 ];
 
