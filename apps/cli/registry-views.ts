@@ -78,4 +78,4 @@ const known = (registration: RegisteredVersion, field: 'registered_by' | 'enviro
   registration[field] === 'unknown' ? '' : ` ${link} ${registration[field]}`;
 
 const isRegistered = (version: ListedVersion): version is RegisteredVersion =>
-  version.status === 'registered' && 'signature' in version;
+  'schema_version' in version && 'signature' in version;
