@@ -38,9 +38,9 @@ export const manyBytes = (sizeBytes: number): Uint8Array => {
   return bytes;
 };
 
-/** Settles when the fake has no request open any more, and rejects when that takes more than a second. */
+/** Settles when the fake has no request open any more, and rejects when that takes more than ten seconds. */
 export const untilQuiet = async (fake: FakeGcs): Promise<void> => {
-  for (const deadlineMs = nowMs() + 1000; fake.openRequests() > 0; ) {
+  for (const deadlineMs = nowMs() + 10_000; fake.openRequests() > 0; ) {
     if (nowMs() > deadlineMs) throw new Error(`${fake.openRequests()} requests are still open`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
