@@ -45,7 +45,7 @@ const storeInBucket = (options: GoogleCloudStorageOptions): ArtifactStore => {
         const path = objectPath(nameOf(key));
         const bucket = await open(attempt);
         return noneIfAbsent(async () =>
-          headOf(await request(bucket, { method: 'GET', path, query: { fields: 'generation,size' } })),
+          headOf(await request(bucket, { method: 'GET', path, query: { fields: 'generation,size,timeCreated' } })),
         );
       }),
 
@@ -53,7 +53,20 @@ const storeInBucket = (options: GoogleCloudStorageOptions): ArtifactStore => {
       within(key, call, async (attempt) => {
         const name = nameOf(key);
         const bucket = await open(attempt);
-        return noneIfAbsent(() => download(bucket, name, attempt));
+        return noneIfAbsent(() => download(bucket, name, {}, attempt));
+      }),
+
+    getIfChanged: (key, token, call) =>
+      within(key, call, async (attempt) => {
+        const name = nameOf(key);
+        const bucket = await open(attempt);
+        // What is no generation is the token of no state.
+        const condition = isGeneration(token) ? { ifGenerationNotMatch: token } : {};
+        try {
+          return await noneIfAbsent(() => download(bucket, name, condition, attempt));
+        } catch (error) {
+          return statusOf(error) === 304 ? 'unchanged' : rethrow(error);
+        }
       }),
 
     put: (key, bytes, condition, call) =>
@@ -140,8 +153,10 @@ const noneIfAbsent = async <A>(work: () => Promise<A>): Promise<O.Option<A>> => 
 /** What `ifGenerationMatch` is to be; undefined when the token names no state of any object. 0 would mean that there is none. */
 const generationOf = (condition: WriteCondition): string | undefined => {
   if (condition.kind === 'absent') return '0';
-  return /^[1-9][0-9]{0,17}$/.test(condition.token) ? condition.token : undefined;
+  return isGeneration(condition.token) ? condition.token : undefined;
 };
+
+const isGeneration = (token: string): boolean => /^[1-9][0-9]{0,17}$/.test(token);
 
 /** Another was faster, or is it this very write whose answer got lost: see `retrying`. */
 const lost = (key: string, condition: WriteCondition): never =>

@@ -93,7 +93,7 @@ export const request = (
 export const objectPath = (name: string): string => `/o/${encodeURIComponent(name)}`;
 
 /** What an object's resource tells of it. */
-export const headOf = ({ generation, size }: Readonly<Record<string, unknown>>): ObjectHead =>
-  typeof generation === 'string' && typeof size === 'string'
-    ? { token: generation, sizeBytes: Number(size) }
-    : raise('Unavailable', "Google Cloud Storage answered without an object's generation and size: try again.");
+export const headOf = ({ generation, size, timeCreated }: Readonly<Record<string, unknown>>): ObjectHead =>
+  typeof generation === 'string' && typeof size === 'string' && typeof timeCreated === 'string'
+    ? { token: generation, sizeBytes: Number(size), modifiedMs: Date.parse(timeCreated) }
+    : raise('Unavailable', "Google Cloud Storage answered without an object's generation, size and time: try again.");

@@ -21,7 +21,7 @@ export const listFolder = async (
       prefix: here,
       delimiter: '/',
       maxResults: limit,
-      fields: 'items(name,size,generation),prefixes,nextPageToken',
+      fields: 'items(name,size,generation,timeCreated),prefixes,nextPageToken',
       ...(pageToken === undefined ? {} : { pageToken }),
     },
   });

@@ -58,6 +58,7 @@ export const retrying = (store: ArtifactStore, policy: RetryPolicy = usualRetrie
     location: store.location,
     head: (key, call) => persistently(call, store.head(key, call)),
     get: (key, call) => persistently(call, store.get(key, call)),
+    getIfChanged: (key, token, call) => persistently(call, store.getIfChanged(key, token, call)),
     put: (key, bytes, condition, call) => persistently(call, store.put(key, bytes, condition, call)),
     copyIfAbsent: (from, to, call) => persistently(call, store.copyIfAbsent(from, to, call)),
     list: (folder, page, call) => persistently(call, store.list(folder, page, call)),

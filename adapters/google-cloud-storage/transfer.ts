@@ -13,11 +13,19 @@ const chunkBytes = 8 * 2 ** 20;
 const sliceBytes = 256 * 2 ** 10;
 const longestErrorBytes = 64 * 2 ** 10;
 
-/** The object's bytes and generation, from one request. Rejects with code 404 when there is none. */
-export const download = async (bucket: Bucket, name: string, { signal, moved }: Attempt): Promise<StoredObject> => {
+/**
+ * The object's bytes and generation, from one request under a condition. Rejects with code 404 when there is none, and with 304 when it is in
+ * the generation that must not match.
+ */
+export const download = async (
+  bucket: Bucket,
+  name: string,
+  condition: { readonly ifGenerationNotMatch?: string },
+  { signal, moved }: Attempt,
+): Promise<StoredObject> => {
   const stream = bucket.requestStream({
     uri: objectPath(name),
-    qs: { alt: 'media' },
+    qs: { alt: 'media', ...condition },
     // The stored bytes, whatever their encoding, and no cache's.
     headers: { 'Accept-Encoding': 'gzip', 'Cache-Control': 'no-store' },
   });

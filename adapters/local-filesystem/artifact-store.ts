@@ -16,6 +16,7 @@ import { withTemporary } from './durable.js';
 import { codeOf, orRaise, raise, unless } from './errors.js';
 import { headOf, newestState, tokenOf } from './generations.js';
 import { listFolder } from './listing.js';
+import { selfTest } from './self-test.js';
 import { checkWay, notAFile } from './way.js';
 import { demandedState, publish, remove, type Target } from './writes.js';
 
@@ -23,7 +24,7 @@ const absent: WriteCondition = { kind: 'absent' };
 
 /**
  * The store whose keys are paths below the folder `root`, which is made by the first write. The file system must have hard
- * links. Symbolic links below the root are refused, and so is whatever else stands where a file or a folder is needed; the
+ * links, which is proven before the first write. Symbolic links below the root are refused, and so is whatever else stands where a file or a folder is needed; the
  * root itself may be a link to a folder.
  */
 export const localFilesystemArtifactStore = (options: { readonly root: string }): ArtifactStore => {
@@ -41,6 +42,19 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
     condition,
   });
 
+  let proof: Promise<void> | undefined;
+
+  /** Once for this store, and again after it failed. */
+  const proven = async (): Promise<void> => {
+    proof ??= selfTest(root);
+    try {
+      await proof;
+    } catch (error) {
+      proof = undefined;
+      throw error;
+    }
+  };
+
   const create = (target: Target, bytes: Uint8Array, commit: Commit): Promise<StoreToken> =>
     withTemporary(root, bytes, (temporary) => publish(temporary, target, commit));
 
@@ -55,11 +69,19 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
 
     get: (key, call) => bounded(key, call, async () => readNewest(await pathOf(key), key)),
 
+    getIfChanged: (key, token, call) =>
+      bounded(key, call, async () => {
+        const path = await pathOf(key);
+        const { file } = await newestState(path);
+        return file !== undefined && headOf(file).token === token ? 'unchanged' : readNewest(path, key);
+      }),
+
     put: (key, bytes, condition, call) =>
       bounded(key, call, async (commit) => {
         const target = await targetOf(key, condition);
         // Asked before the bytes are written, which may be many, and again when they are linked.
         await demandedState(target);
+        await proven();
         return create(target, bytes, commit);
       }),
 
@@ -69,6 +91,7 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
         const source = await pathOf(from);
         const { file } = await newestState(source);
         if (file === undefined) return raise('NotFound', `There is no ${from} to copy.`);
+        await proven();
         try {
           // Both names share the bytes, which never change.
           return await publish(file.path, target, commit);

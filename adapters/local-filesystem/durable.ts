@@ -36,13 +36,16 @@ export const syncFolder = async (folder: string): Promise<void> => {
   }
 };
 
+/** Where files are written before they have a name, in the same file system. */
+export const temporaryFolder = (root: string): string => join(root, '.scorekeeper-tmp');
+
 /** Lends `use` the path of a synced file with these bytes, in a private folder below the root, and removes it afterwards. */
 export const withTemporary = async <A>(
   root: string,
   bytes: Uint8Array,
   use: (path: string) => Promise<A>,
 ): Promise<A> => {
-  const folder = join(root, '.scorekeeper-tmp');
+  const folder = temporaryFolder(root);
   await ensureFolder(folder);
   const path = join(folder, randomUUID());
   try {

@@ -79,4 +79,5 @@ export const tokenOf = (generation: number, { ino, size, mtimeNs }: BigIntStats)
 export const headOf = ({ generation, stats }: StateFile): ObjectHead => ({
   token: tokenOf(generation, stats),
   sizeBytes: Number(stats.size),
+  modifiedMs: Number(stats.mtimeMs),
 });

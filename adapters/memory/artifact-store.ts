@@ -10,6 +10,7 @@ import {
   fail,
   type Failure,
   type Listing,
+  type ObjectHead,
   type StoredObject,
   type StoreToken,
 } from '../../core/index.js';
@@ -17,13 +18,13 @@ import {
 /** An empty store. What it holds is gone with it. */
 export const memoryArtifactStore = (options: { readonly location?: string } = {}): ArtifactStore => {
   const location = options.location ?? 'memory';
-  const objects = new Map<string, StoredObject>();
+  const objects = new Map<string, MemoryObject>();
   let writeCount = 0;
 
   const write = (key: string, bytes: Uint8Array): E.Either<Failure, StoreToken> => {
     writeCount += 1;
     const token = `${writeCount}`;
-    objects.set(key, { bytes: new Uint8Array(bytes), token });
+    objects.set(key, { bytes: new Uint8Array(bytes), token, modifiedMs: Date.now() });
     return E.right(token);
   };
 
@@ -32,14 +33,13 @@ export const memoryArtifactStore = (options: { readonly location?: string } = {}
 
     head: (key, call) => run(call, checkKey(key), () => E.right(O.map(headOf)(O.fromNullable(objects.get(key))))),
 
-    get: (key, call) =>
-      run(call, checkKey(key), () =>
-        E.right(
-          O.map(({ bytes, token }: StoredObject) => ({ bytes: new Uint8Array(bytes), token }))(
-            O.fromNullable(objects.get(key)),
-          ),
-        ),
-      ),
+    get: (key, call) => run(call, checkKey(key), () => E.right(copyOf(objects.get(key)))),
+
+    getIfChanged: (key, token, call) =>
+      run(call, checkKey(key), () => {
+        const object = objects.get(key);
+        return E.right(object?.token === token ? 'unchanged' : copyOf(object));
+      }),
 
     put: (key, bytes, condition, call) =>
       run(call, checkKey(key), () => {
@@ -91,7 +91,16 @@ const run =
     return E.isLeft(checked) ? checked : work();
   };
 
-const headOf = ({ bytes, token }: StoredObject) => ({ token, sizeBytes: bytes.length });
+type MemoryObject = StoredObject & Pick<ObjectHead, 'modifiedMs'>;
+
+const headOf = ({ bytes, token, modifiedMs }: MemoryObject): ObjectHead => ({
+  token,
+  sizeBytes: bytes.length,
+  modifiedMs,
+});
+
+const copyOf = (object: MemoryObject | undefined): O.Option<StoredObject> =>
+  object === undefined ? O.none : O.some({ bytes: new Uint8Array(object.bytes), token: object.token });
 
 const alreadyExists = (location: string, key: string) =>
   fail('AlreadyExists', `There is already a ${key} in ${location}.`);
@@ -101,7 +110,7 @@ const folderMark = '\0';
 
 /** The names after `after` directly below `folder`, in order, until `limit`. */
 const pageOf = (
-  objects: ReadonlyMap<string, StoredObject>,
+  objects: ReadonlyMap<string, MemoryObject>,
   folder: string,
   limit: number,
   after: string | undefined,

@@ -10,6 +10,8 @@ export type StoreToken = string;
 export interface ObjectHead {
   readonly token: StoreToken;
   readonly sizeBytes: number;
+  /** When its bytes were written, in milliseconds since the epoch on the store's own clock, which nobody promises to be right. */
+  readonly modifiedMs: number;
 }
 
 export interface StoredObject {
@@ -63,6 +65,13 @@ export interface ArtifactStore {
 
   /** The whole object; none when there is no such object. */
   readonly get: (key: string, call: CallOptions) => TaskEither<Failure, Option<StoredObject>>;
+
+  /** As `get`, except that an object which is still in the state `token` is `unchanged` and its bytes are not moved. */
+  readonly getIfChanged: (
+    key: string,
+    token: StoreToken,
+    call: CallOptions,
+  ) => TaskEither<Failure, Option<StoredObject> | 'unchanged'>;
 
   /**
    * Writes the whole object and answers with its new token.

@@ -71,6 +71,7 @@ const everyCall = (
   store.copyIfAbsent('source', key, options),
   store.list(key, { limit: 10 }, options),
   store.delete(key, options),
+  store.getIfChanged(key, '1', options),
 ];
 
 /** A cancellation to be pulled. */

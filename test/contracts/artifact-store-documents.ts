@@ -45,6 +45,19 @@ export const documentPromises: Contract<ArtifactStoreHarness> = [
     assert.equal(await tokenNow(store, key), second);
   }),
 
+  promise(
+    'a replaced document has changed for who read it before, and is whole in its new state',
+    async (store, another) => {
+      const first = await create(store, key, 'first');
+      const second = await swap(another, key, 'second', first);
+      assert.deepEqual(
+        await done(store.getIfChanged(key, first, call)),
+        O.some({ bytes: bytesOf('second'), token: second }),
+      );
+      assert.equal(await done(store.getIfChanged(key, second, call)), 'unchanged');
+    },
+  ),
+
   promise('a stale token is a Conflict, and leaves the document as it was', async (store, another) => {
     const first = await create(store, key, 'first');
     const second = await swap(store, key, 'second', first);

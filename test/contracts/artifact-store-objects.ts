@@ -9,6 +9,7 @@ import {
   call,
   create,
   done,
+  listAll,
   promise,
   read,
   refused,
@@ -29,7 +30,32 @@ export const objectPromises: Contract<ArtifactStoreHarness> = [
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
     const token = await done(store.put(key, bytes, absent, call));
     assert.deepEqual(await done(store.get(key, call)), O.some({ bytes, token }));
-    assert.deepEqual(await done(store.head(key, call)), O.some({ sizeBytes: 256, token }));
+    const head = O.toUndefined(await done(store.head(key, call)));
+    assert.deepEqual([head?.sizeBytes, head?.token], [256, token]);
+  }),
+
+  promise('head and list tell when an object was written, also when the store has another clock', async (store) => {
+    await create(store, key, 'one');
+    const head = O.toUndefined(await done(store.head(key, call)));
+    const [listed] = (await listAll(store, key.slice(0, key.lastIndexOf('/')))).objects;
+    assert.equal(listed?.modifiedMs, head?.modifiedMs);
+    const hourMs = 3_600_000;
+    assert.ok(Math.abs((head?.modifiedMs ?? 0) - Date.now()) < hourMs, `${head?.modifiedMs}`);
+  }),
+
+  promise('an object under its token is unchanged, and whole under any other', async (store, another) => {
+    const token = await create(store, key, 'one');
+    assert.equal(await done(another.getIfChanged(key, token, call)), 'unchanged');
+    for (const stranger of ['never', `${token}1`, await create(store, other, 'two')]) {
+      assert.deepEqual(await done(store.getIfChanged(key, stranger, call)), O.some({ bytes: bytesOf('one'), token }));
+    }
+  }),
+
+  promise('what is not there is none, whichever token it is asked for under', async (store) => {
+    assert.deepEqual(await done(store.getIfChanged(key, 'never', call)), O.none);
+    const token = await create(store, key, 'one');
+    await done(store.delete(key, call));
+    assert.deepEqual(await done(store.getIfChanged(key, token, call)), O.none);
   }),
 
   promise('a created object is seen at once through another handle', async (store, another) => {

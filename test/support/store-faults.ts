@@ -19,6 +19,8 @@ export const wrapStore = (
   location: store.location,
   head: (key, call) => around({ name: 'head', key, isWrite: false })(store.head(key, call)),
   get: (key, call) => around({ name: 'get', key, isWrite: false })(store.get(key, call)),
+  getIfChanged: (key, token, call) =>
+    around({ name: 'getIfChanged', key, isWrite: false })(store.getIfChanged(key, token, call)),
   put: (key, bytes, condition, call) =>
     around({ name: 'put', key, isWrite: true })(store.put(key, bytes, condition, call)),
   copyIfAbsent: (from, to, call) =>
