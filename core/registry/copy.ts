@@ -1,5 +1,4 @@
 /** Copies a version to another registry, where it gets the next number and says where it came from. */
-import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
@@ -7,7 +6,7 @@ import type { Registration } from '../model/registration.js';
 import type { ArtifactStore } from '../ports/artifact-store.js';
 import type { CallOptions } from '../ports/host.js';
 import { readArtifact } from './artifact.js';
-import { changeModelState, readModelState, withLatestHint } from './model-state.js';
+import { noteRegistered, readModelState } from './model-state.js';
 import { publish } from './publish.js';
 import type { RegistryPorts } from './registry-ports.js';
 import { type CopyRequest, referenceOf } from './requests.js';
@@ -29,14 +28,9 @@ export const copyVersion =
       TE.bind('reference', () => TE.fromEither(referenceOf(request))),
       TE.bind('registration', ({ reference }) => resolveScorable(ports)(reference, call)),
       TE.bind('artifact', ({ registration }) => readArtifact(ports)(registration, call)),
-      TE.bind('next', () =>
-        pipe(
-          readModelState(there)(model, call),
-          TE.chain(({ state }) => highestVersion(there)(model, state.latest_hint, call)),
-          TE.map((highest) => highest + 1),
-        ),
-      ),
-      TE.chain(({ registration, artifact, next }) => {
+      TE.bind('seen', () => readModelState(there)(model, call)),
+      TE.bind('highest', ({ seen }) => highestVersion(there)(model, seen.state.latest_hint, call)),
+      TE.chain(({ registration, artifact, seen, highest }) => {
         const registrationId = host.randomId();
         const { sha256: _, ...fields } = registration;
         const copied_from = {
@@ -51,13 +45,10 @@ export const copyVersion =
           registered_at: new Date(host.nowMs()).toISOString(),
           copied_from,
         });
-        return publish(there)({ model, registrationId, artifact, registrationAs }, next, call);
+        return pipe(
+          publish(there)({ model, registrationId, artifact, tries: 'one', registrationAs }, highest + 1, call),
+          TE.chainFirst((made) => TE.fromTask(noteRegistered(there)(made, seen, call))),
+        );
       }),
-      TE.chainFirst(({ version }) =>
-        pipe(
-          changeModelState(there)(model, (state) => E.right(withLatestHint(version)(state)), call),
-          TE.orElse((): TE.TaskEither<Failure, unknown> => TE.right(null)),
-        ),
-      ),
     );
   };

@@ -1,11 +1,13 @@
-/** A model's movable state: its aliases with their history, and a hint at its latest version. */
+/** A model's movable state: its aliases with their history, what is archived or deleted, and what was registered lately. */
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
+import * as T from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
 import { type Failure, failTask } from '../failure.js';
 import { type ModelId, ModelName, ModelType, showModel, Version } from '../model/names.js';
+import type { Registration } from '../model/registration.js';
 import { openDocument, sealDocument } from '../model/sealed-document.js';
 import type { StoreToken } from '../ports/artifact-store.js';
 import type { CallOptions } from '../ports/host.js';
@@ -38,6 +40,8 @@ export const ModelState = t.readonly(
     name: ModelName,
     /** A committed version; there may be later ones. */
     latest_hint: t.number,
+    /** The artifacts of the latest versions, as far as they are known: at most `mostRecent`, the newest last. */
+    recent_artifacts: t.readonlyArray(t.readonly(t.type({ version: Version, sha256: t.string }))),
     aliases: t.readonly(
       t.record(t.string, t.readonly(t.type({ version: Version, history: t.readonlyArray(AliasMove) }))),
     ),
@@ -58,6 +62,7 @@ const emptyState = (model: ModelId): ModelState => ({
   model_type: model.modelType,
   name: model.name,
   latest_hint: 0,
+  recent_artifacts: [],
   aliases: {},
   archived: {},
   deleted: {},
@@ -85,7 +90,7 @@ export const readModelState =
 const attempts = 20;
 
 /**
- * Applies `change` to the state as it is, again when somebody else changed it meanwhile; its left is the failure. Writes nothing when
+ * Applies `change` to the state as it is, or first to that which was `seen`, again when somebody else changed it meanwhile; its left is the failure. Writes nothing when
  * it answers with the very same object. Who lost pauses, longer each time and with jitter, so that of many all get through. Fails `Conflict`
  * when others were faster every time.
  */
@@ -95,26 +100,23 @@ export const changeModelState =
     model: ModelId,
     change: (state: ModelState) => E.Either<Failure, ModelState>,
     call: CallOptions,
+    seen?: StateRead,
   ): TE.TaskEither<Failure, ModelState> => {
-    const attempt = (left: number): TE.TaskEither<Failure, ModelState> =>
+    const attempt = (left: number, read: TE.TaskEither<Failure, StateRead>): TE.TaskEither<Failure, ModelState> =>
       pipe(
-        readModelState(ports)(model, call),
+        read,
         TE.chain(({ state, token }) => {
           const changed = change(state);
           if (E.isLeft(changed)) return TE.left(changed.left);
           if (changed.right === state) return TE.right(state);
           return pipe(
-            ports.store.put(
-              layout.modelState(model),
-              sealDocument(ports.host)(changed.right),
-              O.isSome(token) ? { kind: 'matches', token: token.value } : { kind: 'absent' },
-              call,
-            ),
+            replaceState(ports, model, changed.right, token, call),
             TE.map(() => changed.right),
             TE.orElse((failed) => againAfter(failed, left)),
           );
         }),
       );
+    const readAgain = readModelState(ports)(model, call);
     const againAfter = (failed: Failure, left: number): TE.TaskEither<Failure, ModelState> => {
       const lost = failed.tag === 'Conflict' || failed.tag === 'AlreadyExists';
       if (!lost && !failed.ambiguous) return TE.left(failed);
@@ -123,24 +125,70 @@ export const changeModelState =
           TE.fromTask<void, Failure>(() =>
             ports.host.pause(jitterOf(ports) * Math.min(2 ** (attempts - left + 3), 250)),
           ),
-          TE.chain(() => attempt(left - 1)),
+          TE.chain(() => attempt(left - 1, readAgain)),
         );
       }
       return lost
         ? failTask('Conflict', `The aliases of ${showModel(model)} were changed by others at the same time. Try again.`)
         : TE.left(failed);
     };
-    return attempt(attempts);
+    return attempt(attempts, seen === undefined ? readAgain : TE.right(seen));
   };
 
-/** From 0 to 1, at random. */
-const jitterOf = ({ host }: RegistryPorts): number => Number.parseInt(host.randomId().slice(0, 4), 16) / 0xffff;
+const replaceState = (
+  { store, host }: RegistryPorts,
+  model: ModelId,
+  state: ModelState,
+  token: StateRead['token'],
+  call: CallOptions,
+): TE.TaskEither<Failure, StoreToken> =>
+  store.put(
+    layout.modelState(model),
+    sealDocument(host)(state),
+    O.isSome(token) ? { kind: 'matches', token: token.value } : { kind: 'absent' },
+    call,
+  );
 
-/** The state with the hint at `version` or later. */
-export const withLatestHint =
-  (version: number) =>
-  (state: ModelState): ModelState =>
-    state.latest_hint >= version ? state : { ...state, latest_hint: version };
+/** How long a registration waits for the state to be written that others do without. */
+const noteTimeoutMs = 1_000;
+
+/**
+ * Notes what was registered in the state as it was seen: one try, since whoever changed it meanwhile noted something as late, and a
+ * bucket takes one write a second of an object. Without it the latest version is found by probing on.
+ */
+export const noteRegistered =
+  (ports: RegistryPorts) =>
+  (registration: Registration, { state, token }: StateRead, call: CallOptions): T.Task<unknown> => {
+    const noted = withRegistered(registration)(state);
+    const deadlineMs = Math.min(call.deadlineMs, ports.host.nowMs() + noteTimeoutMs);
+    return noted === state
+      ? T.of(undefined)
+      : replaceState(ports, modelOf(registration), noted, token, { ...call, deadlineMs });
+  };
+
+const modelOf = ({ model_type: modelType, name }: Registration): ModelId => ({ modelType, name });
+
+/** From 0 to 1, at random. */
+export const jitterOf = ({ host }: RegistryPorts): number => Number.parseInt(host.randomId().slice(0, 4), 16) / 0xffff;
+
+/** How many artifacts a state knows. */
+const mostRecent = 20;
+
+/** The state with the hint at this version or later, and its artifact among the recent ones; the same state when that is so. */
+export const withRegistered =
+  ({ version, artifact: { sha256 } }: Pick<Registration, 'version' | 'artifact'>) =>
+  (state: ModelState): ModelState => {
+    const others = state.recent_artifacts.filter((known) => known.version !== version);
+    const recent = [...others, { version, sha256 }].sort((a, b) => a.version - b.version).slice(-mostRecent);
+    return state.latest_hint >= version &&
+      recent.every((known, i) => known.version === state.recent_artifacts[i]?.version)
+      ? state
+      : { ...state, latest_hint: Math.max(state.latest_hint, version), recent_artifacts: recent };
+  };
+
+/** The first of the recent versions before `version` that has this very artifact. */
+export const twinOf = (state: ModelState, sha256: string, version: number): number | undefined =>
+  state.recent_artifacts.find((known) => known.sha256 === sha256 && known.version < version)?.version;
 
 /** The state with `alias` set on `version`, unless it already was there once: a late retry moves no alias back. */
 export const withNewAlias =

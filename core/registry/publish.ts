@@ -13,7 +13,7 @@ import { Registration } from '../model/registration.js';
 import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
-import { readModelState } from './model-state.js';
+import { jitterOf, readModelState } from './model-state.js';
 import type { RegistryPorts } from './registry-ports.js';
 import { highestVersion, isCommitted } from './versions.js';
 
@@ -28,6 +28,8 @@ export interface Draft {
   readonly model: ModelId;
   readonly registrationId: string;
   readonly artifact: Uint8Array;
+  /** `many` when others may be publishing it too, under the same id: then every version from the first on is looked at. */
+  readonly tries: 'one' | 'many';
   /** The registration without its digest, when it becomes this version. */
   readonly registrationAs: (version: number) => JsonObject;
 }
@@ -36,7 +38,8 @@ export interface Draft {
 type Ending = 'committed' | 'aborted';
 
 /**
- * Publishes the draft as the first free version at or above `from`, and answers with its registration as stored. An intent under the draft's own
+ * Publishes the draft as the first free version at or above `from`, the version before which must be committed (or 0), and answers with its
+ * registration as stored. An intent under the draft's own
  * registration id at or above `from` is finished instead, so with a fixed `from` a retry never makes a second version.
  * Fails as the store does; nothing is visible as a version until it is whole.
  */
@@ -62,8 +65,20 @@ export const publish =
       );
     const helpThenClaim = (intent: Intent): TE.TaskEither<Failure, Registration> =>
       pipe(
-        help(ports, draft.model, intent, call),
-        TE.chain(() => claim(intent.version + 1)),
+        isCommitted(ports)(draft.model, intent.version, call),
+        TE.chain((committed) => {
+          if (!committed) {
+            return pipe(
+              help(ports, draft.model, intent, call),
+              TE.map(() => intent.version),
+            );
+          }
+          // `from` was behind, and there may be many more.
+          return draft.tries === 'one'
+            ? highestVersion(ports)(draft.model, intent.version, call)
+            : TE.right<Failure, number>(intent.version);
+        }),
+        TE.chain((passed) => claim(passed + 1)),
       );
     return pipe(
       stage(ports, draft, call),
@@ -205,20 +220,14 @@ const help = (
   model: ModelId,
   intent: Intent,
   call: CallOptions,
-): TE.TaskEither<Failure, Ending> => {
-  const unlessCommitted = (otherwise: TE.TaskEither<Failure, Ending>): TE.TaskEither<Failure, Ending> =>
-    pipe(
-      isCommitted(ports)(model, intent.version, call),
-      TE.chain((committed) => (committed ? TE.right<Failure, Ending>('committed') : otherwise)),
-    );
-  const jitter = Number.parseInt(ports.host.randomId().slice(0, 4), 16) / 0xffff;
-  return unlessCommitted(
-    pipe(
-      TE.fromTask<void, Failure>(() => ports.host.pause(25 + 50 * jitter)),
-      TE.chain(() => unlessCommitted(finishAndTidy(ports, model, intent, call))),
+): TE.TaskEither<Failure, Ending> =>
+  pipe(
+    TE.fromTask<void, Failure>(() => ports.host.pause(25 + 50 * jitterOf(ports))),
+    TE.chain(() => isCommitted(ports)(model, intent.version, call)),
+    TE.chain((committed) =>
+      committed ? TE.right<Failure, Ending>('committed') : finishAndTidy(ports, model, intent, call),
     ),
   );
-};
 
 /** Steps 3 and 4, by whoever it may be. */
 const finish = (

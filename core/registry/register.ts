@@ -2,6 +2,7 @@
 import { pipe } from 'fp-ts/lib/function.js';
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
+import * as T from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { fail, type Failure } from '../failure.js';
 import type { Experiment } from '../model/experiment.js';
@@ -19,9 +20,13 @@ import {
   changeModelState,
   isArchived,
   isDeleted,
+  type ModelState,
+  noteRegistered,
   readModelState,
-  withLatestHint,
+  type StateRead,
+  twinOf,
   withNewAlias,
+  withRegistered,
 } from './model-state.js';
 import { findPublished, publish } from './publish.js';
 import type { RegistryPorts } from './registry-ports.js';
@@ -79,7 +84,11 @@ export const register =
       TE.chain(
         O.match(
           () => registerNew(ports, settings, request, call),
-          (registration) => settle(ports, request, registration, 'existing', call),
+          (registration) =>
+            pipe(
+              readModelState(ports)(modelOf(request), call),
+              TE.chain((seen) => settle(ports, request, registration, 'existing', seen, call)),
+            ),
         ),
       ),
     );
@@ -96,10 +105,11 @@ const registerNew = (
     check(ports, settings, request, call),
     TE.map((checked) => ({ checked, draft: registrationAs(ports, settings, request, checked) })),
     TE.chainFirstEitherK(({ draft }) => checkDraft(ports, draft)),
-    TE.chain(({ checked, draft }) => {
-      if (request.dry_run === true) return dryRun(ports, request, draft, call);
+    TE.bind('seen', () => readModelState(ports)(modelOf(request), call)),
+    TE.chain(({ checked, draft, seen }) => {
+      if (request.dry_run === true) return dryRun(ports, request, draft, seen.state, call);
       return pipe(
-        nextVersion(ports, request, call),
+        nextToTry(ports, request, seen.state, call),
         TE.chain((next) => beginKeyed(ports)(request, next, call)),
         TE.chain(({ registrationId, searchFrom }: KeyedAttempt) =>
           publish(ports)(
@@ -107,13 +117,14 @@ const registerNew = (
               model: modelOf(request),
               registrationId,
               artifact: checked.experiment.artifact,
+              tries: request.idempotency_key === undefined ? 'one' : 'many',
               registrationAs: draft(registrationId),
             },
             searchFrom,
             call,
           ),
         ),
-        TE.chain((registration) => settle(ports, request, registration, 'created', call)),
+        TE.chain((registration) => settle(ports, request, registration, 'created', seen, call)),
       );
     }),
   );
@@ -219,67 +230,96 @@ const checkDraft = (
     E.mapLeft((unreadable): Failure => ({ ...unreadable, tag: 'InvalidInput' })),
   );
 
-const nextVersion = (
-  ports: RegisterPorts,
+/** The first version that may be free. The hint is committed, so the one above it can be claimed without a look. */
+const nextToTry = (
+  ports: RegistryPorts,
   request: RegisterRequest,
+  { latest_hint }: ModelState,
+  call: CallOptions,
+): TE.TaskEither<Failure, number> =>
+  latest_hint > 0 ? TE.right(latest_hint + 1) : nextVersion(ports, request, latest_hint, call);
+
+const nextVersion = (
+  ports: RegistryPorts,
+  request: RegisterRequest,
+  hint: number,
   call: CallOptions,
 ): TE.TaskEither<Failure, number> =>
   pipe(
-    readModelState(ports)(modelOf(request), call),
-    TE.chain(({ state }) => highestVersion(ports)(modelOf(request), state.latest_hint, call)),
+    highestVersion(ports)(modelOf(request), hint, call),
     TE.map((highest) => highest + 1),
   );
 
 /** What would be registered, under the version that is free now. */
 const dryRun = (
-  ports: RegisterPorts,
+  ports: RegistryPorts,
   request: RegisterRequest,
   draft: (registrationId: string) => (version: number) => JsonObject,
+  state: ModelState,
   call: CallOptions,
 ): TE.TaskEither<Failure, Registered> =>
   pipe(
-    nextVersion(ports, request, call),
+    nextVersion(ports, request, state.latest_hint, call),
     TE.map((version) => sealDocument(ports.host)(draft(ports.host.randomId())(version))),
     TE.chainEitherK(openDocument(ports.host)(Registration, 'The registration')),
-    TE.map((registration) => ({ registration, outcome: 'dry-run', warnings: [] })),
+    TE.map((registration) => ({ registration, outcome: 'dry-run', warnings: twinWarnings(state, registration) })),
   );
 
-/** After the commit: raises the hint and sets the alias. The version is registered whatever comes of it. */
+const twinWarnings = (state: ModelState, { version, artifact }: Registration): ReadonlyArray<string> => {
+  const twin = twinOf(state, artifact.sha256, version);
+  return twin === undefined ? [] : [`The artifact of version ${version} is byte for byte that of version ${twin}.`];
+};
+
+/** After the commit: notes it in the state as it was seen, and sets the alias. The version is registered whatever comes of it. */
 const settle = (
-  ports: RegisterPorts,
+  ports: RegistryPorts,
   request: RegisterRequest,
   registration: Registration,
   outcome: 'created' | 'existing',
+  seen: StateRead,
   call: CallOptions,
-): TE.TaskEither<Failure, Registered> => {
-  const { alias } = request;
+): TE.TaskEither<Failure, Registered> =>
+  pipe(
+    request.alias === undefined
+      ? pipe(
+          noteRegistered(ports)(registration, seen, call),
+          T.map((): ReadonlyArray<string> => []),
+        )
+      : setAlias(ports, request.alias, registration, seen, call),
+    TE.fromTask,
+    TE.map((warnings) => ({
+      registration,
+      outcome,
+      warnings: [...twinWarnings(seen.state, registration), ...warnings],
+    })),
+  );
+
+/** Notes what was registered, under the alias; what was not as asked, as sentences. */
+const setAlias = (
+  ports: RegistryPorts,
+  alias: string,
+  registration: Registration,
+  seen: StateRead,
+  call: CallOptions,
+): T.Task<ReadonlyArray<string>> => {
+  const { version, registered_by: by } = registration;
   const at = new Date(ports.host.nowMs()).toISOString();
   return pipe(
     changeModelState(ports)(
-      modelOf(request),
-      (state) => {
-        const hinted = withLatestHint(registration.version)(state);
-        if (alias !== undefined && (isArchived(state, registration.version) || isDeleted(state, registration.version)))
-          return fail('Conflict', 'it was archived or deleted meanwhile.');
-        return E.right(
-          alias === undefined
-            ? hinted
-            : withNewAlias(alias, registration.version, at, registration.registered_by)(hinted),
-        );
-      },
+      { modelType: registration.model_type, name: registration.name },
+      (state) =>
+        isArchived(state, version) || isDeleted(state, version)
+          ? fail('Conflict', 'it was archived or deleted meanwhile.')
+          : E.right(withNewAlias(alias, version, at, by)(withRegistered(registration)(state))),
       call,
+      seen,
     ),
     TE.match(
-      (failed) =>
-        alias === undefined
+      (failed) => [`Version ${version} is registered, and the alias ${alias} was not set: ${failed.message}`],
+      ({ aliases }) =>
+        aliases[alias]?.version === version
           ? []
-          : [`Version ${registration.version} is registered, and the alias ${alias} was not set: ${failed.message}`],
-      (state) =>
-        alias === undefined || state.aliases[alias]?.version === registration.version
-          ? []
-          : [`The alias ${alias} stays on version ${state.aliases[alias]?.version}, to which it was moved later.`],
+          : [`The alias ${alias} stays on version ${aliases[alias]?.version}, to which it was moved later.`],
     ),
-    TE.fromTask,
-    TE.map((warnings) => ({ registration, outcome, warnings })),
   );
 };

@@ -10,8 +10,8 @@ import {
   changeModelState,
   type ModelState,
   readModelState,
-  withLatestHint,
   withNewAlias,
+  withRegistered,
 } from '../../core/registry/model-state.js';
 import { call, contentOf, host, left, right } from '../support/registry.js';
 import { faults, recordedStore, storeWithFault, wrapStore } from '../support/store-faults.js';
@@ -20,7 +20,8 @@ const model = { modelType: 'rating', name: 'prod' };
 const at = '2026-01-01T00:00:00.000Z';
 const alias = (name: string, version = 1) => withNewAlias(name, version, at, 'me');
 const setAlias = (name: string, version = 1) => flow(alias(name, version), E.right);
-const hint = (version: number) => flow(withLatestHint(version), E.right);
+const artifact = { file: 'pipeline.onnx', format: 'onnx', bytes: 1, sha256: 'of the bytes' } as const;
+const registered = (version: number) => flow(withRegistered({ version, artifact }), E.right);
 
 test('of thirty changes at once all are kept', async (t) => {
   const ports = { store: memoryArtifactStore(), host: nodeHost() };
@@ -55,14 +56,20 @@ for (const fault of faults) {
 
 test('a change that changes nothing writes nothing', async (t) => {
   const store = memoryArtifactStore();
-  await right(changeModelState({ store, host })(model, hint(7), call));
+  for (let version = 1; version <= 25; version++)
+    await right(changeModelState({ store, host })(model, registered(version), call));
   const recorded = recordedStore(store);
-  for (const version of [0, 6, 7]) {
-    t.is((await right(changeModelState({ store: recorded.store, host })(model, hint(version), call))).latest_hint, 7);
+  for (const version of [1, 5, 6, 25]) {
+    const state = await right(changeModelState({ store: recorded.store, host })(model, registered(version), call));
+    t.is(state.latest_hint, 25);
+    t.deepEqual(
+      state.recent_artifacts.map((recent) => recent.version),
+      Array.from({ length: 20 }, (_, i) => i + 6),
+    );
   }
   t.deepEqual(
     recorded.calls.map(({ name }) => name),
-    ['get', 'get', 'get'],
+    ['get', 'get', 'get', 'get'],
   );
 });
 
@@ -91,6 +98,7 @@ test('an alias moves to a version once: a later move of the same version is none
     model_type: 'rating',
     name: 'prod',
     latest_hint: 0,
+    recent_artifacts: [],
     aliases: {},
     archived: {},
     deleted: {},
