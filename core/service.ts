@@ -31,7 +31,7 @@ import {
   type VersionChanged,
 } from './registry/lifecycle.js';
 import { register, type Registered } from './registry/register.js';
-import { rememberResolved } from './registry/remember-resolved.js';
+import { isSilence, type LookUp, rememberResolved } from './registry/remember-resolved.js';
 import {
   AliasRequest,
   CopyRequest,
@@ -91,6 +91,10 @@ export interface ScoreControl extends CallControl {
 export interface Readiness {
   readonly models_loaded: number;
   readonly models_loaded_bytes: number;
+  /** `silent` when it does not answer, and models that were looked up before go on serving. */
+  readonly registry: 'answers' | 'silent';
+  /** What latest and aliases were found to mean, and how long ago: the hundred that were looked up longest ago. */
+  readonly look_ups: ReadonlyArray<LookUp>;
 }
 
 /** Every call may fail `Unavailable`, `PermissionDenied`, `DeadlineExceeded`, `Cancelled` besides what it names. */
@@ -135,7 +139,7 @@ export interface Service {
    * `ArtifactUnreadable`, `DataUnreadable`, `TooLarge` (more rows than an answer may hold), `InferenceFailed`.
    */
   readonly score: (request: Undecoded<ScoreRequest>, control?: ScoreControl) => TaskEither<Failure, ScoreAnswer>;
-  /** Whether the registry answers. Fails as the store does. */
+  /** Whether scoring can go on: the registry answers, or did when models were looked up. Fails as the store does. */
   readonly ready: (control?: CallControl) => TaskEither<Failure, Readiness>;
   /** Lets go of every loaded model. */
   readonly close: T.Task<void>;
@@ -145,6 +149,11 @@ export interface Service {
 const defaultInlineRowLimit = 10_000;
 
 const defaultRefreshMs = 2_000;
+
+const lookUpsShown = 100;
+
+/** How long `ready` waits for the registry when models can be served without it. */
+const readyPatienceMs = 900;
 
 /** Composes a service from adapters; `ports` belong to the caller and stay open when the service is closed. */
 export const createService = (ports: ServicePorts, settings: ServiceSettings = {}): Service => {
@@ -156,7 +165,7 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
         TE.fromEither(decode(codec, 'The request')(request)),
         TE.chain((valid) => answer(valid, callOf(control))),
       );
-  const { resolve, forget } = rememberResolved(ports, settings.refreshMs ?? defaultRefreshMs);
+  const { resolve, forget, lookUps, close } = rememberResolved(ports, settings.refreshMs ?? defaultRefreshMs);
   /** Scoring sees at once what this service itself changed. */
   const forgetting =
     <A extends { readonly model_type: string; readonly model_name: string }, B>(
@@ -195,15 +204,29 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
         control,
       );
     },
-    ready: (control = {}) =>
-      pipe(
-        ports.store.list(layout.registered, { limit: 1 }, callOf(control)),
-        TE.map(() => {
-          const { modelCount, sizeBytes } = ports.cache.usage();
-          return { models_loaded: modelCount, models_loaded_bytes: sizeBytes };
-        }),
-      ),
-    close: ports.cache.clear,
+    ready: (control = {}) => {
+      const known = lookUps();
+      const call = callOf(control);
+      const readiness = (registry: Readiness['registry']): Readiness => {
+        const { modelCount, sizeBytes } = ports.cache.usage();
+        const counts = { models_loaded: modelCount, models_loaded_bytes: sizeBytes };
+        return { ...counts, registry, look_ups: known.slice(0, lookUpsShown) };
+      };
+      // A probe should not wait for a registry that is not needed.
+      const patienceMs = known.length > 0 ? readyPatienceMs : Number.POSITIVE_INFINITY;
+      const deadlineMs = Math.min(call.deadlineMs, ports.host.nowMs() + patienceMs);
+      return pipe(
+        ports.store.list(layout.registered, { limit: 1 }, { ...call, deadlineMs }),
+        TE.map(() => readiness('answers')),
+        TE.orElse((failed) =>
+          known.length > 0 && isSilence(failed) ? TE.right(readiness('silent')) : TE.left(failed),
+        ),
+      );
+    },
+    close: () => {
+      close();
+      return ports.cache.clear();
+    },
   };
 };
 

@@ -44,3 +44,26 @@ export interface Host {
 
 /** A cancellation that never comes. */
 export const neverCancelled: Cancellation = { aborted: false, onAbort: () => () => undefined };
+
+/** A cancellation, and what pulls it. */
+export const makeCancellation = (): { readonly cancellation: Cancellation; readonly cancel: () => void } => {
+  const listeners = new Set<() => void>();
+  let aborted = false;
+  return {
+    cancellation: {
+      get aborted() {
+        return aborted;
+      },
+      onAbort: (f) => {
+        if (aborted) f();
+        else listeners.add(f);
+        return () => listeners.delete(f);
+      },
+    },
+    cancel: () => {
+      aborted = true;
+      for (const f of listeners) f();
+      listeners.clear();
+    },
+  };
+};

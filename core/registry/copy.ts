@@ -26,7 +26,12 @@ export const copyVersion =
     return pipe(
       TE.Do,
       TE.bind('reference', () => TE.fromEither(referenceOf(request))),
-      TE.bind('registration', ({ reference }) => resolveScorable(ports)(reference, call)),
+      TE.bind('registration', ({ reference }) =>
+        pipe(
+          resolveScorable(ports)(reference, call),
+          TE.map(({ registration }) => registration),
+        ),
+      ),
       TE.bind('artifact', ({ registration }) => readArtifact(ports)(registration, call)),
       TE.bind('seen', () => readModelState(there)(model, call)),
       TE.bind('highest', ({ seen }) => highestVersion(there)(model, seen.state.latest_hint, call)),

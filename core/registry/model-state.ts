@@ -9,7 +9,7 @@ import { type Failure, failTask } from '../failure.js';
 import { type ModelId, ModelName, ModelType, showModel, Version } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
 import { openDocument, sealDocument } from '../model/sealed-document.js';
-import type { StoreToken } from '../ports/artifact-store.js';
+import type { StoredObject, StoreToken } from '../ports/artifact-store.js';
 import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
 import type { RegistryPorts } from './registry-ports.js';
@@ -70,19 +70,36 @@ const emptyState = (model: ModelId): ModelState => ({
 
 /** The state as it is now. Fails as the store does, and `ArtifactUnreadable` when the document is damaged. */
 export const readModelState =
-  ({ store, host }: RegistryPorts) =>
+  (ports: RegistryPorts) =>
   (model: ModelId, call: CallOptions): TE.TaskEither<Failure, StateRead> =>
+    pipe(ports.store.get(layout.modelState(model), call), TE.chainEitherK(opened(ports, model)));
+
+/** As `readModelState`; the very same object as `seen` when nothing was written since. */
+export const readModelStateAgain =
+  (ports: RegistryPorts) =>
+  (model: ModelId, seen: StateRead, call: CallOptions): TE.TaskEither<Failure, StateRead> =>
+    O.isNone(seen.token)
+      ? pipe(
+          readModelState(ports)(model, call),
+          TE.map((read) => (O.isNone(read.token) ? seen : read)),
+        )
+      : pipe(
+          ports.store.getIfChanged(layout.modelState(model), seen.token.value, call),
+          TE.chainEitherK((found) => (found === 'unchanged' ? E.right(seen) : opened(ports, model)(found))),
+        );
+
+const opened =
+  ({ host }: RegistryPorts, model: ModelId) =>
+  (found: O.Option<StoredObject>): E.Either<Failure, StateRead> =>
     pipe(
-      store.get(layout.modelState(model), call),
-      TE.chainEitherK(
-        O.match(
-          () => E.right({ state: emptyState(model), token: O.none }),
-          ({ bytes, token }) =>
-            pipe(
-              openDocument(host)(ModelState, `${layout.modelState(model)}`)(bytes),
-              E.map((state) => ({ state, token: O.some(token) })),
-            ),
-        ),
+      found,
+      O.match(
+        () => E.right({ state: emptyState(model), token: O.none }),
+        ({ bytes, token }) =>
+          pipe(
+            openDocument(host)(ModelState, `${layout.modelState(model)}`)(bytes),
+            E.map((state) => ({ state, token: O.some(token) })),
+          ),
       ),
     );
 

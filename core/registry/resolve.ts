@@ -8,11 +8,19 @@ import { type ModelId, type ModelReference, showModel, type VersionSelector } fr
 import type { Registration, VersionRecord } from '../model/registration.js';
 import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
-import { aliasNamed, isArchived, isDeleted, type ModelState, readModelState } from './model-state.js';
+import {
+  aliasNamed,
+  isArchived,
+  isDeleted,
+  type ModelState,
+  readModelState,
+  readModelStateAgain,
+  type StateRead,
+} from './model-state.js';
 import type { RegistryPorts } from './registry-ports.js';
-import { highestVersion, listFolders, listVersionNumbers, readVersion } from './versions.js';
+import { highestVersion, isCommitted, listFolders, listVersionNumbers, readVersion } from './versions.js';
 
-/** What a version's number and record are, and the state that it was found under. */
+/** A version's record, and the state that it was found under. */
 export interface ResolvedVersion {
   readonly record: VersionRecord;
   readonly state: ModelState;
@@ -28,20 +36,63 @@ export const resolveVersion =
       readModelState(ports)(model, call),
       TE.chain(({ state }) =>
         pipe(
-          findRecord(ports, model, selector, state, call),
-          TE.map((record) => ({ record, state })),
+          findRecord(ports, model, selector, state, state.latest_hint, call),
+          TE.map(({ record }) => ({ record, state })),
         ),
       ),
     );
 
+/** What a reference means for scoring, and all that it takes to look cheaply whether it still does. */
+export interface Resolved {
+  readonly registration: Registration;
+  readonly read: StateRead;
+  /** The highest committed version, as far as it was looked for. */
+  readonly highest: number;
+}
+
 /** As `resolveVersion`, for scoring. Fails `ArtifactUnreadable` when that version is legacy, aborted or damaged. */
 export const resolveScorable =
   (ports: RegistryPorts) =>
-  (reference: ModelReference, call: CallOptions): TE.TaskEither<Failure, Registration> =>
+  (reference: ModelReference, call: CallOptions): TE.TaskEither<Failure, Resolved> =>
     pipe(
-      resolveVersion(ports)(reference, call),
-      TE.chainEitherK(({ record, state }) => scorable(reference.model, record, state)),
+      readModelState(ports)(reference.model, call),
+      TE.chain((read) => resolveUnder(ports, reference, read, read.state.latest_hint, call)),
     );
+
+/**
+ * Looks whether the reference still means what was `seen`, and where not, what it means now. An alias costs one conditional read, and latest
+ * a look at the next version besides. Fails as `resolveScorable`.
+ */
+export const resolveAgain =
+  (ports: RegistryPorts) =>
+  (reference: ModelReference, seen: Resolved, call: CallOptions): TE.TaskEither<Failure, Resolved> => {
+    const { model, selector } = reference;
+    return pipe(
+      TE.Do,
+      TE.apS('read', readModelStateAgain(ports)(model, seen.read, call)),
+      TE.apS('grown', selector.kind === 'latest' ? isCommitted(ports)(model, seen.highest + 1, call) : TE.right(false)),
+      TE.chain(({ read, grown }) =>
+        read === seen.read && !grown ? TE.right(seen) : resolveUnder(ports, reference, read, seen.highest, call),
+      ),
+    );
+  };
+
+const resolveUnder = (
+  ports: RegistryPorts,
+  { model, selector }: ModelReference,
+  read: StateRead,
+  highestSeen: number,
+  call: CallOptions,
+): TE.TaskEither<Failure, Resolved> =>
+  pipe(
+    findRecord(ports, model, selector, read.state, Math.max(highestSeen, read.state.latest_hint), call),
+    TE.chainEitherK(({ record, highest }) =>
+      pipe(
+        scorable(model, record, read.state),
+        E.map((registration) => ({ registration, read, highest })),
+      ),
+    ),
+  );
 
 /** The registration, when it can be scored: an archived version can, for it was pinned. */
 const scorable = (model: ModelId, record: VersionRecord, state: ModelState): E.Either<Failure, Registration> => {
@@ -63,24 +114,35 @@ const scorable = (model: ModelId, record: VersionRecord, state: ModelState): E.E
 
 const exportCure = 'Export it to ONNX with examples/export_sklearn.py and register that.';
 
+interface FoundRecord {
+  readonly record: VersionRecord;
+  readonly highest: number;
+}
+
 const findRecord = (
   ports: RegistryPorts,
   model: ModelId,
   selector: VersionSelector,
   state: ModelState,
+  hint: number,
   call: CallOptions,
-): TE.TaskEither<Failure, VersionRecord> => {
+): TE.TaskEither<Failure, FoundRecord> => {
+  const numbered = (version: number) =>
+    pipe(
+      findVersion(ports, model, version, call),
+      TE.map((record) => ({ record, highest: hint })),
+    );
   switch (selector.kind) {
     case 'version':
-      return findVersion(ports, model, selector.version, call);
+      return numbered(selector.version);
     case 'alias': {
       const alias = aliasNamed(state, selector.alias);
       return alias === undefined
         ? orNoModel(ports, model, noAlias(model, selector.alias, state), call)
-        : findVersion(ports, model, alias.version, call);
+        : numbered(alias.version);
     }
     case 'latest':
-      return findLatest(ports, model, state, call);
+      return findLatest(ports, model, state, hint, call);
   }
 };
 
@@ -122,8 +184,9 @@ const findLatest = (
   ports: RegistryPorts,
   model: ModelId,
   state: ModelState,
+  hint: number,
   call: CallOptions,
-): TE.TaskEither<Failure, VersionRecord> => {
+): TE.TaskEither<Failure, FoundRecord> => {
   const walkDown = (version: number, highest: VersionRecord | undefined): TE.TaskEither<Failure, VersionRecord> => {
     if (version === 0) return highest === undefined ? noModel(ports, model, call) : noScorable(model, highest);
     return pipe(
@@ -140,8 +203,13 @@ const findLatest = (
     );
   };
   return pipe(
-    highestVersion(ports)(model, state.latest_hint, call),
-    TE.chain((highest) => walkDown(highest, undefined)),
+    highestVersion(ports)(model, hint, call),
+    TE.chain((highest) =>
+      pipe(
+        walkDown(highest, undefined),
+        TE.map((record) => ({ record, highest })),
+      ),
+    ),
   );
 };
 

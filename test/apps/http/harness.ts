@@ -59,7 +59,7 @@ export const fakeService = (overrides: Partial<Service>): Service => ({
   copy: () => notHere,
   experiments: () => TE.right([]),
   score: () => TE.right(scoreAnswer),
-  ready: () => TE.right({ models_loaded: 0, models_loaded_bytes: 0 }),
+  ready: () => TE.right({ models_loaded: 0, models_loaded_bytes: 0, registry: 'answers', look_ups: [] }),
   close: async () => undefined,
   ...overrides,
 });

@@ -164,6 +164,8 @@ test('GET /health and GET /ready', async (t) => {
     status: 'ready',
     models_loaded: 0,
     models_loaded_bytes: 0,
+    registry: 'answers',
+    look_ups: [],
   });
 });
 
