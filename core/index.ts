@@ -20,6 +20,7 @@ export {
   ModelInfo,
 } from './model/experiment.js';
 export { Feature, Fill, freeWidthOf, Signature, TensorSpec, TensorType } from './model/signature.js';
+export type { ArtifactCache } from './ports/artifact-cache.js';
 export { checkFolder, checkKey } from './ports/artifact-key.js';
 export type {
   ArtifactStore,

@@ -9,6 +9,7 @@ import type { Failure } from './failure.js';
 import type { ExperimentListing } from './model/experiment.js';
 import type { Gate } from './model/metrics-gate.js';
 import type { Registration } from './model/registration.js';
+import type { ArtifactCache } from './ports/artifact-cache.js';
 import type { ArtifactStore } from './ports/artifact-store.js';
 import type { DataSource } from './ports/data-source.js';
 import type { ExperimentSource } from './ports/experiment-source.js';
@@ -43,6 +44,7 @@ import {
   VerifyRequest,
   VersionRequest,
 } from './registry/requests.js';
+import { rememberVersions } from './registry/versions.js';
 import { verify, type VerifyReport } from './registry/verify.js';
 import { answerScore } from './scoring/answer-score.js';
 import { type ScoreAnswer, ScoreRequest, type ScoringProgress } from './scoring/score-request.js';
@@ -57,6 +59,8 @@ export interface ServicePorts {
   /** By the name that a request's `data_source` uses. */
   readonly sources: Readonly<Record<string, DataSource>>;
   readonly sink: PredictionSink;
+  /** Without one, every model that is loaded is fetched from the store. */
+  readonly artifactCache?: ArtifactCache;
 }
 
 /** What a team settles once. */
@@ -150,6 +154,9 @@ const defaultInlineRowLimit = 10_000;
 
 const defaultRefreshMs = 2_000;
 
+/** Of records for lists, as they are stored. */
+const rememberedRecordsBytes = 64 * 2 ** 20;
+
 const lookUpsShown = 100;
 
 /** How long `ready` waits for the registry when models can be served without it. */
@@ -193,7 +200,9 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
     verify: decoded(VerifyRequest)(verify(ports)),
     copy: (request, target, control) =>
       decoded(CopyRequest)((valid, call) => copyVersion(ports)(valid, target, call))(request, control),
-    models: decoded(ModelsRequest)(browseModels(ports)),
+    models: decoded(ModelsRequest)(
+      browseModels({ ...ports, readVersion: rememberVersions(ports, rememberedRecordsBytes) }),
+    ),
     info: decoded(InfoRequest)(browseInfo(ports)),
     experiments: (control = {}) => ports.experiments.list(callOf(control)),
     score: (request, control = {}) => {

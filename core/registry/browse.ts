@@ -14,7 +14,7 @@ import { aliasesOf, type ModelState, readModelState } from './model-state.js';
 import type { RegistryPorts } from './registry-ports.js';
 import type { InfoRequest, ModelsRequest } from './requests.js';
 import { resolveVersion } from './resolve.js';
-import { listFolders, listVersionNumbers, readVersion } from './versions.js';
+import { listFolders, listVersionNumbers, type ReadVersion } from './versions.js';
 
 /** A registered version, with the aliases that are on it now. */
 export type RegisteredVersion = Omit<Registration, 'status'> & LifecycleStatus;
@@ -63,12 +63,16 @@ export interface InfoAnswer {
   readonly tag: string;
 }
 
+export interface BrowsePorts extends RegistryPorts {
+  readonly readVersion: ReadVersion;
+}
+
 /** Documents that are read at a time. */
 const concurrency = 16;
 
 /** The registered versions that the request asks for. Names come first; documents are read only for what is shown. */
 export const browseModels =
-  (ports: RegistryPorts) =>
+  (ports: BrowsePorts) =>
   (request: ModelsRequest, call: CallOptions): TE.TaskEither<Failure, ModelsPage> =>
     pipe(
       findModels(ports, request, call),
@@ -219,13 +223,13 @@ const readStates = (
   );
 
 const list = (
-  ports: RegistryPorts,
+  { readVersion }: BrowsePorts,
   { model, version }: VersionEntry,
   states: ReadonlyMap<ModelId, StateOrDamage>,
   call: CallOptions,
 ): TE.TaskEither<Failure, O.Option<ListedVersion>> =>
   pipe(
-    readVersion(ports)(model, version, call),
+    readVersion(model, version, call),
     TE.map(
       O.map((record) => {
         const state = states.get(model);

@@ -5,7 +5,7 @@ import type { Failure } from '../failure.js';
 import type { Registration } from '../model/registration.js';
 import type { ArtifactStore } from '../ports/artifact-store.js';
 import type { CallOptions } from '../ports/host.js';
-import { readArtifact } from './artifact.js';
+import { type ArtifactPorts, readArtifact } from './artifact.js';
 import { noteRegistered, readModelState } from './model-state.js';
 import { publish } from './publish.js';
 import type { RegistryPorts } from './registry-ports.js';
@@ -18,7 +18,7 @@ import { highestVersion } from './versions.js';
  * Fails `InvalidInput`, `NotFound`, `ArtifactUnreadable` (also when the artifact is not what was registered), and as both stores do.
  */
 export const copyVersion =
-  (ports: RegistryPorts) =>
+  (ports: ArtifactPorts) =>
   (request: CopyRequest, target: ArtifactStore, call: CallOptions): TE.TaskEither<Failure, Registration> => {
     const { host } = ports;
     const model = { modelType: request.model_type, name: request.model_name };

@@ -11,15 +11,66 @@ import { layout } from './layout.js';
 import type { RegistryPorts } from './registry-ports.js';
 
 /** What is stored as one version; none when nothing is committed there. */
+export type ReadVersion = (
+  model: ModelId,
+  version: number,
+  call: CallOptions,
+) => TE.TaskEither<Failure, O.Option<VersionRecord>>;
+
 export const readVersion =
-  ({ store, host }: RegistryPorts) =>
-  (model: ModelId, version: number, call: CallOptions): TE.TaskEither<Failure, O.Option<VersionRecord>> => {
+  (ports: RegistryPorts): ReadVersion =>
+  (model, version, call) =>
+    pipe(readSizedVersion(ports, model, version, call), TE.map(O.map(({ record }) => record)));
+
+const readSizedVersion = (
+  { store, host }: RegistryPorts,
+  model: ModelId,
+  version: number,
+  call: CallOptions,
+): TE.TaskEither<Failure, O.Option<{ readonly record: VersionRecord; readonly sizeBytes: number }>> => {
+  const key = layout.registration(model, version);
+  return pipe(
+    store.get(key, call),
+    TE.map(
+      O.map(({ bytes }) => ({
+        record: readVersionRecord(host)(key, model, version, bytes),
+        sizeBytes: bytes.length,
+      })),
+    ),
+  );
+};
+
+/**
+ * As `readVersion`, except that a record of ours is read once: it never changes. Beyond `limitBytes` as stored, those that were read longest ago
+ * are read again. What the Python system wrote may change, and what is damaged may be mended: both are read each time.
+ */
+export const rememberVersions = (ports: RegistryPorts, limitBytes: number): ReadVersion => {
+  const remembered = new Map<string, { readonly record: VersionRecord; readonly sizeBytes: number }>();
+  let totalBytes = 0;
+  return (model, version, call) => {
     const key = layout.registration(model, version);
+    const known = remembered.get(key);
+    if (known !== undefined) return TE.right(O.some(known.record));
     return pipe(
-      store.get(key, call),
-      TE.map(O.map(({ bytes }) => readVersionRecord(host)(key, model, version, bytes))),
+      readSizedVersion(ports, model, version, call),
+      TE.map(
+        O.map(({ record, sizeBytes }) => {
+          const isImmutable = record.kind === 'registered' || record.kind === 'aborted';
+          if (isImmutable && !remembered.has(key)) {
+            remembered.set(key, { record, sizeBytes });
+            totalBytes += sizeBytes;
+          }
+          for (const [oldest, { sizeBytes: freed }] of remembered) {
+            if (totalBytes <= limitBytes) break;
+            remembered.delete(oldest);
+            totalBytes -= freed;
+          }
+          return record;
+        }),
+      ),
     );
   };
+};
 
 /** Whether a version is committed. */
 export const isCommitted =

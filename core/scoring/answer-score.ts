@@ -10,8 +10,7 @@ import type { CallOptions } from '../ports/host.js';
 import type { InferenceEngine, LoadedModel } from '../ports/inference-engine.js';
 import type { ModelCache } from '../ports/model-cache.js';
 import type { PredictionSink } from '../ports/prediction-sink.js';
-import { readArtifact } from '../registry/artifact.js';
-import type { RegistryPorts } from '../registry/registry-ports.js';
+import { type ArtifactPorts, readArtifact } from '../registry/artifact.js';
 import { referenceOf } from '../registry/requests.js';
 import { afterFailure } from './after-failure.js';
 import { type OpenedRows, openRows, sourceName } from './open-rows.js';
@@ -21,7 +20,7 @@ import { scoreBatch, type ScoringModel, scoringModel } from './score.js';
 import type { ScoreAnswer, ScoreRequest, ScoringProgress } from './score-request.js';
 import { gatherBatches, runScoringJob, type ScoringTotals } from './scoring-job.js';
 
-export interface ScorePorts extends RegistryPorts {
+export interface ScorePorts extends ArtifactPorts {
   /** From a reference to the registration that scores. */
   readonly resolve: (reference: ModelReference, call: CallOptions) => TE.TaskEither<Failure, Registration>;
   readonly engine: InferenceEngine;

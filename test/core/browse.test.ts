@@ -1,5 +1,6 @@
 /** Browsing: every version listed once, whatever it is, and what a page, a filter and a tag promise. */
 import test from 'ava';
+import * as O from 'fp-ts/lib/Option.js';
 import {
   type ListedVersion,
   type ModelsPage,
@@ -8,6 +9,7 @@ import {
   sealDocument,
   type Service,
 } from '../../core/index.js';
+import { rememberVersions } from '../../core/registry/versions.js';
 import {
   call,
   contentOf,
@@ -288,6 +290,45 @@ test('a list reads documents only for what it shows, and no artifact', async (t)
     'models/_registry/rating/prod/model.json',
     ...[1, 2, 3].map((version) => `models/registered/rating/prod/v${version}/registration.json`),
   ]);
+});
+
+test('a record of ours is read once by a service; those of Python and damaged ones are read each time', async (t) => {
+  const { store, service, another } = await makeRegistry();
+  await writeLegacy(store, 1);
+  await registerAll(service, [{}, {}]);
+  await tamper(store, 'models/registered/rating/prod/v3/registration.json', (text) => text.replace('0.71', '0.72'));
+  const recorded = recordedStore(store);
+  const reader = another(recorded.store);
+  const statuses = async () =>
+    (await right(reader.models({}))).models.rating?.map(({ version, status }) => `${version} ${status}`);
+  t.deepEqual(await statuses(), ['1 registered', '2 registered', '3 unreadable']);
+  const before = recorded.calls.length;
+  t.deepEqual(await statuses(), ['1 registered', '2 registered', '3 unreadable']);
+  t.deepEqual(
+    recorded.calls.slice(before).flatMap(({ name, key }) => (name === 'get' ? [key] : [])),
+    [
+      'models/_registry/rating/prod/model.json',
+      'models/registered/rating/prod/v1/registration.json',
+      'models/registered/rating/prod/v3/registration.json',
+    ],
+  );
+});
+
+test('records that are remembered stay within their bytes, and the oldest are read again', async (t) => {
+  const { store, service } = await makeRegistry();
+  await registerAll(service, [{}, {}, {}]);
+  const recorded = recordedStore(store);
+  const sizeBytes = (await contentOf(store))['models/registered/rating/prod/v1/registration.json']?.length ?? 0;
+  const read = rememberVersions({ host, store: recorded.store }, 2.5 * sizeBytes);
+  const prod = { modelType: 'rating', name: 'prod' };
+  for (const version of [1, 2, 1, 2, 3, 3, 2, 1]) {
+    const found = await right(read(prod, version, call));
+    t.true(O.isSome(found) && found.value.kind === 'registered' && found.value.version === version);
+  }
+  t.deepEqual(
+    recorded.calls.map(({ key }) => /v([0-9])/.exec(key)?.[1]),
+    ['1', '2', '3', '1'],
+  );
 });
 
 test('300 versions are listed, in the order of their numbers', async (t) => {

@@ -20,6 +20,7 @@ import {
   type RegisterRequest,
   type Registration,
   type Service,
+  type ServicePorts,
   type ServiceSettings,
 } from '../../core/index.js';
 
@@ -115,6 +116,8 @@ export interface RegistryUnderTest {
   readonly service: Service;
   /** A service of another process: through `store`, or another handle on what it holds. */
   readonly another: (store?: ArtifactStore, settings?: ServiceSettings, host?: Host) => Service;
+  /** A service of another process that has some ports otherwise. */
+  readonly withPorts: (ports: Partial<ServicePorts>, settings?: ServiceSettings) => Service;
 }
 
 /** A registry in `store`, and the experiment of `writeExperiment` to fill it with. */
@@ -127,21 +130,24 @@ export const registryOver = async (
 ): Promise<RegistryUnderTest> => {
   const experiments = memoryArtifactStore();
   await writeExperiment(experiments, files);
-  const another = (through = store, otherSettings = settings, otherHost = host): Service =>
+  const withPorts = (ports: Partial<ServicePorts>, otherSettings = settings): Service =>
     createService(
       {
-        host: otherHost,
-        store: through,
+        host,
+        store,
         experiments: artifactStoreExperimentSource({ store: experiments, root: 'models/experiments' }),
         engine: memoryInferenceEngine(),
         cache: lruCacheModelCache({ limitBytes: 1_000_000 }),
         sources: {},
         sink: memoryPredictionSink(),
+        ...ports,
       },
       // Nothing is remembered, so that every scoring looks.
       { refreshMs: 0, ...otherSettings },
     );
-  return { store, experiments, service: another(), another };
+  const another = (through = store, otherSettings = settings, otherHost = host): Service =>
+    withPorts({ store: through, host: otherHost }, otherSettings);
+  return { store, experiments, service: another(), another, withPorts };
 };
 
 export const makeRegistry = (options: Parameters<typeof registryOver>[1] = {}): Promise<RegistryUnderTest> =>
