@@ -36,6 +36,10 @@ const scalars = {
   local_dir: Path,
   bucket: Bucket,
   output_root: Path,
+  /** Where artifacts of a bucket are kept on this machine. */
+  artifact_cache_dir: Path,
+  /** How old what latest or an alias points to may be when it scores. */
+  refresh_ms: Milliseconds,
   port: integer('Port', 0, 65_535),
   host: Path,
   registered_by: t.string,
@@ -54,6 +58,7 @@ export const limits = {
   /** For requests in flight when the server is told to stop. */
   shutdown_grace_ms: Milliseconds,
   model_cache_bytes: Count,
+  artifact_cache_bytes: Count,
 };
 
 export const fields = { ...scalars, ...limits };
@@ -67,6 +72,7 @@ export const defaults = {
   bucket: 'bgg-models',
   port: 8080,
   host: '127.0.0.1',
+  refresh_ms: 2_000,
   body_bytes: 32 * 2 ** 20,
   json_depth: 32,
   inline_rows: 10_000,
@@ -74,6 +80,7 @@ export const defaults = {
   concurrent_requests: 64,
   shutdown_grace_ms: 10_000,
   model_cache_bytes: 2 ** 30,
+  artifact_cache_bytes: 2 ** 31,
 } as const satisfies Values;
 
 export type Limits = Readonly<Record<keyof typeof limits, number>>;

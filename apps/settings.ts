@@ -1,6 +1,7 @@
 /** Settings: flags, then environment, then `scorekeeper.json`, then defaults, each value with where it came from. */
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
@@ -25,10 +26,10 @@ export type { Limits, SourceSettings };
 /**
  * The environment variable of each setting; an empty one counts as absent.
  *
- * `SCOREKEEPER_STORE` (`local` or `gcs`), `GCS_BUCKET_NAME` (the bucket), `SCOREKEEPER_LOCAL_DIR`, `SCOREKEEPER_OUTPUT_ROOT`, `PORT`,
- * `HOST`, `SCOREKEEPER_REGISTERED_BY`, `SCOREKEEPER_ENVIRONMENT`, and for the limits `SCOREKEEPER_BODY_BYTES`,
- * `SCOREKEEPER_JSON_DEPTH`, `SCOREKEEPER_INLINE_ROWS`, `SCOREKEEPER_REQUEST_TIMEOUT_MS`, `SCOREKEEPER_CONCURRENT_REQUESTS`,
- * `SCOREKEEPER_SHUTDOWN_GRACE_MS`, `SCOREKEEPER_MODEL_CACHE_BYTES`. `SCOREKEEPER_SETTINGS` names the settings file.
+ * `SCOREKEEPER_STORE` (`local` or `gcs`), `GCS_BUCKET_NAME` (the bucket), `SCOREKEEPER_LOCAL_DIR`, `SCOREKEEPER_OUTPUT_ROOT`,
+ * `SCOREKEEPER_ARTIFACT_CACHE_DIR`, `SCOREKEEPER_REFRESH_MS`, `PORT`, `HOST`, `SCOREKEEPER_REGISTERED_BY`, `SCOREKEEPER_ENVIRONMENT`, and for the
+ * limits `SCOREKEEPER_BODY_BYTES`, `SCOREKEEPER_JSON_DEPTH`, `SCOREKEEPER_INLINE_ROWS`, `SCOREKEEPER_REQUEST_TIMEOUT_MS`,
+ * `SCOREKEEPER_CONCURRENT_REQUESTS`, `SCOREKEEPER_SHUTDOWN_GRACE_MS`, `SCOREKEEPER_MODEL_CACHE_BYTES`, `SCOREKEEPER_ARTIFACT_CACHE_BYTES`. `SCOREKEEPER_SETTINGS` names the settings file.
  */
 const variableOf = (field: Field): string =>
   field === 'bucket'
@@ -70,6 +71,9 @@ export interface Settings {
   readonly registry: Registry;
   /** A folder, absolute, or a `gs://` address. */
   readonly outputRoot: string;
+  /** Absolute. */
+  readonly artifactCacheDir: string;
+  readonly refreshMs: number;
   readonly port: number;
   readonly host: string;
   readonly limits: Limits;
@@ -138,7 +142,7 @@ export const resolveSettings = (
     E.apS('environmentLayer', environmentLayer(surroundings)),
     E.apS('content', decodeSettingsFile(file.name, file.content)),
     E.map(({ flagLayer: first, environmentLayer: second, content }) =>
-      settle([first, second, fileLayer(content, file)], content, file, surroundings.workingDir),
+      settle([first, second, fileLayer(content, file)], content, file, surroundings),
     ),
   );
 
@@ -210,6 +214,7 @@ const decodeTexts = (
 const absolute = (values: Values, dir: string): Values => ({
   ...values,
   ...(values.local_dir === undefined ? {} : { local_dir: resolve(dir, values.local_dir) }),
+  ...(values.artifact_cache_dir === undefined ? {} : { artifact_cache_dir: resolve(dir, values.artifact_cache_dir) }),
   ...(values.output_root === undefined || isBucketAddress(values.output_root)
     ? {}
     : { output_root: resolve(dir, values.output_root) }),
@@ -222,7 +227,7 @@ const settle = (
   layers: ReadonlyArray<Layer>,
   content: SettingsFile,
   file: { readonly name: string; readonly dir: string },
-  workingDir: string,
+  { env, workingDir }: Surroundings,
 ): Settings => {
   const store = chooseStore(layers);
   const everything = [...layers, { values: absolute(defaults, workingDir), originOf: () => 'default' }];
@@ -237,11 +242,14 @@ const settle = (
   const registry = registryOf(store.value, values);
   const outputRoot =
     values.output_root ?? (registry.kind === 'local' ? workingDir : `gs://${registry.bucket}/predictions/`);
+  const artifactCacheDir = values.artifact_cache_dir ?? join(cacheHome(env), 'scorekeeper', 'artifacts');
   const sources = content.sources ?? {};
   const modelTypes = content.model_types ?? {};
   return {
     registry,
     outputRoot,
+    artifactCacheDir,
+    refreshMs: values.refresh_ms,
     port: values.port,
     host: values.host,
     limits: Object.fromEntries(Object.keys(limits).map((name) => [name, values[name as keyof Limits]])) as Limits,
@@ -254,11 +262,20 @@ const settle = (
       store,
       ...told,
       ...(values.output_root === undefined ? [{ name: 'output_root', value: outputRoot, origin: 'default' }] : []),
+      ...(values.artifact_cache_dir === undefined
+        ? [{ name: 'artifact_cache_dir', value: artifactCacheDir, origin: 'default' }]
+        : []),
       ...Object.entries({ sources, model_types: modelTypes }).flatMap(([name, entries]) =>
         Object.entries(entries).map(([key, value]) => ({ name: `${name}.${key}`, value, origin: file.name })),
       ),
     ],
   };
+};
+
+/** https://specifications.freedesktop.org/basedir-spec: a relative path counts as none. */
+const cacheHome = (env: Surroundings['env']): string => {
+  const named = env['XDG_CACHE_HOME'] ?? '';
+  return isAbsolute(named) ? named : join(homedir(), '.cache');
 };
 
 const chooseStore = (layers: ReadonlyArray<Layer>): Told & { readonly value: Registry['kind'] } => {

@@ -63,12 +63,14 @@ export {
 export { Registration, Tombstone } from './model/registration.js';
 export { canonicalJson, type JsonObject, openDocument, parseJson, sealDocument } from './model/sealed-document.js';
 export type { InfoAnswer, ListedVersion, ModelsPage, RegisteredVersion, UnscorableVersion } from './registry/browse.js';
+export type { GcReport, Removed } from './registry/gc.js';
 export type { Registered } from './registry/register.js';
 export type { LookUp } from './registry/remember-resolved.js';
 export type { AliasHistory, AliasMoved, VersionChanged } from './registry/lifecycle.js';
 export {
   AliasRequest,
   CopyRequest,
+  GcRequest,
   HistoryRequest,
   InfoRequest,
   ModelsRequest,

@@ -19,6 +19,7 @@ import type { ModelCache } from './ports/model-cache.js';
 import type { PredictionSink } from './ports/prediction-sink.js';
 import { browseInfo, browseModels, type InfoAnswer, type ModelsPage } from './registry/browse.js';
 import { copyVersion } from './registry/copy.js';
+import { gc, type GcReport } from './registry/gc.js';
 import { layout } from './registry/layout.js';
 import {
   type AliasHistory,
@@ -36,6 +37,7 @@ import { isSilence, type LookUp, rememberResolved } from './registry/remember-re
 import {
   AliasRequest,
   CopyRequest,
+  GcRequest,
   HistoryRequest,
   InfoRequest,
   ModelsRequest,
@@ -130,6 +132,8 @@ export interface Service {
   ) => TaskEither<Failure, VersionChanged>;
   /** Holds what is stored against its digests, and finishes what was left unfinished. Fails `InvalidInput`, `NotFound` (a model or version that is named); damage is in the report. */
   readonly verify: (request: Undecoded<VerifyRequest>, control?: CallControl) => TaskEither<Failure, VerifyReport>;
+  /** Removes what registrations that died left staged, and with `keep`, versions that were archived long ago. Fails `InvalidInput`. */
+  readonly gc: (request: Undecoded<GcRequest>, control?: CallControl) => TaskEither<Failure, GcReport>;
   /** Copies a version to another store, where it gets the next number. Fails `InvalidInput`, `NotFound`, `ArtifactUnreadable`. */
   readonly copy: (
     request: Undecoded<CopyRequest>,
@@ -198,6 +202,12 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
     restore: decoded(VersionRequest)(forgetting(restore(ports))),
     deleteVersion: decoded(VersionRequest)(forgetting(deleteVersion(ports))),
     verify: decoded(VerifyRequest)(verify(ports)),
+    gc: decoded(GcRequest)((request, call) =>
+      pipe(
+        gc(ports)(request, call),
+        T.chainFirstIOK(() => () => forget()),
+      ),
+    ),
     copy: (request, target, control) =>
       decoded(CopyRequest)((valid, call) => copyVersion(ports)(valid, target, call))(request, control),
     models: decoded(ModelsRequest)(

@@ -24,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<CommandClass<Context>>>> =
   restore: async () => (await import('./commands/restore.js')).RestoreCommand,
   delete: async () => (await import('./commands/delete.js')).DeleteCommand,
   verify: async () => (await import('./commands/verify.js')).VerifyCommand,
+  gc: async () => (await import('./commands/gc.js')).GcCommand,
   copy: async () => (await import('./commands/copy.js')).CopyCommand,
   experiments: async () => (await import('./commands/experiments.js')).ExperimentsCommand,
   score: async () => (await import('./commands/score.js')).ScoreCommand,

@@ -1,6 +1,7 @@
 /** What the container knows its parts by: symbols that carry the part's type. */
 import type { ServiceIdentifier } from 'inversify';
 import type {
+  ArtifactCache,
   ArtifactStore,
   DataSource,
   ExperimentSource,
@@ -18,6 +19,7 @@ const id = <T>(name: string): ServiceIdentifier<T> => Symbol(name);
 export const ids = {
   host: id<Host>('host'),
   store: id<ArtifactStore>('store'),
+  artifactCache: id<ArtifactCache | undefined>('artifactCache'),
   experiments: id<ExperimentSource>('experiments'),
   engine: id<InferenceEngine>('engine'),
   cache: id<ModelCache>('cache'),

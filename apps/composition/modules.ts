@@ -5,6 +5,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { ContainerModule } from 'inversify';
 import type { DuckdbSourceOptions } from '../../adapters/duckdb/data-source.js';
+import { localFilesystemArtifactCache } from '../../adapters/local-filesystem/artifact-cache.js';
 import { lruCacheModelCache } from '../../adapters/lru-cache/model-cache.js';
 import { nodeHost } from '../../adapters/node-host.js';
 import { createService, type DataSource, type Failure, failTask, type PredictionSink } from '../../core/index.js';
@@ -23,10 +24,19 @@ export interface Overrides {
   readonly sourceFile?: { readonly name: string; readonly keys: ReadonlyArray<string> };
 }
 
-/** The registry: models, and experiments unless they are elsewhere. */
-export const registryModule = ({ registry }: Settings, { experiments }: Overrides): ContainerModule =>
+/** The registry: models, what is kept of them near at hand, and experiments unless they are elsewhere. */
+export const registryModule = (
+  { registry, artifactCacheDir, limits }: Settings,
+  { experiments }: Overrides,
+): ContainerModule =>
   new ContainerModule(({ bind }) => {
     bind(ids.store).toResolvedValue(() => openStore(registry));
+    // What is in a folder is near already.
+    bind(ids.artifactCache).toResolvedValue(() =>
+      registry.kind === 'local'
+        ? undefined
+        : localFilesystemArtifactCache({ folder: artifactCacheDir, limitBytes: limits.artifact_cache_bytes }),
+    );
     bind(ids.experiments).toResolvedValue(
       (store) => {
         const place =
@@ -96,7 +106,7 @@ const noSink = (root: string): PredictionSink => {
 export const serviceModule = (settings: Settings): ContainerModule =>
   new ContainerModule(({ bind }) => {
     bind(ids.ports).toResolvedValue(
-      (host, store, experiments, engine, cache, sources, sink) => ({
+      (host, store, experiments, engine, cache, sources, sink, artifactCache) => ({
         host,
         store,
         experiments,
@@ -104,16 +114,18 @@ export const serviceModule = (settings: Settings): ContainerModule =>
         cache,
         sources,
         sink,
+        ...(artifactCache === undefined ? {} : { artifactCache }),
       }),
-      [ids.host, ids.store, ids.experiments, ids.engine, ids.cache, ids.sources, ids.sink],
+      [ids.host, ids.store, ids.experiments, ids.engine, ids.cache, ids.sources, ids.sink, ids.artifactCache],
     );
     bind(ids.service).toResolvedValue((ports) => createService(ports, serviceSettings(settings)), [ids.ports]);
   });
 
-const serviceSettings = ({ modelTypes, limits, registeredBy, environment }: Settings) => ({
+const serviceSettings = ({ modelTypes, limits, refreshMs, registeredBy, environment }: Settings) => ({
   gates: byType(modelTypes, ({ gate }) => gate),
   sourceOfType: byType(modelTypes, ({ source }) => source),
   inlineRowLimit: limits.inline_rows,
+  refreshMs,
   ...(registeredBy === undefined ? {} : { registeredBy }),
   ...(environment === undefined ? {} : { environment }),
 });

@@ -26,6 +26,7 @@ export const layout = {
   intent: (model: ModelId, version: number): string => `${stateFolder(model)}/intents/v${version}.json`,
   /** Aliases and the latest hint, by compare-and-swap. */
   modelState: (model: ModelId): string => `${stateFolder(model)}/model.json`,
+  staging: `${registry}/staging`,
   /** Deleted after the commit. */
   staged: (registrationId: string): string => `${registry}/staging/${registrationId}/pipeline.onnx`,
   /** Immutable; `keyDigest` is the SHA-256 of the caller's key. */

@@ -26,8 +26,8 @@ export interface Resolver {
    * look for all who ask meanwhile. A store that does not answer leaves the last known answer.
    */
   readonly resolve: (reference: ModelReference, call: CallOptions) => TE.TaskEither<Failure, Registration>;
-  /** Looks the model up again at the next question. */
-  readonly forget: (model: ModelId) => void;
+  /** Looks the model up again at the next question, or every model. */
+  readonly forget: (model?: ModelId) => void;
   /** Of latest and aliases, the oldest first. */
   readonly lookUps: () => ReadonlyArray<LookUp>;
   /** Gives up the looks that are under way. */
@@ -125,7 +125,8 @@ export const rememberResolved = (ports: RegistryPorts, refreshMs: number): Resol
     },
     forget: (model) => {
       forgotten++;
-      for (const key of byReference.keys()) if (key.startsWith(`${showModel(model)}@`)) byReference.delete(key);
+      const prefix = model === undefined ? '' : `${showModel(model)}@`;
+      for (const key of byReference.keys()) if (key.startsWith(prefix)) byReference.delete(key);
     },
     lookUps: () =>
       [...byReference]

@@ -71,6 +71,22 @@ export const AliasRequest = closed(
 );
 export type AliasRequest = t.TypeOf<typeof AliasRequest>;
 
+/** Removes what nobody needs any more. */
+export const GcRequest = closed(
+  'GcRequest',
+  {},
+  {
+    /** What was staged or archived less than so many milliseconds ago stays (a day). */
+    older_than_ms: integer('Age', 0, Number.MAX_SAFE_INTEGER),
+    /** Deletes archived versions too, except so many of each model, the highest. Without it none is deleted. */
+    keep: integer('Keep', 0, 1_000_000_000),
+    /** Tells what would be removed, and changes nothing. */
+    dry_run: t.boolean,
+    by: t.string,
+  },
+);
+export type GcRequest = t.TypeOf<typeof GcRequest>;
+
 /** Asks for the moves of a model's aliases. */
 export const HistoryRequest = closed('HistoryRequest', { model_type: ModelType, model_name: ModelName }, {});
 export type HistoryRequest = t.TypeOf<typeof HistoryRequest>;

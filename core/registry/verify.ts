@@ -4,17 +4,17 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { fail, type Failure } from '../failure.js';
-import { ModelName, ModelType, type ModelId } from '../model/names.js';
+import type { ModelId } from '../model/names.js';
 import type { VersionRecord } from '../model/registration.js';
-import type { ArtifactStore } from '../ports/artifact-store.js';
 import type { CallOptions } from '../ports/host.js';
+import { everyModel } from './every-model.js';
 import { layout } from './layout.js';
 import { isDeleted, type ModelState, readModelState } from './model-state.js';
 import { rollForward } from './publish.js';
 import type { RegistryPorts } from './registry-ports.js';
 import type { VerifyRequest } from './requests.js';
 import { findVersion, requireModel } from './resolve.js';
-import { listFolders, listVersionNumbers, readVersion } from './versions.js';
+import { listVersionNumbers, readVersion } from './versions.js';
 
 /** A version, or a model's own documents (without a version), that is not as it was written. */
 export interface VerifyProblem {
@@ -41,7 +41,7 @@ export const verify =
   (request: VerifyRequest, call: CallOptions): TE.TaskEither<Failure, VerifyReport> =>
     pipe(
       TE.fromEither(checkRequest(request)),
-      TE.chain(() => modelsToVerify(ports, request, call)),
+      TE.chain(() => everyModel(ports)(request, call)),
       TE.chain(TE.traverseSeqArray((model) => verifyModel(ports, model, request, call))),
       TE.map((reports) => ({
         versions_verified: reports.reduce((sum, report) => sum + report.versions_verified, 0),
@@ -54,45 +54,6 @@ const checkRequest = ({ model_type, model_name, model_version }: VerifyRequest):
   (model_version !== undefined && model_name === undefined) || (model_name !== undefined && model_type === undefined)
     ? fail('InvalidInput', 'A version is named with its model_name, and a model_name with its model_type.')
     : E.right(undefined);
-
-const modelsToVerify = (
-  { store }: RegistryPorts,
-  { model_type, model_name }: VerifyRequest,
-  call: CallOptions,
-): TE.TaskEither<Failure, ReadonlyArray<ModelId>> =>
-  model_type !== undefined && model_name !== undefined
-    ? TE.right([{ modelType: model_type, name: model_name }])
-    : pipe(
-        model_type === undefined ? typesOf(store, call) : TE.right([model_type]),
-        TE.chain(
-          TE.traverseSeqArray((modelType) =>
-            pipe(
-              foldersOfBoth(store, layout.modelType(modelType), layout.statesOfType(modelType), call),
-              TE.map((names) => names.filter(ModelName.is).map((name) => ({ modelType, name }))),
-            ),
-          ),
-        ),
-        TE.map((models) => models.flat()),
-      );
-
-const typesOf = (store: ArtifactStore, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<string>> =>
-  pipe(
-    foldersOfBoth(store, layout.registered, layout.registry, call),
-    TE.map((types) => types.filter((type) => ModelType.is(type) && !layout.reserved.includes(type))),
-  );
-
-/** A model whose first version was never finished has no folder but that of its state. */
-const foldersOfBoth = (
-  store: ArtifactStore,
-  one: string,
-  other: string,
-  call: CallOptions,
-): TE.TaskEither<Failure, ReadonlyArray<string>> =>
-  pipe(
-    [one, other],
-    TE.traverseArray((folder) => listFolders(store)(folder, call)),
-    TE.map((folders) => [...new Set(folders.flat())].sort()),
-  );
 
 const verifyModel = (
   ports: RegistryPorts,

@@ -1,5 +1,5 @@
 /** A version's life on the command line: promoted, rolled back, archived, deleted, verified and copied, over one local registry. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { emptyFolder, filesIn, games, type Ran, run } from './command-line.js';
@@ -10,14 +10,16 @@ const elsewhere = await emptyFolder();
 
 const json = ({ stdout }: Ran) => JSON.parse(stdout);
 
+const toFolder = [...['--name', 'production_rating_model'], ...['--experiments', join(games, 'models', 'experiments')]];
+
 const settings = { env: { SCOREKEEPER_REGISTERED_BY: 'settings' } };
 
 test.serial('two versions to begin with', async (t) => {
   for (const alias of [['--alias', 'champion'], []]) {
     const registered = await run(folder, [
       'register',
-      ...['--model-type', 'rating', '--experiment', 'best_rating_model', '--name', 'production_rating_model'],
-      ...['--experiments', join(games, 'models', 'experiments')],
+      ...['--model-type', 'rating', '--experiment', 'best_rating_model'],
+      ...toFolder,
       ...alias,
     ]);
     t.is(registered.code, 0, registered.stderr);
@@ -118,4 +120,36 @@ test.serial('delete wants to know which version, and takes its artifact for good
   const versions = await run(folder, ['versions', model]);
   t.regex(versions.stdout, /_model@2 +deleted/);
   t.is((await run(folder, ['restore', `${model}@2`])).code, 22);
+});
+
+test.serial('gc tells what it would remove, then removes it, and nothing that is in use', async (t) => {
+  for (const bad of [['--older-than', '7'], ['--older-than=-1d'], ['--keep=-1'], ['--keep', 'all']]) {
+    const refused = await run(folder, ['gc', ...bad]);
+    t.is(refused.code, 2);
+    t.regex(refused.stderr, /InvalidInput: --(older-than|keep) must be/);
+  }
+  const nothing = await run(folder, ['gc', '--older-than', '0s']);
+  t.is(nothing.stdout, 'No artifacts were removed, 0 bytes.\n');
+
+  const staging = join(folder, 'models/_registry/staging/of-a-dead-process');
+  await mkdir(staging, { recursive: true });
+  await writeFile(join(staging, 'pipeline.onnx'), 'x'.repeat(2000));
+  await run(folder, ['register', '--model-type', 'rating', '--experiment', 'best_rating_model', ...toFolder]);
+  await run(folder, ['archive', `${model}@3`, '--reason', 'too old']);
+  const before = await filesIn(folder);
+  const asked = ['gc', '--older-than', '0s', '--keep', '0'];
+  const told = await run(folder, [...asked, '--dry-run']);
+  t.regex(told.stdout, /^2 artifacts would be removed, 122,070 bytes\.\nwas +bytes +artifact\n/);
+  t.deepEqual(await filesIn(folder), before);
+  const report = json(await run(folder, [...asked, '--json'], settings));
+  t.deepEqual(
+    report.removed.map(({ kind, key }: { readonly kind: string; readonly key: string }) => [kind, key]),
+    [
+      ['staged', 'models/_registry/staging/of-a-dead-process/pipeline.onnx'],
+      ['archived', `models/registered/${model}/v3/pipeline.onnx`],
+    ],
+  );
+  const { registration } = json(await run(folder, ['models', 'show', `${model}@3`, '--json']));
+  t.like(registration, { status: 'deleted', delete_reason: 'archived long ago (gc)' });
+  t.is((await run(folder, ['verify'])).stdout, 'One version was verified.\n');
 });

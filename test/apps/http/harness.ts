@@ -56,6 +56,7 @@ export const fakeService = (overrides: Partial<Service>): Service => ({
   restore: () => notHere,
   deleteVersion: () => notHere,
   verify: () => notHere,
+  gc: () => notHere,
   copy: () => notHere,
   experiments: () => TE.right([]),
   score: () => TE.right(scoreAnswer),
