@@ -1,11 +1,13 @@
 /** An artifact store in a Google Cloud Storage bucket: objects are objects at their keys, and generations are the tokens. */
+import type { Bucket } from '@google-cloud/storage';
 import * as O from 'fp-ts/lib/Option.js';
 import { type ArtifactStore, checkFolder, checkKey, type WriteCondition } from '../../core/index.js';
-import { bounded } from './bounded.js';
+import { type Attempt, bounded } from './bounded.js';
 import { type ClientOptions, headOf, objectPath, openBucket, request } from './client.js';
 import { isConditionNotMet, isMissingBucket, orRaise, raise, statusOf } from './errors.js';
 import { listFolder } from './listing.js';
 import { retrying, type RetryPolicy } from './retrying.js';
+import { selfTest } from './self-test.js';
 import { download, upload } from './transfer.js';
 
 export interface GoogleCloudStorageOptions extends ClientOptions {
@@ -18,7 +20,7 @@ export interface GoogleCloudStorageOptions extends ClientOptions {
 
 /**
  * The store in a bucket that is there already. The client library is loaded, and application default credentials are looked for, by the
- * first call. What fails for a passing reason is tried again, see `retrying`.
+ * first call; the first write proves that the service honours preconditions. What fails for a passing reason is tried again, see `retrying`.
  *
  * Every call may also fail `NotFound`, when there is no such bucket.
  */
@@ -30,6 +32,21 @@ const storeInBucket = (options: GoogleCloudStorageOptions): ArtifactStore => {
   const location = `gs://${options.bucket}${prefix === '' ? '' : `/${prefix}`}`;
   const within = bounded(location, options.idleTimeoutMs ?? 20_000);
   const open = openBucket(options);
+
+  let proof: Promise<void> | undefined;
+
+  /** The bucket to write to, proven once by this store, and again after that failed. */
+  const openToWrite = async (attempt: Attempt): Promise<Bucket> => {
+    const bucket = await open(attempt);
+    proof ??= selfTest(bucket, prefix, attempt);
+    try {
+      await proof;
+    } catch (error) {
+      proof = undefined;
+      throw error;
+    }
+    return bucket;
+  };
 
   const nameOf = (key: string): string => {
     checkPlace(options.bucket, prefix);
@@ -73,7 +90,7 @@ const storeInBucket = (options: GoogleCloudStorageOptions): ArtifactStore => {
       within(key, call, async (attempt) => {
         const name = nameOf(key);
         const generation = generationOf(condition) ?? lost(key, condition);
-        const bucket = await open(attempt);
+        const bucket = await openToWrite(attempt);
         try {
           return await attempt.commit(() => upload(bucket, name, bytes, generation, attempt));
         } catch (error) {
@@ -85,7 +102,7 @@ const storeInBucket = (options: GoogleCloudStorageOptions): ArtifactStore => {
       within(to, call, async (attempt) => {
         const source = nameOf(from);
         const target = nameOf(to);
-        const bucket = await open(attempt);
+        const bucket = await openToWrite(attempt);
         const path = `${objectPath(source)}/rewriteTo/b/${options.bucket}${objectPath(target)}`;
         try {
           return await attempt.commit(async () => {

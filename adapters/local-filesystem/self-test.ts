@@ -9,7 +9,7 @@ import { statsOf } from './generations.js';
 /** What `link(2)` answers where there are no hard links: exFAT, FAT, and some network and container mounts. */
 const withoutLinks: ReadonlyArray<string> = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL'];
 
-/** Fails `Unavailable` with what does not hold. Also removes what processes that were killed long ago left behind. */
+/** Fails `InvalidInput` with what does not hold. Also removes what processes that were killed long ago left behind. */
 export const selfTest = async (root: string): Promise<void> => {
   const folder = temporaryFolder(root);
   await ensureFolder(folder);
@@ -38,7 +38,7 @@ export const selfTest = async (root: string): Promise<void> => {
 
 const unfit = (why: string): never =>
   raise(
-    'Unavailable',
+    'InvalidInput',
     `The file system of the local folder cannot hold a registry: ${why}. Use a folder on a local disk, or a bucket.`,
   );
 

@@ -97,8 +97,8 @@ export const listPromises: Contract<ArtifactStoreHarness> = [
   ),
 
   promise('a page that holds everything is the last', async (store) => {
-    for (const key of ['a', 'b', 'c/x']) await create(store, key, 'x');
-    const page = await done(store.list('', { limit: 3 }, call));
+    for (const key of ['f/a', 'f/b', 'f/c/x']) await create(store, key, 'x');
+    const page = await done(store.list('f', { limit: 3 }, call));
     assert.equal(page.nextPageToken, undefined);
   }),
 

@@ -3,9 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { googleCloudStorageArtifactStore } from '../../../adapters/google-cloud-storage/artifact-store.js';
 import { mayHaveHappened, raised, toFailure } from '../../../adapters/google-cloud-storage/errors.js';
 import { type FailureTag, failure } from '../../../core/index.js';
 import { absent, bytesOf, call, refused } from '../../contracts/artifact-store-harness.js';
+import { startFakeGcs } from '../../support/fake-gcs/server.js';
 import { bucket, never, open } from './in-a-fake.js';
 
 const answer = (code: number, message: string, reason = '') =>
@@ -152,7 +154,9 @@ test('a right that is missing is told by every call', async (t) => {
 });
 
 test('nobody at the address is told as that', async (t) => {
-  const { fake, store } = await open(t, { retries: never });
+  // Nobody has a connection to it yet.
+  const fake = await startFakeGcs();
+  const store = googleCloudStorageArtifactStore({ bucket, apiEndpoint: fake.url, retries: never });
   await fake.close();
   t.regex((await refused(store.get('a', call), 'Unavailable')).message, /cannot be reached .* \(ECONNREFUSED\)/);
   t.regex((await refused(store.put('a', bytesOf('x'), absent, call), 'Unavailable')).message, /cannot be reached/);

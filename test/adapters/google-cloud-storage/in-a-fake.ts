@@ -9,7 +9,7 @@ import { type FakeGcs, type FakeGcsOptions, startFakeGcs } from '../../support/f
 
 export const bucket = 'games';
 
-/** A fake of the test's own, and a store in its one bucket. */
+/** A fake of the test's own, and a store in its one bucket that has proven its service already. */
 export const open = async (
   t: ExecutionContext,
   options: Partial<GoogleCloudStorageOptions> = {},
@@ -17,7 +17,10 @@ export const open = async (
 ): Promise<{ readonly fake: FakeGcs; readonly store: ArtifactStore }> => {
   const fake = await startFakeGcs({ buckets: [bucket], ...fakeOptions });
   t.teardown(() => fake.close());
-  return { fake, store: googleCloudStorageArtifactStore({ bucket, apiEndpoint: fake.url, ...options }) };
+  const store = googleCloudStorageArtifactStore({ bucket, apiEndpoint: fake.url, ...options });
+  await store.put('none', new Uint8Array(), { kind: 'matches', token: '1' }, within(10_000))();
+  fake.forget();
+  return { fake, store };
 };
 
 export const nowMs = (): number => performance.timeOrigin + performance.now();

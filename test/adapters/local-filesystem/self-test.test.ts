@@ -52,7 +52,7 @@ for (const [why, functions, told] of unfit) {
   test.serial(`a file system that ${why} is refused, and nothing is written`, async (t) => {
     const { root, store } = await open(t);
     patched(t, functions);
-    const { message } = await refused(store.put('a/b', bytesOf('x'), absent, call), 'Unavailable');
+    const { message } = await refused(store.put('a/b', bytesOf('x'), absent, call), 'InvalidInput');
     t.regex(message, told);
     t.regex(message, /Use a folder on a local disk, or a bucket\.$/);
     t.false(existsSync(join(root, 'a')));
@@ -63,7 +63,7 @@ test.serial('a file system that is mended is tried again', async (t) => {
   const { store } = await open(t);
   Object.assign(fs, { link: () => Promise.reject(refusal('ENOTSUP')) });
   syncBuiltinESMExports();
-  await refused(store.put('a/b', bytesOf('x'), absent, call), 'Unavailable');
+  await refused(store.put('a/b', bytesOf('x'), absent, call), 'InvalidInput');
   Object.assign(fs, real);
   syncBuiltinESMExports();
   await create(store, 'a/b', 'x');

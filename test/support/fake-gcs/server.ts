@@ -15,6 +15,8 @@ export interface FakeGcsOptions {
   readonly chances?: Chances;
   /** `one write a second` refuses a faster change of one object with 429, as the real service does. */
   readonly rate?: 'unlimited' | 'one write a second';
+  /** As emulators do: which requests are served although they say `ifGenerationMatch`, as if they did not. */
+  readonly ignoresGenerationMatch?: (kind: RequestKind, generation: string) => boolean;
   /** How many requests a rewrite takes, 1 by default. */
   readonly rewriteRounds?: number;
 }
@@ -67,6 +69,9 @@ export const startFakeGcs = async (options: FakeGcsOptions = {}): Promise<FakeGc
     const request = apiRequestOf(message);
     counts.set(request.kind, (counts.get(request.kind) ?? 0) + 1);
     if (message.headers.authorization !== undefined) authorized += 1;
+    const demanded = request.query.get('ifGenerationMatch');
+    if (demanded !== null && options.ignoresGenerationMatch?.(request.kind, demanded))
+      request.query.delete('ifGenerationMatch');
     const fault = plan.next(request.kind);
     if (fault !== undefined) faultCounts.set(nameOf(fault), (faultCounts.get(nameOf(fault)) ?? 0) + 1);
     await misbehave({ message, response, request, fault, random }, (body) => answerTo(world, request, body));
