@@ -203,9 +203,12 @@ export const withRegistered =
       : { ...state, latest_hint: Math.max(state.latest_hint, version), recent_artifacts: recent };
   };
 
-/** The first of the recent versions before `version` that has this very artifact. */
-export const twinOf = (state: ModelState, sha256: string, version: number): number | undefined =>
-  state.recent_artifacts.find((known) => known.sha256 === sha256 && known.version < version)?.version;
+/** The first of the recent versions before this one that has its very artifact; null when there is none. */
+export const twinOf = (
+  state: ModelState,
+  { version, artifact }: Pick<Registration, 'version' | 'artifact'>,
+): number | null =>
+  state.recent_artifacts.find((known) => known.sha256 === artifact.sha256 && known.version < version)?.version ?? null;
 
 /** The state with `alias` set on `version`, unless it already was there once: a late retry moves no alias back. */
 export const withNewAlias =

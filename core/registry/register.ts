@@ -49,6 +49,8 @@ export interface Registered {
   readonly registration: Registration;
   /** `existing`: the idempotency key had made it before. `dry-run`: every check passed and nothing was written. */
   readonly outcome: 'created' | 'existing' | 'dry-run';
+  /** An earlier version that has the very same artifact, among the twenty registered last; null when there is none. */
+  readonly sameArtifactAs: number | null;
   /** What was not as asked although the version was registered, each a sentence. */
   readonly warnings: ReadonlyArray<string>;
 }
@@ -262,13 +264,13 @@ const dryRun = (
     nextVersion(ports, request, state.latest_hint, call),
     TE.map((version) => sealDocument(ports.host)(draft(ports.host.randomId())(version))),
     TE.chainEitherK(openDocument(ports.host)(Registration, 'The registration')),
-    TE.map((registration) => ({ registration, outcome: 'dry-run', warnings: twinWarnings(state, registration) })),
+    TE.map((registration) => ({
+      registration,
+      outcome: 'dry-run',
+      sameArtifactAs: twinOf(state, registration),
+      warnings: [],
+    })),
   );
-
-const twinWarnings = (state: ModelState, { version, artifact }: Registration): ReadonlyArray<string> => {
-  const twin = twinOf(state, artifact.sha256, version);
-  return twin === undefined ? [] : [`The artifact of version ${version} is byte for byte that of version ${twin}.`];
-};
 
 /** After the commit: notes it in the state as it was seen, and sets the alias. The version is registered whatever comes of it. */
 const settle = (
@@ -287,11 +289,7 @@ const settle = (
         )
       : setAlias(ports, request.alias, registration, seen, call),
     TE.fromTask,
-    TE.map((warnings) => ({
-      registration,
-      outcome,
-      warnings: [...twinWarnings(seen.state, registration), ...warnings],
-    })),
+    TE.map((warnings) => ({ registration, outcome, sameArtifactAs: twinOf(seen.state, registration), warnings })),
   );
 
 /** Notes what was registered, under the alias; what was not as asked, as sentences. */

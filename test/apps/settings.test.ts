@@ -1,5 +1,6 @@
 /** Settings: which registry, what wins over what, where values come from, and what is refused. */
 import { writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
@@ -179,6 +180,13 @@ const precedence: ReadonlyArray<readonly [Flags, Env, object, string, unknown, s
   [{}, {}, { output_root: 'out' }, 'output_root', '/srv/conf/out', file],
   [{}, { SCOREKEEPER_OUTPUT_ROOT: 'out' }, {}, 'output_root', '/srv/out', 'environment SCOREKEEPER_OUTPUT_ROOT'],
   [{ bucket: 'b-1/prod' }, {}, {}, 'output_root', 'gs://b-1/predictions/', 'default'],
+  [{}, {}, {}, 'refresh_ms', 2_000, 'default'],
+  [{}, { SCOREKEEPER_REFRESH_MS: '0' }, { refresh_ms: 5 }, 'refresh_ms', 0, 'environment SCOREKEEPER_REFRESH_MS'],
+  [{}, {}, { limits: { artifact_cache_bytes: 7 } }, 'artifact_cache_bytes', 7, file],
+  [{}, {}, {}, 'artifact_cache_dir', join(homedir(), '.cache/scorekeeper/artifacts'), 'default'],
+  [{}, { XDG_CACHE_HOME: '/c' }, {}, 'artifact_cache_dir', '/c/scorekeeper/artifacts', 'default'],
+  [{}, { XDG_CACHE_HOME: 'c' }, {}, 'artifact_cache_dir', join(homedir(), '.cache/scorekeeper/artifacts'), 'default'],
+  [{}, {}, { artifact_cache_dir: 'near' }, 'artifact_cache_dir', '/srv/conf/near', file],
 ];
 
 for (const [flags, env, content, name, value, origin] of precedence) {

@@ -16,7 +16,6 @@ import {
 } from '../support/registry.js';
 import { faults, recordedStore, storeDyingAtCall, storeWithFault, wrapStore } from '../support/store-faults.js';
 
-const sameBytes = ['The artifact of version 2 is byte for byte that of version 1.'];
 const ours = { description: 'ours', alias: 'champion', idempotency_key: 'k' };
 const writeKeys = [
   'models/_registry/keys/{}.json',
@@ -115,7 +114,7 @@ test('a lost answer to any one write is settled by reading, and the registration
   for (const [i, key] of writeKeys.entries()) {
     for (const fault of ['echoed', 'unacknowledged'] as const) {
       const { first } = await survive((store) => storeWithFault(store, fault, i + 1, 'alive'), true);
-      t.deepEqual(E.isRight(first) && first.right.warnings, sameBytes, `${key} ${fault}`);
+      t.true(E.isRight(first) && first.right.warnings.length === 0, `${key} ${fault}`);
     }
   }
 });

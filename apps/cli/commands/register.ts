@@ -114,13 +114,18 @@ export class RegisterCommand extends BaseCommand {
   }
 
   private report(registered: Registered): void {
-    const { registration, outcome, warnings } = registered;
+    const { registration, outcome, sameArtifactAs, warnings } = registered;
     const reference = `${registration.model_type}/${registration.name}@${registration.version}`;
     const told = {
       created: `Registered ${reference}.`,
       existing: `${reference} was registered with this idempotency key before: nothing was written.`,
       'dry-run': `Every check passed: ${reference} would be registered. Nothing was written.`,
     };
+    if (sameArtifactAs !== null && outcome !== 'existing') {
+      this.say(
+        `note: its artifact is byte for byte that of version ${sameArtifactAs}; a retry is made safe with --idempotency-key`,
+      );
+    }
     for (const warning of warnings) this.say(`warning: ${warning}`);
     if (this.json) {
       this.printJson(registration);

@@ -1,4 +1,5 @@
 /** A registry in a bucket: the same commands against the Cloud Storage client and the fake of its service. */
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { startFakeGcs } from '../../support/fake-gcs/server.js';
@@ -38,6 +39,14 @@ test('registers into a bucket, lists it, and scores from it', async (t) => {
   t.is(model_details.version, 1);
   t.true(predictions.length > 100);
   t.true(predictions.every(({ year_published, prediction }) => year_published === 2025 && prediction > 0));
+
+  // Its artifact was fetched once, and is near now; a version that was registered twice says so.
+  const [kept = ''] = await readdir(join(cwd, '.cache/scorekeeper/artifacts'));
+  t.is(kept, JSON.parse(models.stdout).rating[0].artifact.sha256);
+  t.is((await scorekeeper(['verify'])).code, 0);
+  const twin = await scorekeeper(register.filter((word) => word !== '--idempotency-key' && word !== 'once'));
+  t.regex(twin.stderr, /note: its artifact is byte for byte that of version 1;/);
+  t.regex(twin.stdout, /_model@2\.[^]*alias champion is set on version 2/);
 
   const elsewhere = await scorekeeper(['models'], { GCS_BUCKET_NAME: 'other' });
   t.is(elsewhere.code, 20, elsewhere.stderr);
