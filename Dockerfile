@@ -23,6 +23,7 @@ ENV NODE_ENV=production \
     HOST=0.0.0.0 \
     PORT=8080 \
     SCOREKEEPER_STORE=gcs \
+    SCOREKEEPER_ARTIFACT_CACHE_BYTES=268435456 \
     ORT_DISABLE_TELEMETRY=1
 WORKDIR /app
 COPY --from=production /app/node_modules node_modules
