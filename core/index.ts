@@ -32,7 +32,15 @@ export type {
 } from './ports/artifact-store.js';
 export type { DataSource, OpenedSource, WantedColumn, YearRange } from './ports/data-source.js';
 export type { ExperimentSource } from './ports/experiment-source.js';
-export { type CallOptions, type Cancellation, type Host, neverCancelled, type QuantileSketch } from './ports/host.js';
+export {
+  type CallOptions,
+  type Cancellation,
+  type CancellationSource,
+  cancellationSource,
+  type Host,
+  neverCancelled,
+  type QuantileSketch,
+} from './ports/host.js';
 export type { InferenceEngine, Inspection, LoadedModel, Tensor } from './ports/inference-engine.js';
 export type { ModelCache } from './ports/model-cache.js';
 export type { ConstantValue, PredictionSink, SinkSchema, SinkWriter, Written } from './ports/prediction-sink.js';

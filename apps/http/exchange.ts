@@ -2,8 +2,7 @@
 import type { BaseLogger } from 'pino';
 import type { RouterMiddleware } from '@koa/router';
 import { cancellationOf, nodeHost } from '../../adapters/node-host.js';
-import { type Cancellation, neverCancelled } from '../../core/index.js';
-import { cancellationSource } from './cancellation.js';
+import { type Cancellation, cancellationSource, neverCancelled } from '../../core/index.js';
 import { refusalOf } from './client-errors.js';
 import { type Exchange, type HttpContext, respondProblem } from './respond.js';
 

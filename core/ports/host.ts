@@ -45,8 +45,14 @@ export interface Host {
 /** A cancellation that never comes. */
 export const neverCancelled: Cancellation = { aborted: false, onAbort: () => () => undefined };
 
-/** A cancellation, and what pulls it. */
-export const makeCancellation = (): { readonly cancellation: Cancellation; readonly cancel: () => void } => {
+/** A cancellation, and what pulls it. `cancel` aborts once; later calls do nothing. */
+export interface CancellationSource {
+  readonly cancellation: Cancellation;
+  readonly cancel: () => void;
+}
+
+/** Lighter than an AbortController, of which every request would need one. */
+export const cancellationSource = (): CancellationSource => {
   const listeners = new Set<() => void>();
   let aborted = false;
   return {
@@ -55,15 +61,18 @@ export const makeCancellation = (): { readonly cancellation: Cancellation; reado
         return aborted;
       },
       onAbort: (f) => {
-        if (aborted) f();
-        else listeners.add(f);
-        return () => listeners.delete(f);
+        const listener = (): void => f();
+        if (aborted) listener();
+        else listeners.add(listener);
+        return () => void listeners.delete(listener);
       },
     },
     cancel: () => {
       aborted = true;
-      for (const f of listeners) f();
-      listeners.clear();
+      for (const listener of listeners) {
+        listeners.delete(listener);
+        listener();
+      }
     },
   };
 };

@@ -5,7 +5,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
 import { type ModelId, type ModelReference, showModel } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
-import { type CallOptions, makeCancellation } from '../ports/host.js';
+import { type CallOptions, cancellationSource } from '../ports/host.js';
 import type { RegistryPorts } from './registry-ports.js';
 import { type Resolved, resolveAgain, resolveScorable } from './resolve.js';
 
@@ -52,7 +52,7 @@ const lookTimeoutMs = 10_000;
 
 export const rememberResolved = (ports: RegistryPorts, refreshMs: number): Resolver => {
   const { host } = ports;
-  const { cancellation, cancel } = makeCancellation();
+  const { cancellation, cancel } = cancellationSource();
   const byReference = new Map<string, Remembered>();
   let forgotten = 0;
 
