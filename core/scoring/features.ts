@@ -8,6 +8,8 @@ import { allocateColumn, type BatchColumn, type Column, type RowBatch } from './
 /** A column as an entrance brings it: typed, or JSON values. */
 export type RawColumn = BatchColumn | { readonly type: 'json'; readonly values: ReadonlyArray<unknown> };
 
+type JsonColumn = Extract<RawColumn, { readonly type: 'json' }>;
+
 /** Columns as an entrance brings them. */
 export interface RawBatch {
   readonly rowCount: number;
@@ -80,19 +82,22 @@ export const coerceFeatures = (
     const column = whole ?? allocateColumn(feature.type, raw.rowCount);
     columns.set(feature.name, column);
     if (whole === undefined) {
-      const write = cellWriter(feature, column, raw.textual && source.type === 'string');
-      let listed = 0;
-      for (let row = 0; row < raw.rowCount; row++) {
-        const detail = write(cellAt(source, row), row);
-        if (detail === undefined) continue;
-        problemTotal++;
-        if (listed++ < problemsPerColumn) problems.push({ row, column: feature.name, detail });
+      let row = source.type === 'json' ? writePlain(feature, source, column) : 0;
+      if (row < raw.rowCount) {
+        const write = cellWriter(feature, column, raw.textual && source.type === 'string');
+        let listed = 0;
+        for (; row < raw.rowCount; row++) {
+          const detail = write(cellAt(source, row), row);
+          if (detail === undefined) continue;
+          problemTotal++;
+          if (listed++ < problemsPerColumn) problems.push({ row, column: feature.name, detail });
+        }
       }
     }
     const lost = column.type === 'float32' ? countInexact(column.values, source) : 0;
     if (lost > 0) inexact.set(feature.name, lost);
   }
-  problems.sort((a, b) => a.row - b.row);
+  if (problems.length > 1) problems.sort((a, b) => a.row - b.row);
   return { batch: { rowCount: raw.rowCount, columns }, problems, problemTotal, inexact };
 };
 
@@ -110,6 +115,41 @@ const coerceWhole = ({ type, fill }: Feature, source: RawColumn): Column | undef
     for (let row = 0; row < missing.length; row++) if (missing[row] === 1) column.values[row] = Number.NaN;
   }
   return column;
+};
+
+/** Writes JSON values as long as they are what nearly all are, and answers with the first row that the table has to be asked about. */
+const writePlain = ({ fill }: Feature, { values }: JsonColumn, column: Column): number => {
+  let row = 0;
+  switch (column.type) {
+    case 'float32':
+    case 'float64':
+      for (; row < values.length; row++) {
+        const value = values[row];
+        if (typeof value === 'number') column.values[row] = value;
+        else if (value === null && fill === null) column.values[row] = Number.NaN;
+        else break;
+        if (fill !== null && Number.isNaN(value)) break;
+      }
+      return row;
+    case 'string': {
+      const texts = column.values as string[];
+      for (; row < values.length; row++) {
+        const value = values[row];
+        if (typeof value !== 'string') break;
+        texts[row] = value;
+      }
+      return row;
+    }
+    case 'int64':
+      for (; row < values.length; row++) {
+        const value = values[row];
+        if (!Number.isSafeInteger(value)) break;
+        column.values[row] = BigInt(value as number);
+      }
+      return row;
+    default:
+      return row;
+  }
 };
 
 /** A cell as JSON would give it: missing is undefined, a bool is a boolean. */

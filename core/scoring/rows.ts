@@ -46,19 +46,26 @@ const rawBatch = (rowCount: number, columns: ReadonlyMap<string, RawColumn>): Ra
   textual: false,
 });
 
+const isNoRecord = (row: unknown): boolean => typeof row !== 'object' || row === null || Array.isArray(row);
+
 const readRecords = (rows: ReadonlyArray<unknown>, wanted: Iterable<string>): E.Either<Failure, InlineRows> => {
-  const bad = rows.findIndex((row) => typeof row !== 'object' || row === null || Array.isArray(row));
+  const bad = rows.findIndex(isNoRecord);
   if (bad >= 0) return refused(`/${bad}`, `must be an object, got ${show(rows[bad])}`);
   const records = rows as ReadonlyArray<JsonObject>;
   const columns = new Map<string, RawColumn>();
   for (const name of wanted) {
-    let present = false;
-    const values = records.map((row) => {
-      if (!Object.hasOwn(row, name)) return undefined;
-      present = true;
-      return row[name];
-    });
-    if (present || records.length === 0) columns.set(name, { type: 'json', values });
+    // JSON has no undefined, but every object a `constructor` that it did not bring.
+    const isInherited = name in Object.prototype;
+    let present = records.length === 0;
+    const values = new Array<unknown>(records.length);
+    for (let row = 0; row < records.length; row++) {
+      const record = records[row] as JsonObject;
+      if (isInherited && !Object.hasOwn(record, name)) continue;
+      const value = record[name];
+      values[row] = value;
+      present ||= value !== undefined || Object.hasOwn(record, name);
+    }
+    if (present) columns.set(name, { type: 'json', values });
   }
   return E.right({
     raw: rawBatch(records.length, columns),

@@ -92,17 +92,23 @@ const nextSliceRows = (planned: number, rows: number, tookMs: number): number =>
 };
 
 /** One tensor per input, of the rows from `begin` to `end`. */
-const feedsOf = ({ inputs }: ScoringModel, batch: RowBatch, begin: number, end: number): ReadonlyMap<string, Tensor> =>
-  new Map(
-    inputs.map(({ spec, features }) => {
-      const [first] = features;
-      const alone = first !== undefined && first.index === null;
-      return [
-        spec.name,
-        alone ? columnTensor(spec, first, batch, begin, end) : matrixTensor(spec, features, batch, begin, end),
-      ];
-    }),
-  );
+const feedsOf = (
+  { inputs }: ScoringModel,
+  batch: RowBatch,
+  begin: number,
+  end: number,
+): ReadonlyMap<string, Tensor> => {
+  const feeds = new Map<string, Tensor>();
+  for (const { spec, features } of inputs) {
+    const [first] = features;
+    const isAlone = first !== undefined && first.index === null;
+    const tensor = isAlone
+      ? columnTensor(spec, first, batch, begin, end)
+      : matrixTensor(spec, features, batch, begin, end);
+    feeds.set(spec.name, tensor);
+  }
+  return feeds;
+};
 
 const featureColumn = (batch: RowBatch, { name }: Feature): Column => {
   const column = batch.columns.get(name);
@@ -110,10 +116,13 @@ const featureColumn = (batch: RowBatch, { name }: Feature): Column => {
   return column;
 };
 
-const columnTensor = (input: TensorSpec, feature: Feature, batch: RowBatch, begin: number, end: number): Tensor => ({
-  ...sliceColumn(featureColumn(batch, feature), begin, end),
-  shape: input.shape.length === 1 ? [end - begin] : [end - begin, 1],
-});
+const columnTensor = (input: TensorSpec, feature: Feature, batch: RowBatch, begin: number, end: number): Tensor => {
+  const column = featureColumn(batch, feature);
+  const isWhole = begin === 0 && end === batch.rowCount;
+  const { type, values } = isWhole ? column : sliceColumn(column, begin, end);
+  // The compiler loses sight of the type and its values going together.
+  return { type, values, shape: input.shape.length === 1 ? [end - begin] : [end - begin, 1] } as Tensor;
+};
 
 /** Rows that are transposed at a time, so that source and target both stay in the processor's cache. */
 const blockRows = 64;
