@@ -18,7 +18,7 @@ import { fileOutput, inlineOutput, provenanceColumns } from './outputs.js';
 import { allocateColumn, type RowBatch } from './row-batch.js';
 import { scoreBatch, type ScoringModel, scoringModel } from './score.js';
 import type { ScoreAnswer, ScoreRequest, ScoringProgress } from './score-request.js';
-import { gatherBatches, runScoringJob, type ScoringTotals } from './scoring-job.js';
+import { gatherBatches, runScoringJob, type ScoringJob, type ScoringTotals } from './scoring-job.js';
 
 export interface ScorePorts extends ArtifactPorts {
   /** From a reference to the registration that scores. */
@@ -41,43 +41,40 @@ export interface ScoreSettings {
  */
 export const answerScore =
   (ports: ScorePorts, settings: ScoreSettings) =>
-  (request: ScoreRequest, call: CallOptions): TE.TaskEither<Failure, ScoreAnswer> => {
+  (request: ScoreRequest, call: CallOptions): TE.TaskEither<Failure, ScoreAnswer> =>
+  // A row is scored in some ten microseconds, and a chain of tasks would cost more than that.
+  async () => {
     const { host } = ports;
     const startedMs = host.nowMs();
-    return pipe(
-      TE.fromEither(checkRequest(request)),
-      TE.chainEitherK(() => referenceOf(request)),
-      TE.chainFirst(() => resolveOutput(ports, request.output_location)),
-      TE.chain((reference) => ports.resolve(reference, call)),
-      TE.chain((registration) => {
-        const resolvedMs = host.nowMs();
-        let loadMs = 0;
-        const load = pipe(
-          loadModel(ports, registration, call),
-          TE.map((loaded) => {
-            loadMs = host.nowMs() - resolvedMs;
-            return loaded;
-          }),
-        );
-        return ports.cache.withModel(registration.artifact.sha256, load, (loaded) =>
-          pipe(
-            scoreWith(ports, settings, request, registration, loaded, call),
-            TE.map((scored) => ({
-              ...scored,
-              performance_diagnostics: {
-                ...scored.performance_diagnostics,
-                timings_ms: {
-                  ...scored.performance_diagnostics.timings_ms,
-                  resolve: resolvedMs - startedMs,
-                  load: loadMs,
-                  total: host.nowMs() - startedMs,
-                },
-              },
-            })),
-          ),
-        );
-      }),
-    );
+    const checked = checkRequest(request);
+    if (E.isLeft(checked)) return checked;
+    const reference = referenceOf(request);
+    if (E.isLeft(reference)) return reference;
+    if (request.output_location !== undefined) {
+      const output = await resolveOutput(ports, request.output_location)();
+      if (E.isLeft(output)) return output;
+    }
+    const resolved = await ports.resolve(reference.right, call)();
+    if (E.isLeft(resolved)) return resolved;
+    const registration = resolved.right;
+    const resolvedMs = host.nowMs();
+    let loadMs = 0;
+    const load = async (): Promise<E.Either<Failure, LoadedModel>> => {
+      const loaded = await loadModel(ports, registration, call)();
+      loadMs = host.nowMs() - resolvedMs;
+      return loaded;
+    };
+    const use = (loaded: LoadedModel) => scoreWith(ports, settings, request, registration, loaded, call);
+    const scored = await ports.cache.withModel(registration.artifact.sha256, load, use)();
+    if (E.isLeft(scored)) return scored;
+    const { performance_diagnostics: diagnostics, ...answer } = scored.right;
+    const timings_ms = {
+      ...diagnostics.timings_ms,
+      resolve: resolvedMs - startedMs,
+      load: loadMs,
+      total: host.nowMs() - startedMs,
+    };
+    return E.right({ ...answer, performance_diagnostics: { ...diagnostics, timings_ms } });
   };
 
 /** What no codec of single fields sees. */
@@ -107,17 +104,15 @@ const checkRequest = (request: ScoreRequest): E.Either<Failure, void> => {
 };
 
 /** Where the output will be, told with the field that asks for it. */
-const resolveOutput = ({ sink }: ScorePorts, location: string | undefined): TE.TaskEither<Failure, string> =>
-  location === undefined
-    ? TE.right('')
-    : pipe(
-        sink.resolve(location),
-        TE.mapLeft((failed) =>
-          failed.tag === 'InvalidInput'
-            ? failureOf(failed.tag, failed.message, [{ pointer: '/output_location', detail: failed.message }])
-            : failed,
-        ),
-      );
+const resolveOutput = ({ sink }: ScorePorts, location: string): TE.TaskEither<Failure, string> =>
+  pipe(
+    sink.resolve(location),
+    TE.mapLeft((failed) =>
+      failed.tag === 'InvalidInput'
+        ? failureOf(failed.tag, failed.message, [{ pointer: '/output_location', detail: failed.message }])
+        : failed,
+    ),
+  );
 
 /** Fetches the artifact, checks its digest, loads it and warms it up with one row. */
 const loadModel = (
@@ -136,59 +131,69 @@ const loadModel = (
     ),
   );
 
-/** What feeds a model and what comes of it, worked out once for each registration. */
-const plans = new WeakMap<Registration, Omit<ScoringModel, 'loaded'>>();
+/** What is the same for every scoring with a registration, worked out once. */
+interface Plan {
+  readonly model: Omit<ScoringModel, 'loaded'>;
+  /** One object, so that who writes it as JSON may do that once. */
+  readonly details: ScoreAnswer['model_details'];
+}
 
-const modelOf = (loaded: LoadedModel, registration: Registration): ScoringModel => {
+const plans = new WeakMap<Registration, Plan>();
+
+const planOf = (loaded: LoadedModel, registration: Registration): Plan => {
   const known = plans.get(registration);
-  if (known !== undefined) return { ...known, loaded };
-  const { loaded: _, ...plan } = scoringModel(loaded, registration.signature, registration.model_info.classes);
+  if (known !== undefined) return known;
+  const { loaded: _, ...model } = scoringModel(loaded, registration.signature, registration.model_info.classes);
+  const { model_type, name, version, description, registered_at, original_experiment, model_info } = registration;
+  const details = { model_type, name, version, description, registered_at, original_experiment, model_info };
+  const plan = { model, details };
   plans.set(registration, plan);
-  return { ...plan, loaded };
+  return plan;
 };
+
+const modelOf = (loaded: LoadedModel, registration: Registration): ScoringModel => ({
+  ...planOf(loaded, registration).model,
+  loaded,
+});
 
 const blankRow = ({ signature }: Registration): RowBatch => ({
   rowCount: 1,
   columns: new Map(signature.features.map(({ name, type }) => [name, allocateColumn(type, 1)])),
 });
 
-const scoreWith = (
-  ports: ScorePorts,
-  settings: ScoreSettings,
-  request: ScoreRequest,
-  registration: Registration,
-  loaded: LoadedModel,
-  call: CallOptions,
-): TE.TaskEither<Failure, ScoreAnswer> => {
-  const startedMs = ports.host.nowMs();
-  return TE.bracket(
-    openRows({ ...settings, sources: ports.sources }, request, registration, call),
-    (rows) => {
-      const openMs = ports.host.nowMs() - startedMs;
-      return scoreRows(
-        ports,
-        settings,
-        request,
-        registration,
-        modelOf(loaded, registration),
-        { ...rows, openMs },
-        call,
-      );
-    },
-    ({ close }) => TE.fromTask(close),
-  );
-};
+const scoreWith =
+  (
+    ports: ScorePorts,
+    settings: ScoreSettings,
+    request: ScoreRequest,
+    registration: Registration,
+    loaded: LoadedModel,
+    call: CallOptions,
+  ): TE.TaskEither<Failure, ScoreAnswer> =>
+  async () => {
+    const startedMs = ports.host.nowMs();
+    const opened = await openRows({ ...settings, sources: ports.sources }, request, registration, call)();
+    if (E.isLeft(opened)) return opened;
+    const rows = opened.right;
+    const openMs = ports.host.nowMs() - startedMs;
+    try {
+      return await scoreRows(ports, settings, request, registration, loaded, { ...rows, openMs }, call)();
+    } finally {
+      await rows.close();
+    }
+  };
 
 const scoreRows = (
   ports: ScorePorts,
   settings: ScoreSettings,
   request: ScoreRequest,
   registration: Registration,
-  model: ScoringModel,
+  loaded: LoadedModel,
   rows: OpenedRows & { readonly openMs: number },
   call: CallOptions,
 ): TE.TaskEither<Failure, ScoreAnswer> => {
   const { host, sink } = ports;
+  const model = modelOf(loaded, registration);
   const clash = rows.keys.find((key) => isOurs(key, model));
   if (clash !== undefined) {
     return failTask(
@@ -199,26 +204,8 @@ const scoreRows = (
   const jobId = host.randomId();
   const onError = request.on_error ?? 'fail';
   const job = { ...rows, model, features: registration.signature.features, onError, onProgress: settings.onProgress };
-  const answer = answerOf(request, registration, jobId, rows);
-  if (request.output_location === undefined) {
-    const output = inlineOutput();
-    const readStartedMs = host.nowMs();
-    return pipe(
-      gatherBatches(rows.stream, settings.inlineRowLimit),
-      TE.chain((stream) => {
-        const readMs = host.nowMs() - readStartedMs;
-        return pipe(
-          runScoringJob(host)({ ...job, stream, output }, call),
-          TE.map((totals) => ({ ...totals, readMs: totals.readMs + readMs })),
-        );
-      }),
-      TE.map((totals) => ({
-        ...answer(totals, 0),
-        predictions: output.predictions,
-        ...(onError === 'skip' ? { refused: output.refused, refused_total: totals.rowsRefused } : {}),
-      })),
-    );
-  }
+  const answer = answerOf(request, planOf(loaded, registration).details, jobId, rows);
+  if (request.output_location === undefined) return scoreInline(ports, settings, job, answer, call);
   const provenance = {
     modelType: registration.model_type,
     modelName: registration.name,
@@ -250,27 +237,43 @@ const scoreRows = (
   );
 };
 
+/** The whole answer in memory, so not one row is scored before it is known that there are not too many. */
+const scoreInline =
+  (
+    { host }: ScorePorts,
+    { inlineRowLimit }: ScoreSettings,
+    job: Omit<ScoringJob, 'output'>,
+    answer: (totals: ScoringTotals, commitMs: number) => ScoreAnswer,
+    call: CallOptions,
+  ): TE.TaskEither<Failure, ScoreAnswer> =>
+  async () => {
+    const output = inlineOutput();
+    const readStartedMs = host.nowMs();
+    const stream = await gatherBatches(job.stream, inlineRowLimit)();
+    if (E.isLeft(stream)) return stream;
+    const readMs = host.nowMs() - readStartedMs;
+    const totals = await runScoringJob(host)({ ...job, stream: stream.right, output }, call)();
+    if (E.isLeft(totals)) return totals;
+    return E.right({
+      ...answer({ ...totals.right, readMs: totals.right.readMs + readMs }, 0),
+      predictions: output.predictions,
+      ...(job.onError === 'skip' ? { refused: output.refused, refused_total: totals.right.rowsRefused } : {}),
+    });
+  };
+
 const isOurs = (key: string, { predictionColumns }: ScoringModel): boolean =>
   key === 'row' || provenanceColumns.includes(key) || predictionColumns.some(({ name }) => name === key);
 
 const answerOf =
   (
     request: ScoreRequest,
-    registration: Registration,
+    details: ScoreAnswer['model_details'],
     jobId: string,
     { warnings, openMs }: OpenedRows & { readonly openMs: number },
   ) =>
   (totals: ScoringTotals, commitMs: number): ScoreAnswer => ({
     job_id: jobId,
-    model_details: {
-      model_type: registration.model_type,
-      name: registration.name,
-      version: registration.version,
-      description: registration.description,
-      registered_at: registration.registered_at,
-      original_experiment: registration.original_experiment,
-      model_info: registration.model_info,
-    },
+    model_details: details,
     scoring_parameters: {
       model_type: request.model_type,
       start_year: request.start_year ?? null,

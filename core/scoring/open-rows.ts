@@ -8,12 +8,12 @@ import type { Registration } from '../model/registration.js';
 import type { DataSource, WantedColumn } from '../ports/data-source.js';
 import type { CallOptions } from '../ports/host.js';
 import { afterFailure } from './after-failure.js';
-import { checkColumns } from './features.js';
+import { checkColumns, type RawBatch } from './features.js';
 import { keysOf } from './keys.js';
 import { readRows } from './rows.js';
 import type { RowBatch } from './row-batch.js';
 import type { ScoreRequest } from './score-request.js';
-import { type RawStream, streamOf } from './scoring-job.js';
+import type { RawStream } from './scoring-job.js';
 
 /** Where rows may come from. */
 export interface RowSources {
@@ -119,7 +119,10 @@ const openSource = (
   );
 };
 
-const rawStream = async function* (batches: AsyncIterable<E.Either<Failure, RowBatch>>, textual: boolean): RawStream {
+const rawStream = async function* (
+  batches: AsyncIterable<E.Either<Failure, RowBatch>>,
+  textual: boolean,
+): AsyncIterable<E.Either<Failure, RawBatch>> {
   for await (const batch of batches) {
     yield pipe(
       batch,
@@ -135,19 +138,22 @@ const openInline = (
 ): E.Either<Failure, OpenedRows> => {
   const { features } = registration.signature;
   const keys = sources[sourceNameOf(sourceOfType, request.model_type) ?? '']?.keys ?? [];
-  return pipe(
-    readRows(request.data, new Set([...features.map(({ name }) => name), ...keys])),
-    E.chainFirst(({ raw, columnNames, pointerTo }) =>
-      checkColumns(features, new Set([...raw.columns.keys(), ...(raw.rowCount === 0 ? [] : columnNames)]), (column) =>
-        pointerTo(0, column),
-      ),
-    ),
-    E.map(({ raw, pointerTo }) => ({
-      stream: streamOf(raw.rowCount === 0 ? [] : [E.right(raw)]),
-      keys: keys.filter((key) => raw.columns.has(key)),
-      pointerTo,
-      warnings: [],
-      close: async () => undefined,
-    })),
-  );
+  const wanted = new Set<string>();
+  for (const { name } of features) wanted.add(name);
+  for (const key of keys) wanted.add(key);
+  const read = readRows(request.data, wanted);
+  if (E.isLeft(read)) return read;
+  const { raw, columnNames, pointerTo } = read.right;
+  if (!features.every(({ name }) => raw.columns.has(name))) {
+    const present = new Set([...raw.columns.keys(), ...(raw.rowCount === 0 ? [] : columnNames)]);
+    const checked = checkColumns(features, present, (column) => pointerTo(0, column));
+    if (E.isLeft(checked)) return checked;
+  }
+  return E.right({
+    stream: raw.rowCount === 0 ? [] : [E.right(raw)],
+    keys: keys.filter((key) => raw.columns.has(key)),
+    pointerTo,
+    warnings: [],
+    close: async () => undefined,
+  });
 };

@@ -11,8 +11,8 @@ import type { RefusedRow, ScoringProgress } from './score-request.js';
 import { scoreBatch, type ScoringModel } from './score.js';
 import { type BatchColumn, type RowBatch, sliceColumn } from './row-batch.js';
 
-/** Batches of raw columns; a `left` is the last element. */
-export type RawStream = AsyncIterable<E.Either<Failure, RawBatch>>;
+/** Batches of raw columns, which may all be there already; a `left` is the last element. */
+export type RawStream = AsyncIterable<E.Either<Failure, RawBatch>> | ReadonlyArray<E.Either<Failure, RawBatch>>;
 
 /** Where scored rows go: an answer, or a file. */
 export interface PredictionOutput {
@@ -217,13 +217,8 @@ export const gatherBatches =
       }
       batches.push(pulled);
     }
-    return E.right(streamOf(batches));
+    return E.right(batches);
   };
-
-/** A stream of batches that are there already. */
-export const streamOf = async function* (batches: Iterable<E.Either<Failure, RawBatch>>): RawStream {
-  yield* batches;
-};
 
 /** A cell of a key or a prediction as JSON holds it: no NaN, no infinity, no bigint. */
 export const jsonValueAt = (column: RawColumn, row: number): unknown => {

@@ -17,7 +17,6 @@ import {
   type PredictionOutput,
   runScoringJob,
   type ScoringJob,
-  streamOf,
 } from '../../core/scoring/scoring-job.js';
 import {
   cancellable,
@@ -34,6 +33,11 @@ import {
   typed,
   unhurried,
 } from '../support/scoring.js';
+
+/** Batches that arrive one by one. */
+const streamOf = async function* <A>(batches: Iterable<A>): AsyncIterable<A> {
+  yield* batches;
+};
 
 const host = nodeHost();
 
