@@ -7,6 +7,7 @@ import { closed, decode, type Failure, failTask, failure, type Service } from '.
 import { readJsonObject } from './body.js';
 import type { HttpLimits } from './limits.js';
 import type { Answer, Exchange } from './respond.js';
+import { scoreAnswerJson } from './score-answer-json.js';
 
 export type Route = (ctx: RouterContext<Exchange>) => TE.TaskEither<Failure, Answer>;
 
@@ -18,7 +19,7 @@ export const scoreRoute =
       ? pipe(
           readJsonObject(limits)(req, control),
           TE.chain((request) => service.score(request, control)),
-          TE.map((answer) => ({ body: answer, timingsMs: answer.performance_diagnostics.timings_ms })),
+          TE.map((answer) => ({ json: scoreAnswerJson(answer), timingsMs: answer.performance_diagnostics.timings_ms })),
         )
       : failTask('InvalidInput', `POST /score has no query: move ${Object.keys(query).join(', ')} into the body.`);
 
