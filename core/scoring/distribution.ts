@@ -75,7 +75,8 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
         const nothing = { mean: null, std: null, min: null, max: null, median: null };
         return { count, nulls, ...nothing, deciles: [], histogram: { edges: [], counts: [] }, approximate: false };
       }
-      const inOrder = Float64Array.from(exact).sort();
+      // One row, or one value throughout: there is nothing to put in order.
+      const inOrder = min === max ? Float64Array.of(min) : Float64Array.from(exact).sort();
       const within = (value: number): number => Math.min(max, Math.max(min, value));
       const quantile = (q: number): number =>
         sketch === undefined ? interpolate(inOrder, q) : within(sketch.quantile(q));
