@@ -1,7 +1,7 @@
 /** The client library, loaded when first needed and held so that it neither retries nor waits on its own. */
 import type { Bucket, Storage } from '@google-cloud/storage';
 import type { ObjectHead } from '../../core/index.js';
-import { type Attempt, nowMs } from './bounded.js';
+import { type Attempt, longestTimerMs, nowMs } from './bounded.js';
 import { raise, refusedWith, unanswered } from './errors.js';
 import { headersFor } from './requests.js';
 
@@ -49,7 +49,7 @@ export const openBucket = ({ bucket, apiEndpoint, projectId }: ClientOptions): O
         headers: { ...options.headers, ...headers },
         // For a body that is not sent whole, which nothing else can end on Node 20. A little late, so that the deadline is told as one.
         ...(Number.isFinite(attempt.deadlineMs)
-          ? { timeout: Math.max(0, Math.ceil(attempt.deadlineMs - nowMs())) + leewayMs }
+          ? { timeout: Math.min(Math.max(0, Math.ceil(attempt.deadlineMs - nowMs())) + leewayMs, longestTimerMs) }
           : {}),
       }),
     });

@@ -2,6 +2,7 @@
 import type { Contract } from './contract.js';
 import { callPromises } from './artifact-store-calls.js';
 import { documentPromises } from './artifact-store-documents.js';
+import { endingPromises } from './artifact-store-endings.js';
 import type { ArtifactStoreHarness } from './artifact-store-harness.js';
 import { listPromises } from './artifact-store-listing.js';
 import { objectPromises } from './artifact-store-objects.js';
@@ -13,4 +14,5 @@ export const artifactStoreContract: Contract<ArtifactStoreHarness> = [
   ...documentPromises,
   ...listPromises,
   ...callPromises,
+  ...endingPromises,
 ];
