@@ -85,19 +85,6 @@ export const objectPromises: Contract<ArtifactStoreHarness> = [
     assert.equal(await tokenNow(store, key), token);
   }),
 
-  promise(
-    'of twenty concurrent creates exactly one wins, and its bytes are the stored ones',
-    async (store, another) => {
-      const won = await winners(
-        twenty.map((i) => (i % 2 === 0 ? store : another).put(key, bytesOf(`writer ${i}`), absent, call)),
-        'AlreadyExists',
-      );
-      assert.equal(won.length, 1);
-      assert.equal(await read(store, key), `writer ${won[0]?.index}`);
-      assert.equal(await tokenNow(another, key), won[0]?.value);
-    },
-  ),
-
   promise('twenty concurrent creates of twenty keys in a new folder all succeed', async (store, another) => {
     await Promise.all(twenty.map((i) => create(i % 2 === 0 ? store : another, `new/folder/k${i}`, `${i}`)));
     for (const i of twenty) assert.equal(await read(store, `new/folder/k${i}`), `${i}`);

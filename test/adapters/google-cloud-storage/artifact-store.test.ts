@@ -116,14 +116,6 @@ test.serial('an object of 20 MiB goes in three chunks and comes back whole', asy
   t.is(Buffer.compare(found?.bytes ?? new Uint8Array(), bytes), 0);
 });
 
-test.serial('an object of 64 MiB comes back whole', async (t) => {
-  const { store } = await open(t);
-  const bytes = manyBytes(64 * 2 ** 20);
-  await done(store.put('big', bytes, absent, call));
-  const found = O.toUndefined(await done(store.get('big', call)));
-  t.is(Buffer.compare(found?.bytes ?? new Uint8Array(), bytes), 0);
-});
-
 test.serial(
   'a chunked upload onto what is there is AlreadyExists or Conflict, whether it was there at the start or came meanwhile',
   async (t) => {
