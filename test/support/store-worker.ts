@@ -1,17 +1,23 @@
-/** A process of its own that writes to a local store: `store-worker.js {root} {task} {number}`, told `go` by its parent. */
+/** A process of its own that writes to a store: `store-worker.js {place as JSON} {task} {number} {times}`, told `go` by its parent. */
 import { once } from 'node:events';
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
+import { googleCloudStorageArtifactStore } from '../../adapters/google-cloud-storage/artifact-store.js';
 import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import { absent, bytesOf, call, done, matches, textOf } from '../contracts/artifact-store-harness.js';
+import type { StorePlace } from './store-workers.js';
 
-const [root = '', task = '', number = ''] = process.argv.slice(2);
-const store = localFilesystemArtifactStore({ root });
+const [place = '', task = '', number = '', times = ''] = process.argv.slice(2);
 
-/** Creates `race/k0` to `race/k29`, and answers with those it won. */
+const storeAt = (at: StorePlace) =>
+  'root' in at ? localFilesystemArtifactStore(at) : googleCloudStorageArtifactStore(at);
+
+const store = storeAt(JSON.parse(place));
+
+/** Creates `race/k0`, `race/k1`, …, and answers with those it won. */
 const race = async (): Promise<ReadonlyArray<string>> => {
   const won: string[] = [];
-  for (let i = 0; i < 30; i++) {
+  for (let i = 0; i < Number(times); i++) {
     const result = await store.put(`race/k${i}`, bytesOf(number), absent, call)();
     if (E.isRight(result)) won.push(`race/k${i}`);
     else if (result.left.tag !== 'AlreadyExists') throw new Error(result.left.message);
@@ -19,10 +25,10 @@ const race = async (): Promise<ReadonlyArray<string>> => {
   return won;
 };
 
-/** Adds one to the document `counter` 25 times, and answers with the numbers it wrote. */
+/** Adds one to the document `counter` so many times, and answers with the numbers it wrote. */
 const count = async (): Promise<ReadonlyArray<string>> => {
   const written: string[] = [];
-  while (written.length < 25) {
+  while (written.length < Number(times)) {
     const found = await done(store.get('counter', call));
     if (O.isNone(found)) throw new Error('There is no counter.');
     const next = `${Number(textOf(found.value.bytes)) + 1}`;
@@ -41,6 +47,8 @@ const flood = async (): Promise<never> => {
   }
 };
 
+// What is loaded by the first call is loaded before they begin.
+await done(store.head('counter', call));
 process.send?.('ready');
 await once(process, 'message');
 const tasks: Readonly<Record<string, () => Promise<ReadonlyArray<string>>>> = { race, count, flood };
