@@ -90,6 +90,27 @@ for (const kind of ['silence', 'deaf', 'unanswered', 'stall'] as const) {
   });
 }
 
+for (const kind of ['cut', 'reset', 'lost'] as const) {
+  test.serial(`the deadline is honoured under ${kind}, however often the call is tried again`, async (t) => {
+    const { fake, store } = await open(t, { retries: { limit: 1e6, firstPauseMs: 5, budget: 1e6 } });
+    await create(store, 'source', 'x');
+    for (const [name, operation] of Object.entries(operations)) {
+      if (name === 'delete') await create(store, 'target', 'x');
+      fake.fault({ fault: { kind }, times: 1e6 });
+      const startedMs = nowMs();
+      const result = await operation(store, within(150))();
+      const lateMs = nowMs() - startedMs - 150;
+      t.true(lateMs < 20_000, `${name} ended ${lateMs} ms late`);
+      t.true(E.isLeft(result) && ['Unavailable', 'DeadlineExceeded'].includes(result.left.tag), name);
+      await untilQuiet(fake);
+      fake.calm();
+      const isThere = O.isSome(await done(store.head('target', call)));
+      if (E.isLeft(result) && !result.left.ambiguous) t.is(isThere, name === 'delete', name);
+      await done(store.delete('target', call));
+    }
+  });
+}
+
 test.serial('a call that is cancelled on the way ends at once, and its requests with it', async (t) => {
   const { fake, store } = await open(t);
   await create(store, 'source', 'x');
