@@ -8,11 +8,14 @@ import { fail, type Failure } from '../failure.js';
 /** Windows cannot hold files of these names, with any extension. */
 const notADevice = '(?!(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\\.|$))';
 
+/** Folders of the registry itself, which stand where those of the model types do. */
+const notReserved = '(?!(?:keys|staging)$)';
+
 /** What is predicted. An open set: any name that follows the grammar is one. */
 export const ModelType: t.Type<string, string, unknown> = text(
   'ModelType',
-  new RegExp(`^${notADevice}[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$`),
-  'must be 1 to 64 of a-z 0-9 _ -, beginning and ending with a letter or digit, and no device name such as con',
+  new RegExp(`^${notADevice}${notReserved}[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$`),
+  'must be 1 to 64 of a-z 0-9 _ -, beginning and ending with a letter or digit, neither "keys" nor "staging", and no device name such as con',
 );
 
 /** Names a line of versions of one model type. */
