@@ -22,6 +22,8 @@ export const layout = {
   artifact: (model: ModelId, version: number): string => `${versionFolder(model, version)}/pipeline.onnx`,
   /** Immutable; its creation is the commit. */
   registration: (model: ModelId, version: number): string => `${versionFolder(model, version)}/registration.json`,
+  /** What the Python system wrote in place of an artifact; never read. */
+  pickle: (model: ModelId, version: number): string => `${versionFolder(model, version)}/pipeline.pkl`,
   /** Immutable; who owns the version, and all that is needed to finish it. */
   intent: (model: ModelId, version: number): string => `${stateFolder(model)}/intents/v${version}.json`,
   /** Aliases and the latest hint, by compare-and-swap. */

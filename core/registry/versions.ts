@@ -114,7 +114,8 @@ export const listVersionNumbers =
 
 /**
  * The highest committed version, 0 when there is none. From a hint (a committed version, or 0 for no hint) it gallops: above a
- * version that was made by the protocol there are no holes, so "N+1 is absent" proves that N is the highest. Without a hint the folders are listed.
+ * version that was made by the protocol there are no holes, so "N+1 is absent" proves that N is the highest. Without a hint the
+ * folders are listed, and a pickle counts also without a record: its number was given.
  */
 export const highestVersion =
   (ports: RegistryPorts) =>
@@ -123,12 +124,12 @@ export const highestVersion =
       ? gallop(ports, model, hint, call)
       : pipe(
           listVersionNumbers(ports)(model, call),
-          TE.chain((versions) => highestCommitted(ports, model, versions, call)),
+          TE.chain((versions) => highestTaken(ports, model, versions, call)),
           TE.chain((highest) => (highest === 0 ? TE.right(0) : gallop(ports, model, highest, call))),
         );
 
-/** The last of `versions` that is committed. */
-const highestCommitted = (
+/** The last of `versions` that is committed, or that the Python system gave to a pickle whose record is missing. */
+const highestTaken = (
   ports: RegistryPorts,
   model: ModelId,
   versions: ReadonlyArray<number>,
@@ -138,7 +139,10 @@ const highestCommitted = (
   if (last === undefined) return TE.right(0);
   return pipe(
     isCommitted(ports)(model, last, call),
-    TE.chain((committed) => (committed ? TE.right(last) : highestCommitted(ports, model, versions.slice(0, -1), call))),
+    TE.chain((committed) =>
+      committed ? TE.right(true) : pipe(ports.store.head(layout.pickle(model, last), call), TE.map(O.isSome)),
+    ),
+    TE.chain((taken) => (taken ? TE.right(last) : highestTaken(ports, model, versions.slice(0, -1), call))),
   );
 };
 

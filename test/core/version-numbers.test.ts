@@ -22,6 +22,19 @@ for (const [what, versions, next] of [
   });
 }
 
+test("a folder of Python's that holds a pickle and no record keeps its number", async (t) => {
+  const { store, service } = await makeRegistry();
+  await writeLegacy(store, 2);
+  await write(store, 'models/registered/rating/prod/v4/pipeline.pkl', 'a pickle');
+  t.deepEqual(
+    (await registerAll(service, [{}, {}])).map(({ version }) => version),
+    [5, 6],
+  );
+  t.deepEqual(Object.keys(await contentOf(store, 'models/registered/rating/prod/v4')), [
+    'models/registered/rating/prod/v4/pipeline.pkl',
+  ]);
+});
+
 test('numbers go on when model.json was lost, or never written', async (t) => {
   const { store, service } = await makeRegistry();
   await registerAll(
