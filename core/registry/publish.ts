@@ -9,7 +9,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
 import { type Failure, failTask } from '../failure.js';
 import { type ModelId, Version } from '../model/names.js';
-import { Registration } from '../model/registration.js';
+import { readVersionRecord, Registration } from '../model/registration.js';
 import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
@@ -201,7 +201,8 @@ const createIntent = (
   );
 };
 
-const readIntent = (
+/** The version's intent; none when it was never claimed. Fails `ArtifactUnreadable` when it is damaged. */
+export const readIntent = (
   { host, store }: RegistryPorts,
   model: ModelId,
   version: number,
@@ -311,7 +312,13 @@ const commit = (
             TE.chain(
               O.match(
                 (): TE.TaskEither<Failure, Ending> => TE.left(failed),
-                (stored) => TE.right(host.utf8.decode(stored.bytes) === intent.registration ? 'committed' : 'aborted'),
+                (stored) => {
+                  if (host.utf8.decode(stored.bytes) === intent.registration) return TE.right('committed');
+                  const { version } = intent;
+                  const record = readVersionRecord(host)(key, model, version, stored.bytes);
+                  // It may well be ours, damaged: were it given up, a retry would make a second version.
+                  return record.kind === 'unreadable' ? TE.left(record.failure) : TE.right('aborted');
+                },
               ),
             ),
           )

@@ -41,6 +41,17 @@ test('a retry finds its version without the experiment, which may be gone', asyn
   t.is((await provenVersions(store)).length, 1);
 });
 
+test('a retry whose version has a damaged record is told so, and makes no second version', async (t) => {
+  const { store, another } = await makeRegistry();
+  await right(another().register(keyed()));
+  await tamper(store, 'models/registered/rating/prod/v1/registration.json', (text) => text.replace('keyed', 'keyee'));
+  const before = await contentOf(store);
+  const failed = await left(another().register(keyed()));
+  t.is(failed.tag, 'ArtifactUnreadable');
+  t.regex(failed.message, /v1\/registration\.json was changed after it was written/);
+  t.deepEqual(await contentOf(store), before);
+});
+
 test('the same key ten times at once by two services is one version', async (t) => {
   const { store, service, another } = await makeRegistry();
   await registerAll(service, [{}]);
