@@ -10,7 +10,7 @@ import type { CallOptions } from '../ports/host.js';
 import { everyModel } from './every-model.js';
 import { layout } from './layout.js';
 import { isDeleted, type ModelState, readModelState } from './model-state.js';
-import { rollForward } from './publish.js';
+import { readIntent, rollForward } from './publish.js';
 import type { RegistryPorts } from './registry-ports.js';
 import type { VerifyRequest } from './requests.js';
 import { findVersion, requireModel } from './resolve.js';
@@ -89,8 +89,10 @@ const verifyModel = (
     TE.map(({ finished, rolled, read, found }) => ({
       versions_verified: found.filter((one) => one.isVerified).length,
       problems: [
-        ...[...read.damage, ...rolled.damage].map((detail) => ({ ...place, version: null, detail })),
-        ...found.flatMap(({ version, detail }) => (detail === undefined ? [] : [{ ...place, version, detail }])),
+        ...[...read.damage, ...rolled.damage]
+          .filter((detail) => !found.some(({ damage }) => damage.includes(detail)))
+          .map((detail) => ({ ...place, version: null, detail })),
+        ...found.flatMap(({ version, damage }) => damage.map((detail) => ({ ...place, version, detail }))),
       ],
       finished: finished.map((version) => ({ ...place, version })),
     })),
@@ -133,12 +135,19 @@ const damageOr = <A>(reading: TE.TaskEither<Failure, A>, otherwise: A): TE.TaskE
     ),
   );
 
-interface VerifiedVersion {
-  readonly version: number;
+interface VerifiedRecord {
   readonly isVerified: boolean;
-  readonly detail?: string;
+  readonly damage: ReadonlyArray<string>;
 }
 
+interface VerifiedVersion extends VerifiedRecord {
+  readonly version: number;
+}
+
+/** Not verified, and why; without a reason because there is nothing to digest. */
+const unverified = (...damage: ReadonlyArray<string>): VerifiedRecord => ({ isVerified: false, damage });
+
+/** Its record and artifact, and its intent, which a retry under an idempotency key reads and which holds the record once more. */
 const verifyVersion = (
   ports: RegistryPorts,
   model: ModelId,
@@ -147,14 +156,19 @@ const verifyVersion = (
   call: CallOptions,
 ): TE.TaskEither<Failure, VerifiedVersion> =>
   pipe(
-    readVersion(ports)(model, version, call),
-    TE.chain(
-      O.match(
-        () =>
-          TE.right<Failure, VerifiedVersion>({ version, isVerified: false, detail: 'There is no registration.json.' }),
-        (record) => verifyRecord(ports, model, record, state, call),
-      ),
+    TE.Do,
+    TE.apS('record', readVersion(ports)(model, version, call)),
+    TE.apS('intent', damageOr(readIntent(ports, model, version, call), O.none)),
+    TE.bind('verified', ({ record }) =>
+      O.isNone(record)
+        ? TE.right(unverified('There is no registration.json.'))
+        : verifyRecord(ports, model, record.value, state, call),
     ),
+    TE.map(({ verified: { isVerified, damage }, intent }) => ({
+      version,
+      isVerified,
+      damage: [...damage, ...intent.damage],
+    })),
   );
 
 const verifyRecord = (
@@ -163,30 +177,22 @@ const verifyRecord = (
   record: VersionRecord,
   state: ModelState | undefined,
   call: CallOptions,
-): TE.TaskEither<Failure, VerifiedVersion> => {
+): TE.TaskEither<Failure, VerifiedRecord> => {
   const { version } = record;
-  if (record.kind === 'unreadable') return TE.right({ version, isVerified: false, detail: record.failure.message });
-  if (record.kind !== 'registered' || (state !== undefined && isDeleted(state, version))) {
-    return TE.right({ version, isVerified: false });
-  }
+  if (record.kind === 'unreadable') return TE.right(unverified(record.failure.message));
+  if (record.kind !== 'registered' || (state !== undefined && isDeleted(state, version))) return TE.right(unverified());
   const { sha256 } = record.registration.artifact;
   return pipe(
     store.get(layout.artifact(model, version), call),
     TE.map(
       O.match(
-        (): VerifiedVersion => ({
-          version,
-          isVerified: false,
-          detail: 'The artifact is gone. Restore it from a copy.',
-        }),
+        () => unverified('The artifact is gone. Restore it from a copy.'),
         ({ bytes }) =>
           host.sha256(bytes) === sha256
-            ? { version, isVerified: true }
-            : {
-                version,
-                isVerified: false,
-                detail: `The artifact was changed after it was registered: its SHA-256 is not ${sha256}. Restore it from a copy.`,
-              },
+            ? { isVerified: true, damage: [] }
+            : unverified(
+                `The artifact was changed after it was registered: its SHA-256 is not ${sha256}. Restore it from a copy.`,
+              ),
       ),
     ),
   );

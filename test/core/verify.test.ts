@@ -94,6 +94,13 @@ const damages: ReadonlyArray<
     /^There is no registration\.json\.$/,
   ],
   [
+    'a flipped bit in the intent of a version that is committed',
+    (store) =>
+      tamper(store, 'models/_registry/rating/prod/intents/v2.json', (text) => text.replace('boosting', 'bonsting')),
+    2,
+    /intents\/v2\.json was changed after it was written/,
+  ],
+  [
     'a flipped bit in model.json',
     (store) => tamper(store, stateKey, (text) => text.replace('champion', 'champiom')),
     null,
@@ -144,6 +151,19 @@ test('a damaged intent is told, and stops neither the report nor the other model
   t.is(report.problems.length, 1);
   t.like(report.problems[0], { name: 'prod', version: null });
   t.regex(report.problems[0]?.detail ?? '', /intents\/v4\.json/);
+});
+
+test('a damaged intent is told once, also when its artifact is in place already', async (t) => {
+  const { store, service, another } = await filled();
+  await another(storeWithFault(store, 'lost', 4, 'dead')).register(request())();
+  await tamper(store, 'models/_registry/rating/prod/intents/v4.json', (text) => text.replace('boosting', 'bonsting'));
+  const { problems } = await right(service.verify({}));
+  t.deepEqual(
+    problems.map(({ version }) => version),
+    [4, 4],
+  );
+  t.is(problems[0]?.detail, 'There is no registration.json.');
+  t.regex(problems[1]?.detail ?? '', /intents\/v4\.json/);
 });
 
 test('an archived version is verified; a deleted, a legacy and an aborted one have nothing to verify', async (t) => {
