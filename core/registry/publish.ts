@@ -9,7 +9,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
 import { type Failure, failTask } from '../failure.js';
 import { type ModelId, Version } from '../model/names.js';
-import { readVersionRecord, Registration } from '../model/registration.js';
+import { readVersionRecord, Registration, type VersionRecord } from '../model/registration.js';
 import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
@@ -312,19 +312,20 @@ const commit = (
             TE.chain(
               O.match(
                 (): TE.TaskEither<Failure, Ending> => TE.left(failed),
-                (stored) => {
-                  if (host.utf8.decode(stored.bytes) === intent.registration) return TE.right('committed');
-                  const { version } = intent;
-                  const record = readVersionRecord(host)(key, model, version, stored.bytes);
-                  // It may well be ours, damaged: were it given up, a retry would make a second version.
-                  return record.kind === 'unreadable' ? TE.left(record.failure) : TE.right('aborted');
-                },
+                ({ bytes }) => endingBy(readVersionRecord(ports.host)(key, model, intent.version, bytes), intent),
               ),
             ),
           )
         : TE.left(failed),
     ),
   );
+};
+
+/** How the version ended for the intent, by the record that stands there. Fails `ArtifactUnreadable` when it is damaged, and may be the intent's. */
+const endingBy = (record: VersionRecord, intent: Intent): TE.TaskEither<Failure, Ending> => {
+  if (record.kind === 'unreadable') return TE.left(record.failure);
+  const isOurs = record.kind === 'registered' && record.registration.registration_id === intent.registration_id;
+  return TE.right(isOurs ? 'committed' : 'aborted');
 };
 
 /** Fixed by the intent alone, so that every helper writes the same bytes. */

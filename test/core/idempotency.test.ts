@@ -52,6 +52,16 @@ test('a retry whose version has a damaged record is told so, and makes no second
   t.deepEqual(await contentOf(store), before);
 });
 
+test('a retry knows its version again when another tool wrote the record in other words', async (t) => {
+  const { store, another } = await makeRegistry();
+  const first = await right(another().register(keyed()));
+  await tamper(store, 'models/registered/rating/prod/v1/registration.json', (text) => JSON.stringify(JSON.parse(text)));
+  const again = await right(another().register(keyed()));
+  t.is(again.outcome, 'existing');
+  t.deepEqual(again.registration, first.registration);
+  t.is((await provenVersions(store)).length, 1);
+});
+
 test('the same key ten times at once by two services is one version', async (t) => {
   const { store, service, another } = await makeRegistry();
   await registerAll(service, [{}]);
