@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
+import * as O from 'fp-ts/lib/Option.js';
 import { googleCloudStorageArtifactStore } from '../../adapters/google-cloud-storage/artifact-store.js';
 import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import { memoryArtifactStore } from '../../adapters/memory/artifact-store.js';
@@ -34,7 +35,14 @@ const inMemory = async (): Promise<RawStore> => {
       await right(store.put(name, bytes, { kind: 'absent' }, call));
     },
     canHold: (name) => E.isRight(checkKey(name)),
-    everything: () => contentOf(store),
+    everything: async () => {
+      const found: Record<string, string> = {};
+      for (const name of Object.keys(await contentOf(store))) {
+        const object = O.toUndefined(await right(store.get(name, call)));
+        if (object !== undefined) found[name] = latin1(object.bytes);
+      }
+      return found;
+    },
     requestCount: () => 0,
     close: async () => undefined,
   };
