@@ -3,7 +3,6 @@ import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
-import { googleCloudStorageArtifactStore } from '../../../adapters/google-cloud-storage/artifact-store.js';
 import type { ArtifactStore, CallOptions, Failure } from '../../../core/index.js';
 import {
   absent,
@@ -18,7 +17,7 @@ import {
 } from '../../contracts/artifact-store-harness.js';
 import { cancellable } from '../../contracts/cancellable.js';
 import type { Fault } from '../../support/fake-gcs/faults.js';
-import { bucket, manyBytes, never, nowMs, open, untilQuiet, within } from './in-a-fake.js';
+import { manyBytes, never, nowMs, open, untilQuiet, within } from './in-a-fake.js';
 
 // The client takes longer to load than these tests wait.
 test.before(async () => {
@@ -47,9 +46,8 @@ const faults: ReadonlyArray<Fault> = [
 for (const [name, operation] of Object.entries(operations)) {
   test.serial(`${name} ends soon, truly and tidily, however the service misbehaves`, async (t) => {
     const check = async (fault: Fault): Promise<void> => {
-      const { fake, store } = await open(t, { idleTimeoutMs: 200, retries: { limit: 1, firstPauseMs: 1, budget: 9 } });
-      // What is not under test has time, however busy the machine is.
-      const patient = googleCloudStorageArtifactStore({ bucket, apiEndpoint: fake.url });
+      const hasty = { idleTimeoutMs: 200, retries: { limit: 1, firstPauseMs: 1, budget: 9 } };
+      const { fake, store, patient } = await open(t, hasty);
       await create(patient, 'source', 'x');
       fake.fault({ fault, times: 1000 });
       const startedMs = nowMs();
@@ -141,8 +139,8 @@ test.serial('a call is cancelled while it waits to try again', async (t) => {
 });
 
 test.serial('a write whose acknowledgement was lost is tried again, and its refusal is in doubt', async (t) => {
-  const { fake, store } = await open(t, { idleTimeoutMs: 300 });
-  const source = await create(store, 'source', 'x');
+  const { fake, store, patient } = await open(t, { idleTimeoutMs: 300 });
+  const source = await create(patient, 'source', 'x');
   for (const [kind, on] of [
     ['lost', 'upload'],
     ['unanswered', 'upload'],
@@ -154,12 +152,12 @@ test.serial('a write whose acknowledgement was lost is tried again, and its refu
     fake.fault({ on, fault: { kind }, after: on === 'chunk' ? 1 : 0 });
     const key = `created-${kind}`;
     t.like(await store.put(key, bytes, absent, call)(), { left: { tag: 'AlreadyExists', ambiguous: true } }, kind);
-    t.is((await read(store, key))?.length, bytes.length);
+    t.is((await read(patient, key))?.length, bytes.length);
   }
   fake.fault({ on: 'upload', fault: { kind: 'lost' } });
   const swapped = await store.put('source', bytesOf('y'), matches(source), call)();
   t.like(swapped, { left: { tag: 'Conflict', ambiguous: true } });
-  t.is(await read(store, 'source'), 'y');
+  t.is(await read(patient, 'source'), 'y');
   fake.fault({ on: 'rewrite', fault: { kind: 'lost' } });
   const copied = await store.copyIfAbsent('source', 'copy', call)();
   t.like(copied, { left: { tag: 'AlreadyExists', ambiguous: true } });
@@ -271,7 +269,7 @@ test.serial('under faults of every kind by chance nothing is told that is not so
     '503': 0.05,
   };
   const retries = { limit: 20, firstPauseMs: 2, budget: 1e6 };
-  const { fake, store } = await open(t, { idleTimeoutMs: 250, retries }, { seed: 11, chances });
+  const { fake, store, patient } = await open(t, { idleTimeoutMs: 250, retries }, { seed: 11, chances });
   const worker = async (number: number): Promise<void> => {
     for (let i = 0; i < 25; i++) {
       const key = `k/${number}-${i}`;
@@ -284,7 +282,7 @@ test.serial('under faults of every kind by chance nothing is told that is not so
       await raise(store);
     }
   };
-  await create(store, 'counter', '[]');
+  await create(patient, 'counter', '[]');
   /** Writes a token of its own into the document until it is there, and no second time. */
   const raise = async (mine: ArtifactStore): Promise<void> => {
     const own = `${Math.random()}`;
@@ -304,6 +302,6 @@ test.serial('under faults of every kind by chance nothing is told that is not so
   };
   await Promise.all([0, 1, 2, 3].map(worker));
   fake.calm();
-  t.is(JSON.parse((await read(store, 'counter')) ?? '[]').length, 100);
+  t.is(JSON.parse((await read(patient, 'counter')) ?? '[]').length, 100);
   t.is(Object.keys(fake.faultCounts()).length, Object.keys(chances).length);
 });

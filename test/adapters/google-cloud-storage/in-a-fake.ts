@@ -9,18 +9,23 @@ import { type FakeGcs, type FakeGcsOptions, startFakeGcs } from '../../support/f
 
 export const bucket = 'games';
 
-/** A fake of the test's own, and a store in its one bucket that has proven its service already. */
+/**
+ * A fake of the test's own, a store in its one bucket, and another with the usual patience, which a busy machine does not wear out.
+ * Both have proven the service already.
+ */
 export const open = async (
   t: ExecutionContext,
   options: Partial<GoogleCloudStorageOptions> = {},
   fakeOptions: FakeGcsOptions = {},
-): Promise<{ readonly fake: FakeGcs; readonly store: ArtifactStore }> => {
+): Promise<{ readonly fake: FakeGcs; readonly store: ArtifactStore; readonly patient: ArtifactStore }> => {
   const fake = await startFakeGcs({ buckets: [bucket], ...fakeOptions });
   t.teardown(() => fake.close());
   const store = googleCloudStorageArtifactStore({ bucket, apiEndpoint: fake.url, ...options });
-  await store.put('none', new Uint8Array(), { kind: 'matches', token: '1' }, within(10_000))();
+  const patient = googleCloudStorageArtifactStore({ bucket, apiEndpoint: fake.url });
+  for (const each of [patient, store])
+    await each.put('none', new Uint8Array(), { kind: 'matches', token: '1' }, within(10_000))();
   fake.forget();
-  return { fake, store };
+  return { fake, store, patient };
 };
 
 export const nowMs = (): number => performance.timeOrigin + performance.now();
