@@ -21,12 +21,12 @@ import {
 
 const mebibyte = 2 ** 20;
 
-/** Bytes in which no two neighbouring mebibytes are alike. */
-const manyBytes = (sizeBytes: number): Uint8Array => {
-  const bytes = new Uint8Array(sizeBytes);
-  for (let i = 0; i < sizeBytes; i++) bytes[i] = (i * 31 + (i >>> 20)) % 251;
-  return bytes;
-};
+/** Bytes that come again after 251, a prime: no piece of a power of two is like its neighbour. */
+const manyBytes = (sizeBytes: number): Uint8Array =>
+  Buffer.alloc(
+    sizeBytes,
+    Uint8Array.from({ length: 251 }, (_, i) => i),
+  );
 
 /** Contents that something between the caller and the disk might take for its own. */
 const contents: Readonly<Record<string, Uint8Array>> = {

@@ -98,14 +98,18 @@ export const endingPromises: Contract<ArtifactStoreHarness> = [
         // What was left running had time to do its worst.
         await pause(30);
         const left = new Map<string, number>();
+        const inDoubt = new Set<string>();
         for (const { key, result } of settled) {
           const text = await read(another, key);
           const allowed = E.isRight(result) ? [wanted] : result.left.ambiguous ? [old, wanted] : [old];
           assert.ok(allowed.includes(text), `${key} is left with ${text?.length ?? 'no'} characters`);
-          if (text !== undefined) left.set(key, text.length);
+          // What may have happened may still be happening.
+          if (E.isLeft(result) && result.left.ambiguous) inDoubt.add(key);
+          else if (text !== undefined) left.set(key, text.length);
         }
         const { objects } = await listAll(another, 'given-up');
-        assert.deepEqual(new Map(objects.map(({ key, sizeBytes }) => [key, sizeBytes])), left);
+        const listed = objects.filter(({ key }) => !inDoubt.has(key));
+        assert.deepEqual(new Map(listed.map(({ key, sizeBytes }) => [key, sizeBytes])), left);
         const root = await listAll(another, '');
         assert.deepEqual(root.objects, []);
         assert.deepEqual(

@@ -5,8 +5,8 @@ import { rawStores } from '../support/raw-stores.js';
 import { contentOf, goodMetrics, makeRegistry, registerAll, right, tamper } from '../support/registry.js';
 
 for (const [where, count] of [
-  ['in memory', 200],
-  ['in a folder', 16],
+  ['in memory', 120],
+  ['in a folder', 8],
 ] as const) {
   test(`${where}: of ${count} flipped bits each is told, and none is served`, async (t) => {
     t.log(await proveFlips(rawStores[where], { seed: 7, count }));
@@ -16,7 +16,7 @@ for (const [where, count] of [
 
 test('a bit flipped in a state that a later one stands for changes nothing', async (t) => {
   const kinds = ['superseded state'] as const;
-  t.log(await proveFlips(rawStores['in a folder'], { seed: 7, count: 4, kinds }));
+  t.log(await proveFlips(rawStores['in a folder'], { seed: 7, count: 2, kinds }));
   t.pass();
 });
 

@@ -35,7 +35,7 @@ const filesBelow = async (folder: string, except: string): Promise<Readonly<Reco
 const temporaryFilesLeft = async (root: string): Promise<ReadonlyArray<string>> => {
   for (let look = 0; ; look++) {
     const left = await readdir(join(root, '.scorekeeper-tmp')).catch(() => []);
-    if (left.length === 0 || look === 500) return left;
+    if (left.length === 0 || look === 3000) return left;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 };
@@ -59,7 +59,7 @@ for (const { name, run } of artifactStoreContract) {
               await filesBelow(base, root),
               Object.fromEntries(beside.map((path) => [path, `of others: ${path}`])),
             );
-            await rm(base, { recursive: true });
+            await rm(base, { recursive: true, maxRetries: 10, retryDelay: 20 });
           },
         };
       },
