@@ -1,0 +1,27 @@
+/** Power cuts in a local folder: whatever was under way, nothing that was acknowledged is lost. */
+import test from 'ava';
+import { marks, promotes, registers } from '../../support/deeds.js';
+import { onlySynced } from '../../support/forgetful-fs/medium.js';
+import { beforeEachSync, provePowerCuts, runOn } from '../../support/power-cuts.js';
+
+const keyed = registers({ description: 'keyed', idempotency_key: 'k', alias: 'champion' });
+
+test('whenever the power is cut in the life of a registry, what was acknowledged is there, and the rest can be tried again', async (t) => {
+  const run = await runOn((begin) =>
+    begin()([
+      registers({ description: 'first' }),
+      keyed,
+      promotes('champion', 1),
+      promotes('champion', 2),
+      promotes('champion', 1),
+      marks('archived', 'prod', 2),
+      registers({ name: 'other' }),
+      marks('deleted', 'other', 1),
+      keyed,
+      registers({ description: 'last' }),
+    ]),
+  );
+  const count = await provePowerCuts(run, [onlySynced], beforeEachSync(run));
+  t.log(`${count} power cuts`);
+  t.true(count > 100);
+});
