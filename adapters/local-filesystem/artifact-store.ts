@@ -1,7 +1,7 @@
 /** An artifact store in a folder: objects are files at their keys, safe against any number of processes and a power cut. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import * as O from 'fp-ts/lib/Option.js';
 import {
   type ArtifactStore,
@@ -12,7 +12,7 @@ import {
   type WriteCondition,
 } from '../../core/index.js';
 import { bounded, type Commit } from './bounded.js';
-import { withTemporary } from './durable.js';
+import { syncForOthers, withTemporary } from './durable.js';
 import { codeOf, orRaise, raise, unless } from './errors.js';
 import { headOf, newestState, tokenOf } from './generations.js';
 import { listFolder } from './listing.js';
@@ -64,7 +64,10 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
     head: (key, call) =>
       bounded(key, call, async () => {
         const { file } = await newestState(await pathOf(key));
-        return file === undefined ? O.none : O.some(headOf(file));
+        if (file === undefined) return O.none;
+        // The next version's number stands on it.
+        await syncForOthers(dirname(file.path));
+        return O.some(headOf(file));
       }),
 
     get: (key, call) => bounded(key, call, async () => readNewest(await pathOf(key), key)),

@@ -1,26 +1,21 @@
 /** Files and folders that survive a power cut: written, synced, then named. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { codeOf, unless } from './errors.js';
+import { unless } from './errors.js';
 
-/** Makes the folder and those above it, and syncs each into the one above. */
+/**
+ * Makes the folder and those above it durable, and first makes those that are missing. One that is there may be another process's, which has yet
+ * to sync its name. Those above it are durable: below one that is not, no folder is made.
+ */
 export const ensureFolder = async (folder: string): Promise<void> => {
-  try {
-    await makeFolder(folder);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT' || dirname(folder) === folder) throw error;
-    await ensureFolder(dirname(folder));
-    await makeFolder(folder);
+  if ((await unless(['ENOENT'], stat(folder))) !== undefined) {
+    await syncForOthers(dirname(folder));
+    return;
   }
-};
-
-const makeFolder = async (folder: string): Promise<void> => {
-  const made = await unless(
-    ['EEXIST'],
-    mkdir(folder).then(() => true),
-  );
-  if (made !== undefined) await syncFolder(dirname(folder));
+  if (dirname(folder) !== folder) await ensureFolder(dirname(folder));
+  await unless(['EEXIST'], mkdir(folder));
+  await syncFolder(dirname(folder));
 };
 
 /** Makes the names in a folder durable. */
@@ -36,6 +31,23 @@ export const syncFolder = async (folder: string): Promise<void> => {
   }
 };
 
+/** Makes the names in a folder durable, or that it is gone, when its last name was removed meanwhile. */
+export const syncNearest = async (folder: string): Promise<void> => {
+  const synced = await unless(
+    ['ENOENT'],
+    syncFolder(folder).then(() => true),
+  );
+  if (synced === undefined) await syncNearest(dirname(folder));
+};
+
+/**
+ * Makes durable what another process named in the folder and may not have come to sync, before anything is built on it. Where this user cannot
+ * open the folder, as the one that the root stands in, that is left to the other.
+ */
+export const syncForOthers = async (folder: string): Promise<void> => {
+  await unless(['EACCES', 'EPERM'], syncNearest(folder));
+};
+
 /** Where files are written before they have a name, in the same file system. */
 export const temporaryFolder = (root: string): string => join(root, '.scorekeeper-tmp');
 
@@ -45,11 +57,9 @@ export const withTemporary = async <A>(
   bytes: Uint8Array,
   use: (path: string) => Promise<A>,
 ): Promise<A> => {
-  const folder = temporaryFolder(root);
-  await ensureFolder(folder);
-  const path = join(folder, randomUUID());
+  const path = join(temporaryFolder(root), randomUUID());
   try {
-    const handle = await open(path, 'wx');
+    const handle = await openNew(path);
     try {
       await handle.writeFile(bytes);
       // The kernel's clock may stand still for milliseconds and inodes are used again at once: random digits below the
@@ -65,4 +75,12 @@ export const withTemporary = async <A>(
     // What cannot be removed is left over, and no reason to call a finished write failed.
     await rm(path, { force: true }).catch(() => undefined);
   }
+};
+
+/** The folder needs not be durable, for nobody looks for the file. */
+const openNew = async (path: string): Promise<FileHandle> => {
+  const handle = await unless(['ENOENT'], open(path, 'wx'));
+  if (handle !== undefined) return handle;
+  await ensureFolder(dirname(path));
+  return open(path, 'wx');
 };

@@ -3,7 +3,7 @@ import { link, mkdir, rmdir, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { StoreToken, WriteCondition } from '../../core/index.js';
 import type { Commit } from './bounded.js';
-import { ensureFolder, syncFolder } from './durable.js';
+import { ensureFolder, syncFolder, syncForOthers, syncNearest } from './durable.js';
 import { codeOf, raise, unless } from './errors.js';
 import { generationsFolder, newestState, pathOfGeneration, type State, statsOf, tokenOf } from './generations.js';
 
@@ -34,7 +34,8 @@ export const publish = async (source: string, target: Target, commit: Commit): P
         commit(() => link(source, path).then(() => true)),
       )
     ) {
-      await syncFolder(dirname(path));
+      // It may have been deleted since.
+      await syncNearest(dirname(path));
       if (generation === 1) await assertFirst(target);
       return tokenOf(generation, stats);
     }
@@ -50,7 +51,10 @@ export const demandedState = async ({ path, what, condition }: Target): Promise<
     if (file !== undefined && tokenOf(file.generation, file.stats) === condition.token) return state;
     return raise('Conflict', `${what} is ${file === undefined ? 'gone' : 'in another state'}: read it again.`);
   }
-  if (state.file !== undefined) return raise('AlreadyExists', `${what} is already there.`);
+  if (state.file !== undefined) {
+    await syncForOthers(dirname(state.file.path));
+    return raise('AlreadyExists', `${what} is already there.`);
+  }
   if (state.generation === 0 && (await statsOf(path))?.isFile() === false) {
     return raise(
       'InvalidInput',
@@ -72,17 +76,19 @@ const assertFirst = async ({ path, what }: Target): Promise<void> => {
 
 /** Removes the object so that no token of it wins again. */
 export const remove = async (root: string, path: string, commit: Commit): Promise<void> => {
-  if ((await statsOf(path))?.isFile()) {
-    await commit(() => unless(['ENOENT'], unlink(path)));
-    await unless(['ENOENT'], syncFolder(dirname(path)));
-  }
+  if ((await statsOf(path))?.isFile()) await commit(() => unless(['ENOENT'], unlink(path)));
+  // Also when another removed it, who may not have come to sync that.
+  await syncNearest(dirname(path));
   // Whoever made the private folder may be about to link the next state into it: taking its number stops them.
   const folder = generationsFolder(path);
   while ((await statsOf(folder)) !== undefined) {
     const { generation, file } = await newestState(path);
-    if (file === undefined && generation > 1) break;
-    await commit(() => unless(['EEXIST'], mkdir(pathOfGeneration(path, Math.max(generation, 1) + 1))));
+    const isGone = file === undefined && generation > 1;
+    if (!isGone) {
+      await commit(() => unless(['EEXIST'], mkdir(pathOfGeneration(path, Math.max(generation, 1) + 1))));
+    }
     await syncFolder(folder);
+    if (isGone) break;
   }
   await removeEmptyFolders(root, dirname(path));
 };
