@@ -4,28 +4,9 @@ import * as E from 'fp-ts/lib/Either.js';
 import { memoryArtifactStore } from '../../adapters/memory/artifact-store.js';
 import { type ArtifactStore, ambiguous, failTask, failure } from '../../core/index.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import {
-  contentOf,
-  makeRegistry,
-  provenVersions,
-  registerAll,
-  registryOver,
-  request,
-  right,
-  scoreOne,
-} from '../support/registry.js';
+import { contentOf, makeRegistry, provenVersions, registerAll, request, right } from '../support/registry.js';
 import { faults, recordedStore, storeDyingAtCall, storeWithFault, wrapStore } from '../support/store-faults.js';
-
-const ours = { description: 'ours', alias: 'champion', idempotency_key: 'k' };
-const writeKeys = [
-  'models/_registry/keys/{}.json',
-  'models/_registry/staging/{}/pipeline.onnx',
-  'models/_registry/rating/prod/intents/v2.json',
-  'models/registered/rating/prod/v2/pipeline.onnx',
-  'models/registered/rating/prod/v2/registration.json',
-  'models/_registry/staging/{}/pipeline.onnx',
-  'models/_registry/rating/prod/model.json',
-];
+import { ours, survive, unharmed, writeKeys } from '../support/survival.js';
 
 /** A registry with one version, and every call that the next registration makes. */
 const calls = async () => {
@@ -44,54 +25,17 @@ test('a registration with a key and an alias writes seven times, in the order of
   );
 });
 
-/**
- * One version stands; ours goes wrong in `broken`; then another registers and ours is tried again, in either order. Answers with how
- * the broken try ended.
- */
-const survive = async (broken: (store: ArtifactStore) => ArtifactStore, retryFirst: boolean) => {
+const inMemory = (broken: (store: ArtifactStore) => ArtifactStore, order: Parameters<typeof survive>[2]) => {
   const store = memoryArtifactStore();
-  const { service, another } = await registryOver(store);
-  await registerAll(service, [{}]);
-  const first = await another(broken(store)).register(request(ours))();
-  const retry = () => right(another().register(request(ours)));
-  const other = () => right(another().register(request({ description: 'other' })));
-  const retried = retryFirst ? await retry() : await other().then(retry);
-  if (retryFirst) await other();
-
-  const stored = await provenVersions(store);
-  const registered = stored.filter(({ status }) => status === 'registered');
-  const own = registered.filter(({ description }) => description === 'ours');
-  const champion = await right(service.info({ model_type: 'rating', model_name: 'prod', alias: 'champion' }));
-  const scored = await right(scoreOne(service));
-  return {
-    first,
-    retried,
-    descriptions: registered.map(({ description }) => description).sort(),
-    ownId: own[0]?.registrationId,
-    statuses: stored.map(({ status }) => status),
-    champion: champion.info.registration.version,
-    scored: scored.model_details.version,
-    stale: Object.keys(await contentOf(store, 'models/_registry/staging')).length,
-  };
+  return survive(() => store, broken, order);
 };
-
-type Survived = Awaited<ReturnType<typeof survive>>;
-
-/** What holds whatever went wrong. */
-const unharmed = ({ first, retried, descriptions, ownId, statuses, champion, scored }: Survived): boolean =>
-  descriptions.join() === 'Gradient boosting,other,ours' &&
-  retried.registration.registration_id === ownId &&
-  (E.isLeft(first) || first.right.registration.registration_id === ownId) &&
-  (E.isRight(first) || ['Unavailable', 'AlreadyExists'].includes(first.left.tag)) &&
-  champion === retried.registration.version &&
-  scored === statuses.length;
 
 for (const fault of faults) {
   for (const after of ['alive', 'dead'] as const) {
-    for (const retryFirst of [true, false]) {
-      test(`each write ${fault}, the process ${after}, ${retryFirst ? 'tried again before' : 'tried again after'} another registers: nothing is harmed`, async (t) => {
+    for (const order of ['retry first', 'other first'] as const) {
+      test(`each write ${fault}, the process ${after}, then the ${order}: nothing is harmed`, async (t) => {
         for (const [i, key] of writeKeys.entries()) {
-          const survived = await survive((store) => storeWithFault(store, fault, i + 1, after), retryFirst);
+          const survived = await inMemory((store) => storeWithFault(store, fault, i + 1, after), order);
           t.true(unharmed(survived), `${key}: ${JSON.stringify(survived)}`);
           t.deepEqual(survived.statuses, ['registered', 'registered', 'registered'], key);
           t.is(survived.stale, 0, `${key}: nothing stays staged`);
@@ -105,7 +49,10 @@ test('dying before any call, read or write, harms nothing', async (t) => {
   const total = (await calls()).length;
   t.true(total > writeKeys.length);
   for (let nth = 1; nth <= total; nth++) {
-    const survived = await survive((store) => storeDyingAtCall(store, nth), nth % 2 === 0);
+    const survived = await inMemory(
+      (store) => storeDyingAtCall(store, nth),
+      nth % 2 === 0 ? 'retry first' : 'other first',
+    );
     t.true(unharmed(survived), `call ${nth}: ${JSON.stringify(survived)}`);
   }
 });
@@ -113,7 +60,7 @@ test('dying before any call, read or write, harms nothing', async (t) => {
 test('a lost answer to any one write is settled by reading, and the registration succeeds at once', async (t) => {
   for (const [i, key] of writeKeys.entries()) {
     for (const fault of ['echoed', 'unacknowledged'] as const) {
-      const { first } = await survive((store) => storeWithFault(store, fault, i + 1, 'alive'), true);
+      const { first } = await inMemory((store) => storeWithFault(store, fault, i + 1, 'alive'), 'retry first');
       t.true(E.isRight(first) && first.right.warnings.length === 0, `${key} ${fault}`);
     }
   }

@@ -74,6 +74,19 @@ export const storeWithFault = (
   });
 };
 
+/** The store, as seen by a process that dies when its `nth` write was acknowledged. */
+export const storeDyingAfterWrite = (store: ArtifactStore, nth: number): ArtifactStore => {
+  let writes = 0;
+  let isDead = false;
+  return wrapStore(store, ({ isWrite }) => (task) => async () => {
+    if (isDead) return E.left(unavailable);
+    if (isWrite) writes += 1;
+    const result = await task();
+    isDead = writes === nth;
+    return result;
+  });
+};
+
 /** The store, as seen by a process that dies before its `nth` call, read or write. */
 export const storeDyingAtCall = (store: ArtifactStore, nth: number): ArtifactStore => {
   let calls = 0;
