@@ -3,22 +3,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import * as fc from 'fast-check';
 import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import { memoryArtifactStore } from '../../adapters/memory/artifact-store.js';
-import type { ArtifactStore, RegisterRequest } from '../../core/index.js';
+import type { ArtifactStore } from '../../core/index.js';
+import { interleavings } from '../support/interleavings.js';
 import {
   contentOf,
-  host,
   makeRegistry,
   provenVersions,
   registerAll,
   registryOver,
   request,
   right,
-  write,
 } from '../support/registry.js';
-import { faults, storeAsleepAt, storeWithFault, wrapStore } from '../support/store-faults.js';
+import { storeAsleepAt } from '../support/store-faults.js';
 
 const oneTo = (count: number): ReadonlyArray<number> => Array.from({ length: count }, (_, i) => i + 1);
 const ascending = (numbers: ReadonlyArray<number>): ReadonlyArray<number> => [...numbers].sort((a, b) => a - b);
@@ -64,79 +62,12 @@ test('in a local folder with two handles, 10 registrations at once are versions 
   }
 });
 
-/** Every call of whoever goes through it waits for the scheduler before and after it is done, and so does every pause. */
-const scheduledOver = (store: ArtifactStore, scheduler: fc.Scheduler) => {
-  const pause = (): Promise<void> => scheduler.schedule(Promise.resolve());
-  const scheduled = wrapStore(store, () => (task) => async () => {
-    await pause();
-    const result = await task();
-    await pause();
-    return result;
+for (const { name, hold } of interleavings) {
+  test(name, async (t) => {
+    await hold({ numRuns: 60, seed: 20_260_101 });
+    t.pass();
   });
-  return { scheduled, scheduledHost: { ...host, pause } };
-};
-
-test('however the calls of four registrations interleave, each is one version and none is lost', async (t) => {
-  await fc.assert(
-    fc.asyncProperty(fc.scheduler(), async (scheduler) => {
-      const store = memoryArtifactStore();
-      const { scheduled, scheduledHost } = scheduledOver(store, scheduler);
-      const { service, another } = await registryOver(store);
-      const register = (fields: Partial<RegisterRequest>) =>
-        right(another(scheduled, {}, scheduledHost).register(request(fields)));
-      const keyed = { idempotency_key: 'k', description: 'keyed', alias: 'champion' };
-      const asked = Promise.all([
-        register({ description: 'a' }),
-        register(keyed),
-        register(keyed),
-        register({ description: 'b' }),
-      ]);
-      const [a, first, second, b] = await scheduler.waitFor(asked);
-      t.deepEqual((await provenVersions(store)).map(({ description }) => description).sort(), ['a', 'b', 'keyed']);
-      t.deepEqual(first.registration, second.registration);
-      t.deepEqual(ascending([a, first, b].map(({ registration }) => registration.version)), [1, 2, 3]);
-      const { info } = await right(service.info({ model_type: 'rating', model_name: 'prod', alias: 'champion' }));
-      t.is(info.registration.version, first.registration.version);
-    }),
-    { numRuns: 60, seed: 20_260_101 },
-  );
-});
-
-test('however they interleave, and wherever one of them dies or a foreign artifact stands, the others are registered', async (t) => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.scheduler(),
-      fc.constantFrom(...faults),
-      fc.integer({ min: 1, max: 8 }),
-      fc.boolean(),
-      async (scheduler, fault, nth, inTheWay) => {
-        const store = memoryArtifactStore();
-        if (inTheWay) await write(store, 'models/registered/rating/prod/v2/pipeline.onnx', "somebody else's");
-        const { scheduled, scheduledHost } = scheduledOver(store, scheduler);
-        const { service, another } = await registryOver(store);
-        const register = (fields: Partial<RegisterRequest>, through = scheduled) =>
-          another(through, {}, scheduledHost).register(request(fields));
-        const dying = { idempotency_key: 'k', description: 'dying' };
-        const asked = Promise.all([
-          right(register({ description: 'a' })),
-          register(dying, storeWithFault(scheduled, fault, nth, 'dead'))(),
-          right(register({ description: 'b' })),
-        ]);
-        const [a, , b] = await scheduler.waitFor(asked);
-        const retried = await right(service.register(request(dying)));
-        const stored = await provenVersions(store);
-        const registered = stored.filter(({ status }) => status === 'registered');
-        t.deepEqual(registered.map(({ description }) => description).sort(), ['a', 'b', 'dying']);
-        t.is(stored.length - registered.length, inTheWay ? 1 : 0, 'at most the number that was in the way is given up');
-        t.deepEqual(
-          [a, retried, b].map(({ registration }) => stored[registration.version - 1]?.description),
-          ['a', 'dying', 'b'],
-        );
-      },
-    ),
-    { numRuns: 80, seed: 20_260_102 },
-  );
-});
+}
 
 // A registration without a key writes: staged, intent, artifact, registration, staged deleted, model.json.
 for (const nth of [1, 2, 3, 4, 5, 6]) {
