@@ -8,9 +8,10 @@ import type { Deed, StillSo } from './deeds.js';
 import { registers } from './deeds.js';
 import { storeOnDisk } from './forgetful-fs/adapter.js';
 import { type Disk, makeDisk, type Turn } from './forgetful-fs/calls.js';
-import { apply, emptyMedium, type Medium, type Survival, survivorOf } from './forgetful-fs/medium.js';
+import { apply, emptyMedium, type Medium, onlySynced, type Survival, survivorOf } from './forgetful-fs/medium.js';
 import { mount, withMounted } from './forgetful-fs/promises.js';
 import { call, contentOf, host, makeRegistry, provenVersions, registryOver, right } from './registry.js';
+import { asleepBefore } from './taking-turns.js';
 
 /** What was asked of a service, between which steps of the disk. */
 interface Answered {
@@ -138,6 +139,34 @@ const proveSurvivor = async (run: Run, medium: Medium, step: number, survival: S
     await provenVersions(store);
     await stillSo(service);
   });
+};
+
+/**
+ * Lets a process sleep before each of its syncs in turn while another does what `others` asks, and cuts the power wherever that one was told
+ * something. Answers with how many power cuts that were.
+ */
+export const proveSleeps = async (sleepers: Deed, others: ReadonlyArray<Deed>): Promise<number> => {
+  let count = 0;
+  for (let nth = 1, isOver = false; !isOver; nth++) {
+    const sleeper = asleepBefore('fsync', nth);
+    let [asleep, awake] = [0, 0];
+    const run = await runOn(async (begin, { steps }) => {
+      const late = begin(sleeper.turn)([sleepers]);
+      isOver = await Promise.race([sleeper.asleep.then(() => false), late.then(() => true)]);
+      asleep = steps.length;
+      await begin()(others);
+      awake = steps.length;
+      sleeper.wake();
+      await late;
+    });
+    const isWorth = whereSomethingWasTold(run);
+    count += await provePowerCuts(
+      run,
+      [onlySynced],
+      (step) => step === awake || (step > asleep && step < awake && isWorth(step)),
+    );
+  }
+  return count;
 };
 
 /** Cuts the power after each step, or each that is `worth` it, and proves what each of the `survivals` leaves. Answers with how many that were. */

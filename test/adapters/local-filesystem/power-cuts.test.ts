@@ -2,8 +2,7 @@
 import test from 'ava';
 import { marks, promotes, registers } from '../../support/deeds.js';
 import { onlySynced } from '../../support/forgetful-fs/medium.js';
-import { beforeEachSync, provePowerCuts, runOn, whereSomethingWasTold } from '../../support/power-cuts.js';
-import { asleepBefore } from '../../support/taking-turns.js';
+import { beforeEachSync, provePowerCuts, proveSleeps, runOn } from '../../support/power-cuts.js';
 
 const keyed = registers({ description: 'keyed', idempotency_key: 'k', alias: 'champion' });
 
@@ -28,26 +27,7 @@ test('whenever the power is cut in the life of a registry, what was acknowledged
 });
 
 test('wherever a process sleeps before it syncs, nothing that others were told meanwhile is lost', async (t) => {
-  let count = 0;
-  for (let nth = 1, isOver = false; !isOver; nth++) {
-    const sleeper = asleepBefore('fsync', nth);
-    let [asleep, awake] = [0, 0];
-    const run = await runOn(async (begin, { steps }) => {
-      const late = begin(sleeper.turn)([keyed]);
-      isOver = await Promise.race([sleeper.asleep.then(() => false), late.then(() => true)]);
-      asleep = steps.length;
-      await begin()([registers({ description: 'other' }), keyed]);
-      awake = steps.length;
-      sleeper.wake();
-      await late;
-    });
-    const isWorth = whereSomethingWasTold(run);
-    count += await provePowerCuts(
-      run,
-      [onlySynced],
-      (step) => step === awake || (step > asleep && step < awake && isWorth(step)),
-    );
-  }
+  const count = await proveSleeps(registers({ description: 'late' }), [registers({ description: 'other' }), keyed]);
   t.log(`${count} power cuts`);
   t.true(count > 100);
 });

@@ -60,6 +60,6 @@ export async function readdir(path: string, options?: object): Promise<Entries |
 }
 
 /** There are no symbolic links. */
-export const lstat = stat;
+export const lstat = on(({ stat: call }) => call);
 export const link = (from: string, to: string): Promise<void> =>
   placeOf(from).calls.link(placeOf(from).below, placeOf(to).below);
