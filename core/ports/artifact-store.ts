@@ -60,7 +60,10 @@ export interface ArtifactStore {
   /** Where this is, for people: `local folder /srv/models`, `gs://bgg-models/prod`. */
   readonly location: string;
 
-  /** Size and token without the bytes; none when there is no such object. */
+  /**
+   * Size and token without the bytes; none when there is no such object. What it tells of lasts: where a write is seen before it is
+   * durable, it is made durable first. So does what is refused as `AlreadyExists`.
+   */
   readonly head: (key: string, call: CallOptions) => TaskEither<Failure, Option<ObjectHead>>;
 
   /** The whole object; none when there is no such object. */

@@ -125,13 +125,19 @@ export const changeModelState =
         TE.chain(({ state, token }) => {
           const changed = change(state);
           if (E.isLeft(changed)) return TE.left(changed.left);
-          if (changed.right === state) return TE.right(state);
+          if (changed.right === state) return toLast(state);
           return pipe(
             replaceState(ports, model, changed.right, token, call),
             TE.map(() => changed.right),
             TE.orElse((failed) => againAfter(failed, left)),
           );
         }),
+      );
+    /** Who asks is told that it is so, and another process may have written it a moment ago. */
+    const toLast = (state: ModelState): TE.TaskEither<Failure, ModelState> =>
+      pipe(
+        ports.store.head(layout.modelState(model), call),
+        TE.map(() => state),
       );
     const readAgain = readModelState(ports)(model, call);
     const againAfter = (failed: Failure, left: number): TE.TaskEither<Failure, ModelState> => {

@@ -145,12 +145,21 @@ const proveSurvivor = async (run: Run, medium: Medium, step: number, survival: S
  * Lets a process sleep before each of its syncs in turn while another does what `others` asks, and cuts the power wherever that one was told
  * something. Answers with how many power cuts that were.
  */
-export const proveSleeps = async (sleepers: Deed, others: ReadonlyArray<Deed>): Promise<number> => {
+export const proveSleeps = async ({
+  before = [],
+  sleeper: sleepers,
+  others,
+}: {
+  readonly before?: ReadonlyArray<Deed>;
+  readonly sleeper: Deed;
+  readonly others: ReadonlyArray<Deed>;
+}): Promise<number> => {
   let count = 0;
   for (let nth = 1, isOver = false; !isOver; nth++) {
     const sleeper = asleepBefore('fsync', nth);
     let [asleep, awake] = [0, 0];
     const run = await runOn(async (begin, { steps }) => {
+      await begin()(before);
       const late = begin(sleeper.turn)([sleepers]);
       isOver = await Promise.race([sleeper.asleep.then(() => false), late.then(() => true)]);
       asleep = steps.length;

@@ -26,8 +26,13 @@ test('whenever the power is cut in the life of a registry, what was acknowledged
   t.true(count > 100);
 });
 
-test('wherever a process sleeps before it syncs, nothing that others were told meanwhile is lost', async (t) => {
-  const count = await proveSleeps(registers({ description: 'late' }), [registers({ description: 'other' }), keyed]);
-  t.log(`${count} power cuts`);
-  t.true(count > 100);
-});
+for (const [what, before, sleeper, others] of [
+  ['registers', [], registers({ description: 'late' }), [registers({ description: 'other' }), keyed]],
+  ['promotes', [registers({}), keyed], promotes('champion', 1), [promotes('champion', 1)]],
+] as const) {
+  test(`wherever a process that ${what} sleeps before it syncs, nothing that others were told meanwhile is lost`, async (t) => {
+    const count = await proveSleeps({ before, sleeper, others });
+    t.log(`${count} power cuts`);
+    t.true(count > 1);
+  });
+}

@@ -162,6 +162,13 @@ const inFolder: ReadonlyArray<PlantedFault> = [
     checks: powerCuts,
   },
   {
+    name: 'a change that another process made is acknowledged before it is synced',
+    file: 'core/registry/model-state.js',
+    text: 'pipe(ports.store.head(layout.modelState(model), call), TE.map(() => state))',
+    instead: 'TE.right(state)',
+    checks: powerCuts,
+  },
+  {
     name: 'a deletion is not synced',
     file: 'adapters/local-filesystem/writes.js',
     text: 'await syncNearest(dirname(path));\n    // Whoever made',
