@@ -1,8 +1,8 @@
 /** An artifact store in a Google Cloud Storage bucket: objects are objects at their keys, and generations are the tokens. */
 import type { Bucket } from '@google-cloud/storage';
 import * as O from 'fp-ts/lib/Option.js';
-import { type ArtifactStore, checkFolder, checkKey, type WriteCondition } from '../../core/index.js';
-import { type Attempt, bounded } from './bounded.js';
+import { type ArtifactStore, checkFolder, checkKey, neverCancelled, type WriteCondition } from '../../core/index.js';
+import { type Attempt, bounded, nowMs } from './bounded.js';
 import { type ClientOptions, headOf, objectPath, openBucket, request } from './client.js';
 import { isConditionNotMet, isMissingBucket, orRaise, raise, statusOf } from './errors.js';
 import { listFolder } from './listing.js';
@@ -27,25 +27,30 @@ export interface GoogleCloudStorageOptions extends ClientOptions {
 export const googleCloudStorageArtifactStore = (options: GoogleCloudStorageOptions): ArtifactStore =>
   retrying(storeInBucket(options), options.retries);
 
+/** For three requests. */
+const proofTimeoutMs = 30_000;
+
 const storeInBucket = (options: GoogleCloudStorageOptions): ArtifactStore => {
   const prefix = (options.prefix ?? '').replace(/\/+$/, '');
   const location = `gs://${options.bucket}${prefix === '' ? '' : `/${prefix}`}`;
   const within = bounded(location, options.idleTimeoutMs ?? 20_000);
   const open = openBucket(options);
 
+  /** Belongs to none of the writes that wait for it, so it has a deadline of its own. */
+  const prove = async (): Promise<void> => {
+    const call = { deadlineMs: nowMs() + proofTimeoutMs, cancellation: neverCancelled };
+    orRaise(await within('its self-test', call, async (attempt) => selfTest(await open(attempt), prefix, attempt))());
+  };
   let proof: Promise<void> | undefined;
 
   /** The bucket to write to, proven once by this store, and again after that failed. */
   const openToWrite = async (attempt: Attempt): Promise<Bucket> => {
-    const bucket = await open(attempt);
-    proof ??= selfTest(bucket, prefix, attempt);
-    try {
-      await proof;
-    } catch (error) {
+    proof ??= prove().catch((error: unknown) => {
       proof = undefined;
       throw error;
-    }
-    return bucket;
+    });
+    await proof;
+    return open(attempt);
   };
 
   const nameOf = (key: string): string => {

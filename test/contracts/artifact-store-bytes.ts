@@ -75,7 +75,8 @@ export const bytePromises: Contract<ArtifactStoreHarness> = [
     promise(`an object of ${sizeBytes} bytes comes back whole`, async (store, another) => {
       const bytes = manyBytes(sizeBytes);
       const token = await done(store.put('a/b', bytes, absent, call));
-      assert.deepEqual(await done(another.head('a/b', call)), O.some({ token, sizeBytes }));
+      const head = O.toUndefined(await done(another.head('a/b', call)));
+      assert.deepEqual([head?.token, head?.sizeBytes], [token, sizeBytes]);
       const found = O.toUndefined(await done(another.get('a/b', call)));
       assert.equal(found?.token, token);
       assert.equal(Buffer.compare(found?.bytes ?? new Uint8Array(), bytes), 0);
@@ -85,7 +86,8 @@ export const bytePromises: Contract<ArtifactStoreHarness> = [
   promise('an object of no bytes is copied, listed, and told from none', async (store, another) => {
     await create(store, 'a/empty', '');
     const token = await done(store.copyIfAbsent('a/empty', 'a/copy', call));
-    assert.deepEqual(await done(another.head('a/copy', call)), O.some({ token, sizeBytes: 0 }));
+    const head = O.toUndefined(await done(another.head('a/copy', call)));
+    assert.deepEqual([head?.token, head?.sizeBytes], [token, 0]);
     assert.deepEqual(
       (await listAll(another, 'a')).objects.map(({ key, sizeBytes }) => [key, sizeBytes]),
       [
