@@ -16,7 +16,8 @@ import {
   type LoadedModel,
 } from '../../core/index.js';
 import type { InspectionOrder } from './inspection-worker.js';
-import { loadRuntime, openSession, reasonOf, type Session, unreadable } from './session.js';
+import { whyNotLoaded } from './not-loaded.js';
+import { loadRuntime, openSession, reasonOf, type Session } from './session.js';
 
 export interface OnnxruntimeOptions {
   /** How long an inspection may take; 30,000 unless told. */
@@ -48,7 +49,7 @@ export const onnxruntimeInferenceEngine = ({
       TE.flatMap((runtime) =>
         TE.tryCatch(
           () => openSession(runtime, artifact),
-          (error) => failure('ArtifactUnreadable', unreadable(error)),
+          (error) => failure('ArtifactUnreadable', whyNotLoaded(artifact, error)),
         ),
       ),
       TE.map((session) => loadedModel(session, artifact.byteLength)),

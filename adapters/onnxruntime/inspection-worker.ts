@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { fail } from '../../core/index.js';
 import { inspectSession } from './inspection.js';
-import { loadRuntime, openSession, unreadable } from './session.js';
+import { whyNotLoaded } from './not-loaded.js';
+import { loadRuntime, openSession } from './session.js';
 
 /** Given as JSON in the first argument. The process ends itself when it goes beyond a limit. */
 export interface InspectionOrder {
@@ -22,6 +23,6 @@ const runtime = await loadRuntime();
 const artifact = readFileSync(0);
 const answer = await openSession(runtime, artifact).then(
   (session) => inspectSession(session, order.featureNames),
-  (error: unknown) => fail('ArtifactUnreadable', unreadable(error)),
+  (error: unknown) => fail('ArtifactUnreadable', whyNotLoaded(artifact, error)),
 );
 process.stdout.write(`${JSON.stringify(answer)}\n`);

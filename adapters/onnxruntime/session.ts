@@ -53,20 +53,18 @@ export const openSession = async (runtime: Runtime, artifact: Uint8Array): Promi
   };
 };
 
+/** Where in its sources the runtime was: a file and a line, then a name, or the whole signature that C++ compilers make of it. */
+const sourcePlace =
+  /\S+\.(?:cc|cpp|h):\d+ (?:[^()]*?\w+::~?\w+(?:<[^()]*>)?\((?:[^()]|\([^()]*\))*\)(?: const)?|\S+) /g;
+
 /** What the runtime said, on one short line, without the places in its sources. */
 export const reasonOf = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error))
+  messageOf(error)
     .replace(/^.*Status Message: /s, '')
-    .replace(/\S+\.(?:cc|h):\d+ \S+ /g, '')
+    .replace(sourcePlace, '')
     .replace(/\s+/g, ' ')
     .trim()
     .replace(/\.$/, '')
     .slice(0, 200);
 
-/** Why an artifact does not load, as a sentence. */
-export const unreadable = (error: unknown): string => {
-  const reason = reasonOf(error);
-  return /external data/i.test(reason)
-    ? 'The artifact keeps weights in a second file (ONNX external data). Export it as one file.'
-    : `The artifact is not a model that ONNX Runtime can load (${reason}).`;
-};
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -149,6 +149,7 @@ const check = (
       pipe(
         engine.inspect(experiment.artifact, experiment.modelInfo.feature_names ?? [], call),
         TE.chainEitherK(({ inputs, outputs }) => signatureOf(inputs, outputs, experiment.modelInfo)),
+        TE.mapLeft((failed) => naming(experiment, failed)),
       ),
     ),
     TE.bind('goldenRows', ({ experiment, signature }) => {
@@ -171,6 +172,12 @@ const experimentWanted = (request: RegisterRequest) => ({
 
 const showExperiment = ({ modelType, name, version }: Experiment): string =>
   `Experiment ${modelType}/${name} v${version}`;
+
+/** Whoever inspects an artifact does not know whose it is. */
+const naming = (experiment: Experiment, failed: Failure): Failure =>
+  failed.tag === 'ArtifactUnreadable'
+    ? { ...failed, message: `${showExperiment(experiment)} cannot be registered. ${failed.message}` }
+    : failed;
 
 /** The type's thresholds, each replaced by the request's of the same name; none when validation is skipped. */
 const gateOf = ({ gates }: RegisterSettings, request: RegisterRequest): Gate =>

@@ -69,12 +69,12 @@ const refusals: Readonly<Record<string, Refusal>> = {
   'an artifact that is none': {
     files: { 'pipeline.onnx': 'not a model' },
     tag: 'ArtifactUnreadable',
-    told: /not a model/,
+    told: /^Experiment rating\/best_rating_model v7 cannot be registered\. .*not a model/,
   },
   'an artifact that fails on a row': {
     files: { 'pipeline.onnx': memoryArtifact({ ...model, weights: { age: [[2], [2]], weight: [[3]] } }) },
     tag: 'ArtifactUnreadable',
-    told: /failed on one row/,
+    told: /^Experiment rating\/best_rating_model v7 .*failed on one row/,
   },
   'a matrix without names': {
     files: {
@@ -86,7 +86,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
       'model_info.json': {},
     },
     tag: 'ArtifactUnreadable',
-    told: /nothing names its columns/,
+    told: /^Experiment rating\/best_rating_model v7 .*nothing names its columns/,
   },
   'a golden row that is predicted otherwise': {
     files: { 'golden.json': { ...golden(1, 2, 3), predictions: { prediction: [6, 8.5, 10] } } },

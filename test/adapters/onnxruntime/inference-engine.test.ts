@@ -56,11 +56,6 @@ for (const [fixture, says] of refusals) {
   });
 }
 
-test('bytes that are no model are refused in one sentence', async (t) => {
-  const text = new TextEncoder().encode('{"not": "a model"}\n');
-  refused(t, await engine.inspect(text, [], call)(), 'ArtifactUnreadable', /^The artifact is not a model.*\(.*\)\.$/);
-});
-
 /** A row of each type, and what the fixture of that name makes of it. */
 const types: ReadonlyArray<readonly [fixture: string, x: Tensor, y: Tensor]> = [
   [

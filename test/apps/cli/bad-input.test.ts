@@ -70,7 +70,12 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
   ],
   ['a gate that fails', weak, 24, /r2 is 0\.128508, and must be at least 0\.5/],
   ['a metric that is missing', [...model, 'good', '--min', 'auc=0.5'], 24, /auc is missing/],
-  ['an artifact that is text', [...model, 'text'], 25, /ArtifactUnreadable: /],
+  [
+    'an artifact that is text',
+    [...model, 'text'],
+    25,
+    /: Experiment rating\/text v1 cannot be registered\. The artifact is text that begins with "This is no model\."/,
+  ],
   ['a ZipMap output', [...model, 'zipmap'], 25, /zipmap/],
   ['a matrix without feature names', [...model, 'nameless'], 25, /feature_names/],
   ['an unknown source', ['score', reference, '--source', 'games'], 20, /no data source "games"/],
