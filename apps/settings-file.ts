@@ -19,9 +19,23 @@ const Count = integer('Count', 1, Number.MAX_SAFE_INTEGER);
 /** Timers hold no more than 31 bits. */
 const Milliseconds = integer('Milliseconds', 0, 2 ** 31 - 1);
 const Path = text('Path', /./s, 'must not be empty');
+/** What has a scheme, as in `s3://b`, would be taken for a folder of that name. */
+export const folderGrammar = '(?![A-Za-z][A-Za-z0-9+.-]+:/).';
+const Folder = text(
+  'Folder',
+  new RegExp(`^${folderGrammar}`, 's'),
+  'must be a folder of this machine (a bucket is named with --bucket or GCS_BUCKET_NAME)',
+);
+const OutputRoot = text(
+  'OutputRoot',
+  new RegExp(`^(?:gs://|${folderGrammar})`, 's'),
+  'must be a folder of this machine, or an address that begins with gs://',
+);
+/** Its name and prefix. */
+export const bucketGrammar = '[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199})*';
 const Bucket = text(
   'Bucket',
-  /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199})*$/,
+  new RegExp(`^${bucketGrammar}$`),
   'must be the name of a bucket, or NAME/prefix such as bgg-models/prod (without gs://, without a slash at the end)',
 );
 const SourceName = text(
@@ -33,11 +47,11 @@ const SourceName = text(
 /** Settings with one value, also as environment variables. */
 const scalars = {
   store: t.keyof({ local: null, gcs: null }),
-  local_dir: Path,
+  local_dir: Folder,
   bucket: Bucket,
-  output_root: Path,
+  output_root: OutputRoot,
   /** Where artifacts of a bucket are kept on this machine. */
-  artifact_cache_dir: Path,
+  artifact_cache_dir: Folder,
   /** How old what latest or an alias points to may be when it scores. */
   refresh_ms: Milliseconds,
   port: integer('Port', 0, 65_535),

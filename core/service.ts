@@ -134,7 +134,7 @@ export interface Service {
   readonly verify: (request: Undecoded<VerifyRequest>, control?: CallControl) => TaskEither<Failure, VerifyReport>;
   /** Removes what registrations that died left staged, and with `keep`, versions that were archived long ago. Fails `InvalidInput`. */
   readonly gc: (request: Undecoded<GcRequest>, control?: CallControl) => TaskEither<Failure, GcReport>;
-  /** Copies a version to another store, where it gets the next number. Fails `InvalidInput`, `NotFound`, `ArtifactUnreadable`. */
+  /** Copies a version to another store, where it gets the next number. Fails `InvalidInput`, `NotFound`, `AlreadyExists` (it is this registry), `ArtifactUnreadable`. */
   readonly copy: (
     request: Undecoded<CopyRequest>,
     target: ArtifactStore,

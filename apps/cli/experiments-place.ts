@@ -2,9 +2,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
-import { fail, type Failure } from '../../core/index.js';
-import { placeOf } from '../composition/stores.js';
-import { isBucketAddress, type Registry } from '../settings.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import { type Failure, failure } from '../../core/index.js';
+import { folderAt, parsePlace } from '../places.js';
+import type { Registry } from '../settings.js';
 
 export interface ExperimentsPlace {
   /** The place that holds `{model_type}/{experiment}`; the registry's own when absent. */
@@ -13,16 +14,23 @@ export interface ExperimentsPlace {
 
 /**
  * The folder, or `gs://` address, that `--experiments` names; else `./models/experiments` when `wanted` (`{model_type}/{experiment}`, or
- * empty) is there: people train locally and register to a bucket; else the registry's own. Fails `NotFound`.
+ * empty) is there: people train locally and register to a bucket; else the registry's own. Fails `NotFound`, `InvalidInput`.
  */
 export const chooseExperiments = (named: string | undefined, wanted: string): E.Either<Failure, ExperimentsPlace> => {
-  if (named !== undefined && !isBucketAddress(named) && !existsSync(named)) {
-    return fail(
-      'NotFound',
-      `There is no folder ${named}: --experiments names the one that holds {model_type}/{experiment}.`,
-    );
+  if (named === undefined) {
+    const local = join('models', 'experiments');
+    return E.right(existsSync(join(local, wanted)) ? { experiments: folderAt(local) } : {});
   }
-  if (named !== undefined) return E.right({ experiments: placeOf(named) });
-  const local = join('models', 'experiments');
-  return E.right(existsSync(join(local, wanted)) ? { experiments: placeOf(local) } : {});
+  return pipe(
+    parsePlace('--experiments', named),
+    E.filterOrElse(
+      (place) => place.kind === 'gcs' || existsSync(place.root),
+      () =>
+        failure(
+          'NotFound',
+          `There is no folder ${named}: --experiments names the one that holds {model_type}/{experiment}.`,
+        ),
+    ),
+    E.map((experiments) => ({ experiments })),
+  );
 };

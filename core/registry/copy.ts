@@ -1,7 +1,9 @@
 /** Copies a version to another registry, where it gets the next number and says where it came from. */
 import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import type { Failure } from '../failure.js';
+import { type Failure, failTask } from '../failure.js';
+import { showModel } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
 import type { ArtifactStore } from '../ports/artifact-store.js';
 import type { CallOptions } from '../ports/host.js';
@@ -11,11 +13,12 @@ import { publish } from './publish.js';
 import type { RegistryPorts } from './registry-ports.js';
 import { type CopyRequest, referenceOf } from './requests.js';
 import { resolveScorable } from './resolve.js';
-import { highestVersion } from './versions.js';
+import { highestVersion, readVersion } from './versions.js';
 
 /**
  * Copies the version that the request names from this registry to `target`; the digest is the same, the checks are not done again.
- * Fails `InvalidInput`, `NotFound`, `ArtifactUnreadable` (also when the artifact is not what was registered), and as both stores do.
+ * Fails `InvalidInput`, `NotFound`, `AlreadyExists` (`target` is the registry it would be copied from), `ArtifactUnreadable` (also when the
+ * artifact is not what was registered), and as both stores do.
  */
 export const copyVersion =
   (ports: ArtifactPorts) =>
@@ -32,6 +35,7 @@ export const copyVersion =
           TE.map(({ registration }) => registration),
         ),
       ),
+      TE.chainFirst(({ registration }) => requireAnother(there, registration, call)),
       TE.bind('artifact', ({ registration }) => readArtifact(ports)(registration, call)),
       TE.bind('seen', () => readModelState(there)(model, call)),
       TE.bind('highest', ({ seen }) => highestVersion(there)(model, seen.state.latest_hint, call)),
@@ -57,3 +61,26 @@ export const copyVersion =
       }),
     );
   };
+
+/** No two registrations have one id, so a registry that has this one is the registry that it comes from, by whatever name it was opened. */
+const requireAnother = (
+  there: RegistryPorts,
+  registration: Registration,
+  call: CallOptions,
+): TE.TaskEither<Failure, unknown> => {
+  const { version } = registration;
+  const model = { modelType: registration.model_type, name: registration.name };
+  return pipe(
+    readVersion(there)(model, version, call),
+    TE.chain((found) =>
+      O.isSome(found) &&
+      found.value.kind === 'registered' &&
+      found.value.registration.registration_id === registration.registration_id
+        ? failTask(
+            'AlreadyExists',
+            `Version ${version} of ${showModel(model)} is in ${there.store.location} already: that is the registry it would be copied from, or holds all that it does. Name another one.`,
+          )
+        : TE.right(null),
+    ),
+  );
+};

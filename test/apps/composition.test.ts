@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
 import { compose } from '../../apps/composition/compose.js';
-import { placeOf } from '../../apps/composition/stores.js';
+import { folderAt } from '../../apps/places.js';
 import { failureTable } from '../../apps/failure-table.js';
 import { type Flags, resolveSettings, type Settings } from '../../apps/settings.js';
 import { type CallOptions, neverCancelled } from '../../core/index.js';
@@ -41,7 +41,7 @@ test('overrides replace the place of experiments and outputs, and add a source',
   await writeFile(join(elsewhere, 'rows.csv'), 'a,b\n1,2\n');
   const name = join(elsewhere, 'rows.csv');
   const { service, ports, close } = compose(settingsIn(root), {
-    experiments: placeOf(elsewhere),
+    experiments: folderAt(elsewhere),
     outputRoot: elsewhere,
     sourceFile: { name, keys: ['a'] },
   });

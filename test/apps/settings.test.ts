@@ -81,6 +81,7 @@ const registries: ReadonlyArray<readonly [Flags, Env, object, string, string, st
     'flag --local',
     'flag --local',
   ],
+  [{ local: 'a:b/c' }, {}, {}, 'local folder /srv/a:b/c', 'flag --local', 'flag --local'],
   [{ bucket: 'bgg-models/prod' }, {}, {}, 'gs://bgg-models/prod', 'flag --bucket', 'flag --bucket'],
   [
     { bucket: 'b-2' },
@@ -205,7 +206,29 @@ const games = { kind: 'duckdb', files: { games: 'games.parquet' }, sql: 'select 
 // what is wrong, flags, environment, settings file → what the sentence says
 const refusals: ReadonlyArray<readonly [string, Flags, Env, unknown, RegExp]> = [
   ['both registry flags', { local: '.', bucket: 'b-1' }, {}, {}, /--local and --bucket name two registries/],
-  ['an empty folder', { local: '' }, {}, {}, /--local is not valid: must not be empty/],
+  ['an empty folder', { local: '' }, {}, {}, /--local is not valid: must be a folder .*, got ""/],
+  [
+    'a bucket for a folder',
+    { local: 'gs://b-1/prod' },
+    {},
+    {},
+    /--local is not valid: must be a folder .*named with --bucket/,
+  ],
+  [
+    'another address for a folder',
+    {},
+    { SCOREKEEPER_LOCAL_DIR: 's3://b-1' },
+    {},
+    /SCOREKEEPER_LOCAL_DIR is not valid: .*got "s3:\/\/b-1"/,
+  ],
+  ['a mangled address for a folder', {}, {}, { local_dir: 'gs:/b-1' }, /\/local_dir must be a folder/],
+  [
+    'an output root in another store',
+    {},
+    { SCOREKEEPER_OUTPUT_ROOT: 's3://b-1' },
+    {},
+    /SCOREKEEPER_OUTPUT_ROOT is not valid: .*begins with gs:/,
+  ],
   ['a bucket with gs://', { bucket: 'gs://b-1' }, {}, {}, /--bucket is not valid: .*without gs:\/\//],
   ['a bucket that climbs', { bucket: 'b-1/../x' }, {}, {}, /--bucket is not valid/],
   ['an unknown store', {}, { SCOREKEEPER_STORE: 's3' }, {}, /SCOREKEEPER_STORE is not valid: .*"s3"/],

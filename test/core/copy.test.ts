@@ -1,5 +1,5 @@
 /** Copying a version to another registry: the next number there, the same bytes, and where it came from. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -99,7 +99,7 @@ test('an archived version is copied when it is pinned, and is not archived there
   t.is((await right(there.service.info(prod))).info.registration.status, 'registered');
 });
 
-test('a copy is copied on with the registry that it was copied from, and to the registry that it is in', async (t) => {
+test('a copy is copied on with the registry that it was copied from', async (t) => {
   const { store, service, made } = await source();
   const between = memoryArtifactStore({ location: 'between' });
   const first = await right(service.copy({ ...prod, model_version: 1 }, between));
@@ -107,7 +107,25 @@ test('a copy is copied on with the registry that it was copied from, and to the 
   t.is(back.version, 4);
   t.deepEqual(back.copied_from, { registry: 'between', version: 1, registration_id: first.registration_id });
   t.is(back.artifact.sha256, made[0]?.artifact.sha256 ?? '');
-  t.is((await right(service.copy(prod, store))).version, 5);
+});
+
+test('a version is not copied to the registry that it is in, by whatever name that was opened, and takes no number there', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'scorekeeper-copy-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await mkdir(join(folder, 'real'));
+  await symlink(join(folder, 'real'), join(folder, 'link'));
+  const store = localFilesystemArtifactStore({ root: join(folder, 'real') });
+  const { service } = await registryOver(store);
+  await registerAll(service, [{ alias: 'champion' }, {}]);
+  const before = await contentOf(store);
+  for (const target of [store, localFilesystemArtifactStore({ root: join(folder, 'link') })]) {
+    for (const which of [{}, { model_alias: 'champion' }]) {
+      const failed = await left(service.copy({ ...prod, ...which }, target));
+      t.is(failed.tag, 'AlreadyExists');
+      t.regex(failed.message, /^Version [12] of rating\/prod is in local folder .* already: .* Name another one\.$/);
+    }
+  }
+  t.deepEqual(await contentOf(store), before);
 });
 
 const refusals: ReadonlyArray<

@@ -1,8 +1,10 @@
 /** `copy`: takes a version to another registry. */
 import { Option } from 'clipanion';
+import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, parseModelReference } from '../../../core/index.js';
+import { parsePlace } from '../../places.js';
 import { BaseCommand } from '../base-command.js';
 import { present, referenceHelp, scored } from '../references.js';
 
@@ -33,11 +35,14 @@ export class CopyCommand extends BaseCommand {
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
-      TE.fromEither(parseModelReference(this.reference)),
-      TE.flatMap((reference) =>
+      E.Do,
+      E.apS('reference', parseModelReference(this.reference)),
+      E.apS('place', parsePlace('--to', this.to ?? '')),
+      TE.fromEither,
+      TE.flatMap(({ reference, place }) =>
         this.withService(({ service, ports, cancellation }) => async () => {
-          const { openStore, placeOf } = await import('../../composition/stores.js');
-          const target = openStore(placeOf(this.to ?? ''));
+          const { openStore } = await import('../../composition/stores.js');
+          const target = openStore(place);
           this.say(`to: ${target.location}`);
           return pipe(
             service.copy(present(scored(reference)), target, { cancellation }),

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { compose } from '../../../apps/composition/compose.js';
-import { placeOf } from '../../../apps/composition/stores.js';
+import { folderAt } from '../../../apps/places.js';
 import { startServer } from '../../../apps/http/main.js';
 import { loadSettings } from '../../../apps/settings.js';
 import type { ScoreRequest } from '../../../core/index.js';
@@ -40,7 +40,7 @@ const openWays = async (registry: string) => {
   const settings = right(
     await loadSettings({ settings: settingsFile, local: registry }, { env: {}, workingDir: registry })(),
   );
-  const { service, close } = compose(settings, { experiments: placeOf(join(games, 'models/experiments')) });
+  const { service, close } = compose(settings, { experiments: folderAt(join(games, 'models/experiments')) });
   const server = right(await startServer({ service, host: '127.0.0.1', port: 0, graceMs: 1000 })());
   const http = async (path: string, body?: unknown): Promise<Json> => {
     const response = await fetch(

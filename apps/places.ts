@@ -1,0 +1,33 @@
+/** Places that people name in flags: a folder, or a bucket's address. */
+import { resolve } from 'node:path';
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import { decode, type Failure, text } from '../core/index.js';
+import { isBucketAddress, type Registry } from './settings.js';
+import { bucketGrammar, folderGrammar } from './settings-file.js';
+
+const Place = text(
+  'Place',
+  new RegExp(`^(?:gs://${bucketGrammar}/?$|${folderGrammar})`, 's'),
+  'must be a folder, or gs:// with the name of a bucket and perhaps a prefix, such as gs://bgg-models/prod',
+);
+
+/** The place that the flag named. Fails `InvalidInput` for what is neither a folder nor a bucket, such as `s3://…`. */
+export const parsePlace = (flag: string, address: string): E.Either<Failure, Registry> =>
+  pipe(
+    address,
+    decode(Place, flag),
+    E.map((place) => (isBucketAddress(place) ? bucketAt(place) : folderAt(place))),
+  );
+
+/** A folder, which may be relative to the working folder. */
+export const folderAt = (folder: string): Registry => {
+  const root = resolve(folder);
+  return { kind: 'local', root, location: `local folder ${root}` };
+};
+
+const bucketAt = (address: string): Registry => {
+  const location = address.replace(/\/$/, '');
+  const [bucket = '', ...prefix] = location.slice('gs://'.length).split('/');
+  return { kind: 'gcs', bucket, prefix: prefix.join('/'), location };
+};
