@@ -3,6 +3,7 @@ import type { Either } from 'fp-ts/lib/Either.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import * as E from 'fp-ts/lib/Either.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { GateCheck } from './model/metrics-gate.js';
 
 /** Stable codes: they are API, and never change meaning. */
 export type FailureTag =
@@ -36,6 +37,8 @@ export interface Failure {
   readonly problemTotal: number;
   /** Set by a store's write that may have happened although it was not acknowledged. */
   readonly ambiguous: boolean;
+  /** Of `GateRejected`: every check of the metrics gate, also those that passed. */
+  readonly checks?: ReadonlyArray<GateCheck>;
 }
 
 /** How many problems a failure lists. */

@@ -25,7 +25,7 @@ export interface Session extends Composition {
 }
 
 export abstract class BaseCommand extends Command<Context> {
-  json = Option.Boolean('--json', false, { description: 'Print one JSON document on stdout' });
+  json = Option.Boolean('--json', false, { description: 'Print one JSON document on stdout, also of a failure' });
   settingsFile = Option.String('--settings', {
     description: 'FILE: Read the settings from this file (default: ./scorekeeper.json)',
   });
@@ -33,6 +33,9 @@ export abstract class BaseCommand extends Command<Context> {
   bucket = Option.String('--bucket', {
     description: 'NAME[/prefix]: Use the registry in this Google Cloud Storage bucket',
   });
+
+  /** Whether its one document is printed. */
+  private hasDocument = false;
 
   /** Does what the command is for. */
   abstract perform(): TE.TaskEither<Failure, void>;
@@ -72,6 +75,7 @@ export abstract class BaseCommand extends Command<Context> {
   }
 
   protected printJson(document: unknown): void {
+    this.hasDocument = true;
     this.print(JSON.stringify(document, null, 2));
   }
 
@@ -148,14 +152,26 @@ export abstract class BaseCommand extends Command<Context> {
     return columns > 0 ? columns : Number.POSITIVE_INFINITY;
   }
 
-  private tell({ tag, message, problems, problemTotal }: Failure): number {
+  private tell(failed: Failure): number {
+    const { tag, message, problems, problemTotal } = failed;
     this.say(`${this.colorsOf('stderr').red(tag)}: ${message}`);
     const untold = problems.filter(({ detail }) => !message.includes(detail) && !namesFeatureOf(detail, message));
     for (const { pointer, detail } of untold) this.say(saysItsPlace(detail) ? `  ${detail}` : `  ${pointer} ${detail}`);
     if (untold.length > 0 && problemTotal > problems.length) this.say(`  and ${problemTotal - problems.length} more`);
+    if (this.json && !this.hasDocument) this.printJson(problemOf(failed));
     return failureTable[tag].exit;
   }
 }
+
+/** What a problem document over REST says of a failure, and of a metrics gate every check. */
+const problemOf = ({ tag, message, problems, problemTotal, checks }: Failure): object => ({
+  code: tag,
+  title: failureTable[tag].title,
+  detail: message,
+  errors: problems,
+  ...(problemTotal > problems.length ? { errors_total: problemTotal } : {}),
+  ...(checks === undefined ? {} : { validation_report: checks }),
+});
 
 /** Of a value, its row and column; a pointer would say it a second time. */
 const saysItsPlace = (detail: string): boolean => /^row \d+, column "/.test(detail);

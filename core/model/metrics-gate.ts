@@ -56,25 +56,21 @@ export const checkGate = (gate: Gate, metrics: Metrics): ReadonlyArray<GateCheck
     return { rule, metric, threshold, value, passed };
   });
 
-/** The checks, when all passed. Fails `GateRejected` with each check that did not, and the value it saw. */
+/** The checks, when all passed. Fails `GateRejected` with every check, its value, and whether it passed; its problems are those that did not. */
 export const passGate = (
   what: string,
   checks: ReadonlyArray<GateCheck>,
 ): E.Either<Failure, ReadonlyArray<GateCheck>> => {
   const failed = checks.filter((check) => !check.passed);
   if (failed.length === 0) return E.right(checks);
+  const passed = checks.filter((check) => check.passed);
   const told = failed.map((check) => ({ pointer: `/metrics/test/${check.metric}`, detail: tellCheck(check) }));
-  return E.left(
-    failureOf(
-      'GateRejected',
-      `${what} does not pass the metrics gate (${failed.length} of ${checks.length} checks failed): ${told
-        .map((problem) => problem.detail)
-        .join(
-          '; ',
-        )}. Train a better one, change the threshold, or skip the gate with skip_validation (--skip-validation).`,
-      told,
-    ),
-  );
+  const message = [
+    `${what} does not pass the metrics gate (${failed.length} of ${checks.length} checks failed): ${failed.map(tellCheck).join('; ')}.`,
+    ...(passed.length > 0 ? [`Passed: ${passed.map(tellCheck).join('; ')}.`] : []),
+    'Train a better one, change the threshold, or skip the gate with skip_validation (--skip-validation).',
+  ].join(' ');
+  return E.left({ ...failureOf('GateRejected', message, told), checks });
 };
 
 const tellCheck = ({ rule, metric, threshold, value }: GateCheck): string =>
@@ -82,8 +78,9 @@ const tellCheck = ({ rule, metric, threshold, value }: GateCheck): string =>
     ? `${metric} is missing or not a finite number, and must be ${rule === 'min' ? 'at least' : 'at most'} ${threshold}`
     : `${metric} is ${showValue(rule, value, threshold)}, and must be ${rule === 'min' ? 'at least' : 'at most'} ${threshold}`;
 
-/** Six figures, unless the value would then seem to pass. */
+/** Six figures, unless the check would then seem to end otherwise. */
 const showValue = (rule: GateCheck['rule'], value: number, threshold: number): number => {
   const rounded = Number(value.toPrecision(6));
-  return (rule === 'min' ? rounded >= threshold : rounded <= threshold) ? value : rounded;
+  const passes = (seen: number): boolean => (rule === 'min' ? seen >= threshold : seen <= threshold);
+  return passes(rounded) === passes(value) ? rounded : value;
 };

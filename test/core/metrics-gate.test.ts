@@ -68,25 +68,30 @@ test('checks that all pass are given on', (t) => {
   t.deepEqual(passGate('It', report), E.right(report));
 });
 
-test('a rejection tells six figures of a value, and more where those would seem to pass', (t) => {
-  const report = checkGate({ min_r2: 0.5, max_rmse: 1 }, { r2: 0.123456789, rmse: 1.0000001 });
+test('a rejection tells six figures of a value, and more where the check would then seem to end otherwise', (t) => {
+  const report = checkGate(
+    { min_r2: 0.5, max_rmse: 1, max_mae: 0.79999991 },
+    { r2: 0.123456789, rmse: 1.0000001, mae: 0.7999999 },
+  );
   const result = passGate('It', report);
   if (E.isRight(result)) return t.fail('passed');
   t.deepEqual(
     result.left.problems.map(({ detail }) => detail),
     ['r2 is 0.123457, and must be at least 0.5', 'rmse is 1.0000001, and must be at most 1'],
   );
+  t.regex(result.left.message, /Passed: mae is 0\.7999999, and must be at most 0\.79999991\./);
 });
 
-test('a rejection names each check that failed, its value and its place, and no other', (t) => {
+test('a rejection names every check and its value, and as problems those that failed', (t) => {
   const report = checkGate({ min_r2: 0.5, max_rmse: 1, min_auc: 0.7 }, { r2: 0.4, rmse: 0.9 });
   const result = passGate('Experiment rating/x v1', report);
   if (E.isRight(result)) return t.fail('passed');
   t.is(result.left.tag, 'GateRejected');
   t.regex(
     result.left.message,
-    /^Experiment rating\/x v1 does not pass the metrics gate \(2 of 3 checks failed\): r2 is 0.4, and must be at least 0.5; auc is missing/,
+    /^Experiment rating\/x v1 does not pass the metrics gate \(2 of 3 checks failed\): r2 is 0.4, and must be at least 0.5; auc is missing or not a finite number, and must be at least 0\.7\. Passed: rmse is 0\.9, and must be at most 1\. Train a better one/,
   );
+  t.deepEqual(result.left.checks, report);
   t.deepEqual(
     result.left.problems.map(({ pointer }) => pointer),
     ['/metrics/test/r2', '/metrics/test/auc'],

@@ -99,6 +99,29 @@ test.serial('a dry run checks and writes nothing', async (t) => {
   t.deepEqual(await filesIn(folder), before);
 });
 
+test.serial('a rejected experiment is told with every check, passed or not, and as one document', async (t) => {
+  const weak = [...register, ...experiments, '--experiment', 'weak_rating_model', '--max', 'rmse=2'];
+  const told = await run(folder, weak);
+  t.is(told.code, 24);
+  t.is(told.stdout, '');
+  t.regex(
+    told.stderr,
+    /: r2 is 0\.128508, and must be at least 0\.5\. Passed: rmse is \d\.\d+, and must be at most 2\. /,
+  );
+  const asked = await run(folder, [...weak, '--json']);
+  t.is(asked.code, 24);
+  t.is(asked.stderr, told.stderr);
+  const { validation_report, ...problem } = json(asked);
+  t.like(problem, { code: 'GateRejected', title: 'The metrics gate rejected the experiment' });
+  t.like(validation_report, [
+    { rule: 'min', metric: 'r2', threshold: 0.5, passed: false },
+    { rule: 'max', metric: 'rmse', threshold: 2, passed: true },
+  ]);
+  const unknown = await run(folder, ['models', 'show', 'rating/none', '--json']);
+  t.is(unknown.code, 20);
+  t.deepEqual(Object.keys(json(unknown)), ['code', 'title', 'detail', 'errors']);
+});
+
 test.serial('register takes every flag, says where it looked, and registers nothing twice under one key', async (t) => {
   const flags = [
     '--description',
