@@ -4,7 +4,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import { decode, type Failure, text } from '../core/index.js';
 import { isBucketAddress, type Registry } from './settings.js';
-import { bucketGrammar, folderGrammar } from './settings-file.js';
+import { bucketGrammar, folderGrammar, schemeGrammar } from './settings-file.js';
 
 const Place = text(
   'Place',
@@ -19,6 +19,9 @@ export const parsePlace = (flag: string, address: string): E.Either<Failure, Reg
     decode(Place, flag),
     E.map((place) => (isBucketAddress(place) ? bucketAt(place) : folderAt(place))),
   );
+
+/** Whether it names a place elsewhere, as `gs://b/x` and `file:///x` do. */
+export const isAddress = (path: string): boolean => new RegExp(`^${schemeGrammar}`).test(path);
 
 /** A folder, which may be relative to the working folder. */
 export const folderAt = (folder: string): Registry => {

@@ -19,8 +19,9 @@ const Count = integer('Count', 1, Number.MAX_SAFE_INTEGER);
 /** Timers hold no more than 31 bits. */
 const Milliseconds = integer('Milliseconds', 0, 2 ** 31 - 1);
 const Path = text('Path', /./s, 'must not be empty');
-/** What has a scheme, as in `s3://b`, would be taken for a folder of that name. */
-export const folderGrammar = '(?![A-Za-z][A-Za-z0-9+.-]+:/).';
+/** As in `s3://b`, which would else be taken for a path. A drive of Windows has one letter. */
+export const schemeGrammar = '[A-Za-z][A-Za-z0-9+.-]+:/';
+export const folderGrammar = `(?!${schemeGrammar}).`;
 const Folder = text(
   'Folder',
   new RegExp(`^${folderGrammar}`, 's'),

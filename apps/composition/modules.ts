@@ -96,8 +96,8 @@ const protectedPaths = (
 /** Stands where no adapter writes yet. */
 const noSink = (root: string): PredictionSink => {
   const refused = failTask(
-    'Unavailable',
-    `Predictions cannot be written to ${root} by this version. Set SCOREKEEPER_OUTPUT_ROOT to a folder, or ask for them inline.`,
+    'InvalidInput',
+    `Predictions cannot be written to ${root} by this version. Set SCOREKEEPER_OUTPUT_ROOT to a folder, or name no output location and take them from the answer.`,
   );
   return { root, open: () => refused, resolve: () => refused };
 };

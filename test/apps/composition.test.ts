@@ -89,7 +89,7 @@ test('a registry in a bucket composes to its store, with experiments and outputs
 test('an output in a bucket is refused with what to do instead', async (t) => {
   const { ports } = compose(settingsIn('/srv', { output_root: 'gs://b-1/out' }));
   const refused = await ports.sink.resolve('a.parquet')();
-  t.like(refused, { left: { tag: 'Unavailable' } });
+  t.like(refused, { left: { tag: 'InvalidInput' } });
   t.regex(E.isLeft(refused) ? refused.left.message : '', /gs:\/\/b-1\/out.*SCOREKEEPER_OUTPUT_ROOT/);
 });
 

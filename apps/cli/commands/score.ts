@@ -15,6 +15,7 @@ import {
   ScoreRequest,
 } from '../../../core/index.js';
 import type { Overrides } from '../../composition/compose.js';
+import { isAddress } from '../../places.js';
 import type { Settings } from '../../settings.js';
 import { BaseCommand } from '../base-command.js';
 import { type Progress, startProgress } from '../progress.js';
@@ -132,6 +133,12 @@ const placeOutput = (given: string | undefined): E.Either<Failure, Output> => {
   if (given === undefined) return E.right({});
   if (/(?:^|[/\\])\.{0,2}$/.test(given))
     return fail('InvalidInput', `--output must name a file, such as predictions.parquet, got "${given}".`);
+  // `normalize` would make a folder of the scheme.
+  if (isAddress(given))
+    return fail(
+      'InvalidInput',
+      `--output must be a file of this machine: nothing is written to ${given} by this version.`,
+    );
   const path = normalize(given);
   return E.right(
     isAbsolute(path) || path.split(/[/\\]/).includes('..')

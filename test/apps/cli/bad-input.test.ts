@@ -133,6 +133,15 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
     2,
     /no known extension/,
   ],
+  ...['gs://b/p.parquet', 's3://b/p.csv', 'file:///tmp/p.csv'].map(
+    (address) =>
+      [
+        `the output ${address}`,
+        ['score', reference, '--source', 'rows.csv', '--output', address],
+        2,
+        new RegExp(`: --output must be a file of this machine: nothing is written to ${address} by this version`),
+      ] as const,
+  ),
   ['no rows', ['predict', reference], 2, /There are no rows on stdin/, ''],
   ['malformed JSON', ['predict', reference], 2, /neither JSON \(.*\) nor NDJSON/, '[{"a": 1]'],
   ['a malformed line', ['predict', reference], 2, /Line 2 on stdin is not JSON/, '{"age": 1}\n{"age": \n'],
