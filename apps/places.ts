@@ -1,8 +1,10 @@
 /** Places that people name in flags: a folder, or a bucket's address. */
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
-import { decode, type Failure, text } from '../core/index.js';
+import type * as TE from 'fp-ts/lib/TaskEither.js';
+import { decode, fail, type Failure, text } from '../core/index.js';
 import { isBucketAddress, type Registry } from './settings.js';
 import { bucketGrammar, folderGrammar, schemeGrammar } from './settings-file.js';
 
@@ -28,6 +30,23 @@ export const folderAt = (folder: string): Registry => {
   const root = resolve(folder);
   return { kind: 'local', root, location: `local folder ${root}` };
 };
+
+/** What is not there yet is made by the first output. Fails `InvalidInput` when a file is in its place, or above it. */
+export const checkOutputRoot =
+  (outputRoot: string): TE.TaskEither<Failure, void> =>
+  async () => {
+    if (isBucketAddress(outputRoot)) return E.right(undefined);
+    const fits = await stat(outputRoot).then(
+      (stats) => stats.isDirectory(),
+      ({ code }: NodeJS.ErrnoException) => code !== 'ENOTDIR',
+    );
+    return fits
+      ? E.right(undefined)
+      : fail(
+          'InvalidInput',
+          `The output root ${outputRoot} is a file, or below one: let SCOREKEEPER_OUTPUT_ROOT (output_root) name a folder.`,
+        );
+  };
 
 const bucketAt = (address: string): Registry => {
   const location = address.replace(/\/$/, '');

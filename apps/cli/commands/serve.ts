@@ -4,7 +4,8 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../../../core/index.js';
 import type { Flags, Settings } from '../../settings.js';
-import { BaseCommand } from '../base-command.js';
+import { BaseCommand, type Session } from '../base-command.js';
+import { beforeServing } from '../before-serving.js';
 
 /** Lines are written together: a write of its own for each costs as much as scoring a row. */
 const logDelayMs = 100;
@@ -19,7 +20,7 @@ export class ServeCommand extends BaseCommand {
       ['For every address, on another port', '$0 serve --host 0.0.0.0 --port 9000'],
     ] satisfies Array<[string, string]>,
     details:
-      'SIGTERM and SIGINT stop it: it takes no more requests and finishes those it has within shutdown_grace_ms. Logs are JSON lines on stderr.',
+      'It does not start where it could never answer: with a file for the registry’s or the outputs’ folder, or a bucket that is not there or refuses it.\n\nSIGTERM and SIGINT stop it: it takes no more requests and finishes those it has within shutdown_grace_ms. Logs are JSON lines on stderr.',
   };
 
   port = Option.String('--port', {
@@ -34,28 +35,36 @@ export class ServeCommand extends BaseCommand {
   }
 
   perform(): TE.TaskEither<Failure, void> {
-    return this.withService(({ service, settings }) =>
+    return this.withService((session) =>
       pipe(
-        TE.fromTask(() => Promise.all([import('../../http/main.js'), import('pino')])),
-        TE.flatMap(([{ startServer, serveUntilSignal }, { pino }]) =>
-          pipe(
-            startServer({
-              service,
-              logger: pino(pino.destination({ dest: 2, sync: false, minLength: 8_192, periodicFlush: logDelayMs })),
-              host: settings.host,
-              port: settings.port,
-              limits: httpLimits(settings),
-              graceMs: settings.limits.shutdown_grace_ms,
-            }),
-            TE.tapIO(
-              (server) => () =>
-                this.json ? this.printJson({ url: server.url }) : this.say(`listening on ${server.url}`),
-            ),
-            TE.flatMapTask((server) => () => serveUntilSignal(server, async () => undefined)),
-          ),
-        ),
-        TE.asUnit,
+        beforeServing(session),
+        TE.tapIO((warnings) => () => warnings.forEach((warning) => this.say(`warning: ${warning}`))),
+        TE.flatMap(() => this.serve(session)),
       ),
+    );
+  }
+
+  private serve({ service, settings }: Session): TE.TaskEither<Failure, void> {
+    return pipe(
+      TE.fromTask(() => Promise.all([import('../../http/main.js'), import('pino')])),
+      TE.flatMap(([{ startServer, serveUntilSignal }, { pino }]) =>
+        pipe(
+          startServer({
+            service,
+            logger: pino(pino.destination({ dest: 2, sync: false, minLength: 8_192, periodicFlush: logDelayMs })),
+            host: settings.host,
+            port: settings.port,
+            limits: httpLimits(settings),
+            graceMs: settings.limits.shutdown_grace_ms,
+          }),
+          TE.tapIO(
+            (server) => () =>
+              this.json ? this.printJson({ url: server.url }) : this.say(`listening on ${server.url}`),
+          ),
+          TE.flatMapTask((server) => () => serveUntilSignal(server, async () => undefined)),
+        ),
+      ),
+      TE.asUnit,
     );
   }
 }
