@@ -1,9 +1,12 @@
 /** What `doctor` looks at: each part that a command may need, tried for real. */
+import { existsSync } from 'node:fs';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { duckdbDataSource } from '../../adapters/duckdb/data-source.js';
 import { type CallOptions, type DataSource, type Failure, failure, keysOf } from '../../core/index.js';
+import { checkOutputRoot } from '../places.js';
+import { isBucketAddress } from '../settings.js';
 import type { Session } from './base-command.js';
 
 export interface Check {
@@ -44,8 +47,8 @@ export const nodeTrial: Trial = {
   },
 };
 
-/** Store, runtime, engine and every source of a composed service. */
-export const partTrials = ({ service, ports, cancellation }: Session): ReadonlyArray<Trial> => {
+/** Store, outputs, runtime, engine and every source of a composed service. */
+export const partTrials = ({ service, ports, settings, cancellation }: Session): ReadonlyArray<Trial> => {
   const { host, store, engine, sources } = ports;
   const call: CallOptions = { deadlineMs: host.nowMs() + timeoutMs, cancellation };
   const probe = `doctor-${host.randomId()}`;
@@ -55,10 +58,26 @@ export const partTrials = ({ service, ports, cancellation }: Session): ReadonlyA
       found: pipe(
         service.ready(call),
         TE.flatMap(() =>
-          store.put(probe, host.utf8.encode('A probe of scorekeeper doctor.'), { kind: 'absent' }, call),
+          settings.registry.kind === 'local' && !existsSync(settings.registry.root)
+            ? // Writing would make it, and a name that was mistyped would be there from then on.
+              TE.right(`${store.location} is not there yet: the first registration makes it`)
+            : pipe(
+                store.put(probe, host.utf8.encode('A probe of scorekeeper doctor.'), { kind: 'absent' }, call),
+                TE.flatMap(() => store.delete(probe, call)),
+                TE.map(() => `${store.location} answers and can be written`),
+              ),
         ),
-        TE.flatMap(() => store.delete(probe, call)),
-        TE.map(() => `${store.location} answers and can be written`),
+      ),
+    },
+    {
+      name: 'outputs',
+      found: pipe(
+        checkOutputRoot(settings.outputRoot),
+        TE.map(() =>
+          isBucketAddress(settings.outputRoot)
+            ? `${settings.outputRoot} cannot be written to by this version: predictions come in answers only`
+            : `predictions go below ${settings.outputRoot}`,
+        ),
       ),
     },
     {

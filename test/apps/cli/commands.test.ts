@@ -1,5 +1,5 @@
 /** The command line's main paths, one after the other over one local registry, as a person would walk them. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import {
@@ -318,7 +318,7 @@ test.serial('doctor tries every part and tells where each setting comes from', a
   t.true(ok);
   t.deepEqual(
     checks.map(({ name }) => name),
-    ['node', 'store', 'runtime', 'tables', 'source games'],
+    ['node', 'store', 'outputs', 'runtime', 'tables', 'source games'],
   );
   t.like(
     told.find(({ name }) => name === 'port'),
@@ -330,7 +330,20 @@ test.serial('doctor tries every part and tells where each setting comes from', a
   const ill = await run(folder, ['doctor', '--settings', 'broken.json']);
   t.is(ill.code, 20);
   t.regex(ill.stdout, /source gone +FAILED +gone\.parquet/);
-  t.regex(ill.stderr, /NotFound: 1 of 5 checks failed: source gone\./);
+  t.regex(ill.stderr, /NotFound: 1 of 6 checks failed: source gone\./);
+});
+
+test.serial('doctor makes no registry where there is none, and tells a file in the place of a folder', async (t) => {
+  const home = await emptyFolder();
+  const absent = await run(home, ['doctor', '--local', 'nosuch']);
+  t.is(absent.code, 0, absent.stderr);
+  t.regex(absent.stdout, /^store +ok +local folder .*\/nosuch is not there yet: the first registration makes it$/m);
+  t.deepEqual(await readdir(home), []);
+  await writeFile(join(home, 'notes.md'), '');
+  const outputs = await run(home, ['doctor'], { env: { SCOREKEEPER_OUTPUT_ROOT: 'notes.md' } });
+  t.is(outputs.code, 2);
+  t.regex(outputs.stdout, /^store +ok +local folder .* answers and can be written$/m);
+  t.regex(outputs.stdout, /^outputs +FAILED +The output root .*\/notes\.md is a file, or below one: /m);
 });
 
 test.serial('doctor and score refuse a wrong key alike, and a file as source does without', async (t) => {
