@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as t from 'io-ts';
-import { type Failure, type FailureTag, failureOf, nearest, type Problem } from './failure.js';
+import { type Failure, type FailureTag, failureOf, nearest, type Problem, problemLimit } from './failure.js';
 
 /**
  * Decodes `value`, which is `what` ("the request", "metadata.json"), as `codec` says.
@@ -56,8 +56,9 @@ export const closed = <R extends t.Props, O extends t.Props>(name: string, requi
       if (!t.UnknownRecord.is(u) || Array.isArray(u)) return t.failure(u, context, `must be an object, got ${show(u)}`);
       const extra = Object.keys(u)
         .filter((key) => !known.includes(key))
-        .map((key): t.ValidationError => {
-          const near = nearest(key, known);
+        .map((key, i): t.ValidationError => {
+          // Those beyond are counted only, and there may be millions.
+          const near = i < problemLimit ? nearest(key, known) : undefined;
           const cure = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
           return {
             value: u[key],
@@ -123,5 +124,11 @@ const pointerOf = (context: t.Context): string =>
     .map((entry) => `/${pointerToken(entry.key)}`)
     .join('');
 
-/** One reference token of a JSON Pointer. */
-export const pointerToken = (key: string | number): string => `${key}`.replaceAll('~', '~0').replaceAll('/', '~1');
+/** One reference token of a JSON Pointer. Of a key that is longer than any name, only the beginning. */
+export const pointerToken = (key: string | number): string =>
+  brief(`${key}`).replaceAll('~', '~0').replaceAll('/', '~1');
+
+/** A name in a message: whole, unless it is longer than names are. No failure is as large as what was sent. */
+export const brief = (name: string): string => (name.length <= longestName ? name : `${name.slice(0, longestName)}…`);
+
+const longestName = 200;

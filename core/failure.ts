@@ -80,6 +80,8 @@ export const nearest = (wanted: string, candidates: Iterable<string>): string | 
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(wanted.length / 2));
   for (const candidate of candidates) {
+    // No distance is shorter than this, and names may be as long as a request.
+    if (Math.abs(candidate.length - wanted.length) > bestDistance) continue;
     const distance = editDistance(wanted.toLowerCase(), candidate.toLowerCase());
     if (distance <= bestDistance && (best === undefined || distance < bestDistance)) {
       best = candidate;

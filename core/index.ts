@@ -53,7 +53,7 @@ export {
   type RowBatch,
   sliceColumn,
 } from './scoring/row-batch.js';
-export { closed, decode, integer, pointerToken, show, text } from './decode.js';
+export { brief, closed, decode, integer, pointerToken, show, text } from './decode.js';
 export { checkGate, defaultGates, Gate, GateCheck } from './model/metrics-gate.js';
 export {
   AliasName,

@@ -1,6 +1,7 @@
 /** Where outputs may stand: below a root, by relative names, through no symbolic link. */
 import { lstat, realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
+import { brief } from '../../core/index.js';
 import { raise } from './errors.js';
 
 export type OutputFormat = 'parquet' | 'csv' | 'ndjson';
@@ -26,7 +27,7 @@ export const resolveOutput = async (
   { root, protectedPaths }: OutputPlace,
   location: string,
 ): Promise<{ readonly path: string; readonly format: OutputFormat }> => {
-  const refuse = (why: string) => raise('InvalidInput', `The output location "${location}" ${why}.`);
+  const refuse = (why: string) => raise('InvalidInput', `The output location "${brief(location)}" ${why}.`);
   const segments = location.split('/');
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..' || /[\\\0]/.test(segment))) {
     return refuse('is not a relative path below the output root: names joined by "/", without ".." and "\\"');

@@ -1,6 +1,7 @@
 /** Prediction sink in this process's memory: for tests, examples and embedders that want the rows themselves. */
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import {
+  brief,
   type BatchColumn,
   type CallOptions,
   type Failure,
@@ -24,7 +25,10 @@ export const memoryPredictionSink = (): PredictionSink & { readonly outputs: Rea
   const resolve = (location: string): TE.TaskEither<Failure, string> =>
     isLocation(location)
       ? TE.right(`${root}/${location}`)
-      : failTask('InvalidInput', `The output location "${location}" is not a relative path with a known extension.`);
+      : failTask(
+          'InvalidInput',
+          `The output location "${brief(location)}" is not a relative path with a known extension.`,
+        );
 
   const begin = (location: string, schema: SinkSchema, call: CallOptions): SinkWriter => {
     const batches: RowBatch[] = [];

@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
+import { brief } from '../decode.js';
 import { type Failure, failTask } from '../failure.js';
 import { Gate } from '../model/metrics-gate.js';
 import { type ModelId, ModelName, ModelType, parseModelReference } from '../model/names.js';
@@ -85,7 +86,7 @@ export const browseModels =
         if (from === undefined) {
           return failTask(
             'InvalidInput',
-            `The page token "${request.page_token}" is none that was given out. Begin without one.`,
+            `The page token "${brief(request.page_token ?? '')}" is none that was given out. Begin without one.`,
           );
         }
         const page = all.slice(from, request.limit === undefined ? undefined : from + request.limit);

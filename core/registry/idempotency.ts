@@ -3,6 +3,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
+import { brief } from '../decode.js';
 import { type Failure, failTask } from '../failure.js';
 import { canonicalJson, openDocument, sealDocument } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
@@ -41,7 +42,7 @@ export const readKeyed =
                   ? TE.right(O.some(attemptOf(record)))
                   : failTask(
                       'Conflict',
-                      `The idempotency key "${request.idempotency_key}" was used for another request. Use a new key.`,
+                      `The idempotency key "${brief(request.idempotency_key ?? '')}" was used for another request. Use a new key.`,
                     ),
               ),
             ),

@@ -2,6 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
+import { brief } from '../decode.js';
 import { type Failure, failTask, failureOf } from '../failure.js';
 import type { ModelReference } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
@@ -86,7 +87,10 @@ const checkRequest = (request: ScoreRequest): E.Either<Failure, void> => {
     return refuse('/start_year', `The start year ${start_year} is after the end year ${end_year}: swap them.`);
   }
   if (data !== undefined && data_source !== undefined && data_source !== 'inline') {
-    return refuse('/data_source', `data was sent together with the data_source "${data_source}": send one of them.`);
+    return refuse(
+      '/data_source',
+      `data was sent together with the data_source "${brief(data_source)}": send one of them.`,
+    );
   }
   if (data === undefined && data_source === 'inline') {
     return refuse(

@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { pointerToken } from '../decode.js';
+import { brief, pointerToken } from '../decode.js';
 import { type Failure, fail, nearest } from '../failure.js';
 import type { Registration } from '../model/registration.js';
 import type { DataSource, WantedColumn } from '../ports/data-source.js';
@@ -74,7 +74,7 @@ const findSource = ({ sources, sourceOfType }: RowSources, request: ScoreRequest
       : known.length > 0
         ? `There is ${known.join(', ')}.`
         : 'None is configured.';
-  return fail('NotFound', `There is no data source "${name}". ${hint}`);
+  return fail('NotFound', `There is no data source "${brief(name)}". ${hint}`);
 };
 
 const openSource = (

@@ -1,6 +1,6 @@
 /** Rows as JSON carries them, in three forms: records, columns, split. */
 import * as E from 'fp-ts/lib/Either.js';
-import { pointerToken, show } from '../decode.js';
+import { brief, pointerToken, show } from '../decode.js';
 import { type Failure, failureOf } from '../failure.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import type { RawBatch, RawColumn } from './features.js';
@@ -82,7 +82,7 @@ const readColumns = (data: JsonObject, wanted: Iterable<string>): E.Either<Failu
     const place = `/${pointerToken(name)}`;
     if (!Array.isArray(values)) return refused(place, `must be an array of values, got ${show(values)}`);
     if (values.length !== rowCount)
-      return refused(place, `has ${values.length} values where "${firstName}" has ${rowCount}`);
+      return refused(place, `has ${values.length} values where "${brief(firstName)}" has ${rowCount}`);
   }
   const columns = new Map<string, RawColumn>();
   for (const name of wanted) {
@@ -103,7 +103,7 @@ const readSplit = (
   const places = new Map<string, number>();
   for (const [i, name] of names.entries()) {
     if (typeof name !== 'string') return refused(`/columns/${i}`, `must be a column's name, got ${show(name)}`);
-    if (places.has(name)) return refused(`/columns/${i}`, `names "${name}" a second time`);
+    if (places.has(name)) return refused(`/columns/${i}`, `names "${brief(name)}" a second time`);
     places.set(name, i);
   }
   for (const [i, row] of rows.entries()) {

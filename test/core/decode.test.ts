@@ -9,6 +9,7 @@ import {
   integer,
   ModelInfo,
   ModelsRequest,
+  nearest,
   pointerToken,
   RegisterRequest,
   show,
@@ -165,6 +166,22 @@ test('a message tells three problems and counts the rest; the failure lists twen
   t.is(result.left.problems.length, 20);
   t.is(result.left.problemTotal, 30);
   return undefined;
+});
+
+test('a key that is longer than any name is told by its beginning, and names stay whole', (t) => {
+  const name = 'n'.repeat(200);
+  const result = decode(closed('Nothing', {}, {}), 'It')({ [name]: 1, ['k'.repeat(1_000_000)]: 1 });
+  if (E.isRight(result)) return t.fail('accepted');
+  t.deepEqual(
+    result.left.problems.map(({ pointer }) => pointer),
+    [`/${name}`, `/${'k'.repeat(200)}…`],
+  );
+  t.true(JSON.stringify(result.left).length < 2_000);
+});
+
+test('what is near is looked for only among names of about its length', (t) => {
+  t.is(nearest('k'.repeat(10_000_000), ['a'.repeat(100), 'kk']), undefined);
+  t.is(nearest('ab', ['k'.repeat(10_000_000), 'abc']), 'abc');
 });
 
 const Inner = closed('Inner', { n: integer('N', 0, 9) }, {});
