@@ -114,3 +114,36 @@ test('every subpath and command of the package leads to a file, with types, that
     [],
   );
 });
+
+/** The packages that a declaration file and those that it leads to take types from. */
+const typePackagesOf = async (path: string, seen = new Set<string>()): Promise<ReadonlyArray<string>> => {
+  if (seen.has(path)) return [];
+  seen.add(path);
+  const text = await readFile(new URL(path, rootUrl), 'utf8');
+  const specifiers = [...text.matchAll(/(?:from|import)\s*\(?'([^']+)'/g)].map(([, specifier = '']) => specifier);
+  const found = specifiers.filter((specifier) => !/^(?:\.|node:)/.test(specifier));
+  for (const specifier of specifiers.filter((each) => each.startsWith('.'))) {
+    const next = new URL(specifier.replace(/\.js$/, '.d.ts'), new URL(path, rootUrl)).href.slice(rootUrl.length);
+    found.push(...(await typePackagesOf(next, seen)));
+  }
+  return found.map((specifier) => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier);
+};
+
+test('who takes a door of the package has the types that it needs with it', async (t) => {
+  const { dependencies } = JSON.parse(await readFile(new URL('package.json', rootUrl), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  const doors = (await packed).filter((file) =>
+    /^dist\/(?:core\/index|adapters\/.*|apps\/http\/app|test\/contracts\/.*)\.d\.ts$/.test(file),
+  );
+  const seen = new Set<string>();
+  const needed = new Set<string>();
+  for (const door of doors) for (const name of await typePackagesOf(door, seen)) needed.add(name);
+  t.true(needed.has('koa') && needed.has('fp-ts'));
+  for (const name of needed) {
+    t.true(Object.hasOwn(dependencies, name), `${name} is installed with the package`);
+    const folder = new URL(`node_modules/${name}/`, rootUrl);
+    const ships = (await readdir(folder, { recursive: true })).some((file) => /\.d\.[cm]?ts$/.test(file));
+    t.true(ships || Object.hasOwn(dependencies, `@types/${name}`), `types of ${name} are installed with the package`);
+  }
+});
