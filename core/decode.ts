@@ -44,7 +44,10 @@ export const integer = (name: string, least: number, most: number): t.Type<numbe
   );
 };
 
-/** An object with these fields and no others; an unknown field is refused by name. */
+/**
+ * An object with these fields and no others; an unknown field is refused by name. An optional field that is null is absent, as clients write
+ * it that have a place for every field; it is not in what is decoded.
+ */
 export const closed = <R extends t.Props, O extends t.Props>(name: string, required: R, optional: O) => {
   const shape = t.intersection([t.type(required), t.partial(optional)], name);
   type Shape = t.TypeOf<typeof shape>;
@@ -68,12 +71,22 @@ export const closed = <R extends t.Props, O extends t.Props>(name: string, requi
         });
       // Under the shape's own type, so that its branches are known for no place in the value.
       const inner = context.map((entry, i) => (i === context.length - 1 ? { ...entry, type: shape } : entry));
-      const validated = shape.validate(u, inner);
+      const validated = shape.validate(withoutNulls(u, optional), inner);
       const errors = [...extra, ...(E.isLeft(validated) ? validated.left : [])];
       return errors.length > 0 ? t.failures(errors) : validated;
     },
     shape.encode,
   );
+};
+
+const withoutNulls = (
+  given: Readonly<Record<string, unknown>>,
+  optional: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> => {
+  const isAbsent = (key: string): boolean => given[key] === null && Object.hasOwn(optional, key);
+  return Object.keys(given).some(isAbsent)
+    ? Object.fromEntries(Object.entries(given).filter(([key]) => !isAbsent(key)))
+    : given;
 };
 
 /** A value in a message: its JSON when that is short, else its kind. */

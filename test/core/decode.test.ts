@@ -12,6 +12,7 @@ import {
   nearest,
   pointerToken,
   RegisterRequest,
+  ScoreRequest,
   show,
 } from '../../core/index.js';
 
@@ -47,11 +48,58 @@ for (const [what, codec, value] of accepted) {
   });
 }
 
+const absences: ReadonlyArray<
+  readonly [what: string, codec: t.Decoder<unknown, unknown>, value: unknown, decoded: unknown]
+> = [
+  [
+    'every optional field',
+    ScoreRequest,
+    {
+      model_type: 'rating',
+      model_name: 'm',
+      model_version: null,
+      model_alias: null,
+      start_year: null,
+      end_year: null,
+      data_source: null,
+      data: null,
+      output_location: null,
+      on_error: null,
+    },
+    { model_type: 'rating', model_name: 'm' },
+  ],
+  [
+    'one of two',
+    InfoRequest,
+    { model_type: 'a', model_name: 'm', alias: null, version: 3 },
+    { model_type: 'a', model_name: 'm', version: 3 },
+  ],
+  [
+    'the fields of a shape in another',
+    closed('Outer', {}, { inner: closed('Inner', {}, { n: integer('N', 0, 9) }) }),
+    { inner: { n: null } },
+    { inner: {} },
+  ],
+];
+for (const [what, codec, value, decoded] of absences) {
+  test(`absent when it is null: ${what}`, (t) => {
+    t.deepEqual(decode(codec, 'It')(value), E.right(decoded));
+  });
+}
+
 type Place = readonly [pointer: string, detail: RegExp];
 const refused: ReadonlyArray<
   readonly [what: string, codec: t.Decoder<unknown, unknown>, value: unknown, ...places: ReadonlyArray<Place>]
 > = [
   ['null', RegisterRequest, null, ['', /must be an object, got null/]],
+  ['null for what is required', InfoRequest, { model_type: 'rating', model_name: null }, ['/model_name', /got null/]],
+  [
+    'null for what is unknown',
+    InfoRequest,
+    { model_type: 'rating', model_name: 'm', nothing: null },
+    ['/nothing', /unknown field/],
+  ],
+  ['null in an open object', RegisterRequest, { ...good, gate: { min_r2: null } }, ['/gate/min_r2', /got null/]],
   ['an array', RegisterRequest, [], ['', /must be an object, got an array/]],
   ['text', RegisterRequest, '{}', ['', /must be an object, got "{}"/]],
   [

@@ -140,6 +140,13 @@ test('the same request with its fields in another order is the same', async (t) 
   t.deepEqual((await right(service.register(two))).registration, first.registration);
 });
 
+test('the same request with a null for what it does not say is the same', async (t) => {
+  const { service } = await makeRegistry();
+  const first = await right(service.register(keyed()));
+  const again = await right(service.register({ ...keyed(), alias: null, gate: null, experiment_version: null }));
+  t.deepEqual([again.outcome, again.registration], ['existing', first.registration]);
+});
+
 test('a retry that comes late moves no alias back, and says so', async (t) => {
   const { service } = await makeRegistry();
   await right(service.register(keyed({ alias: 'champion' })));
