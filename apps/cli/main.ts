@@ -5,6 +5,7 @@ import { Cli, type Command, type CommandClass } from 'clipanion';
 import * as E from 'fp-ts/lib/Either.js';
 import { nearest } from '../../core/index.js';
 import { failureTable } from '../failure-table.js';
+import { bindValues } from './arguments.js';
 import { loadEnvironmentFile } from '../settings.js';
 import type { Context } from './base-command.js';
 import { openStandardOutput } from './standard-output.js';
@@ -59,12 +60,22 @@ const run = async (
     return refuse(`There is no command "${one}"${near === undefined ? '' : `; did you mean ${near}?`}`, '');
   }
   cli.register(await load());
+  const bound = bindValues(
+    args,
+    cli.definitions().flatMap(({ options }) => options),
+  );
+  if (E.isLeft(bound)) return refuse(bound.left, ` ${name}`);
   let command: Command<Context>;
   try {
-    command = cli.process([...args], context);
+    command = cli.process([...bound.right], context);
   } catch (error) {
     // The library's own message goes on with the usage.
-    return refuse(`${error instanceof Error ? error.message.split('\n')[0] : error}`, ` ${name}`);
+    const [why = ''] = `${error instanceof Error ? error.message : error}`.split('\n');
+    const [, flag] = /^Not enough arguments to option (--\S+)\.$/.exec(why) ?? [];
+    return refuse(
+      flag === undefined ? why : `${flag} needs a value; one that begins with -- is written ${flag}=VALUE.`,
+      ` ${name}`,
+    );
   }
   return cli.run(command, context);
 };

@@ -40,25 +40,23 @@ export const parseModel = (reference: string): E.Either<Failure, ModelReference[
         E.map(({ model }) => model),
       );
 
-/** `name=value` pairs of a flag that can be repeated, the last of a name winning. Fails `InvalidInput` with each that is no pair. */
+/** `name=value` pairs of a flag that can be repeated. Fails `InvalidInput` with each that is no pair, or has the name of one before. */
 export const parsePairs = (
   flag: string,
   pairs: ReadonlyArray<string>,
 ): E.Either<Failure, Readonly<Record<string, string>>> => {
-  const problems: ReadonlyArray<Problem> = pairs
-    .filter((pair) => pair.indexOf('=') < 1)
-    .map((pair) => ({ pointer: flag, detail: `"${pair}" is not name=value` }));
+  const entries = pairs.map(
+    (pair) => [pair.slice(0, Math.max(0, pair.indexOf('='))), pair.slice(pair.indexOf('=') + 1)] as const,
+  );
+  const problems = entries.flatMap(([name], i): ReadonlyArray<Problem> => {
+    const told = (detail: string) => [{ pointer: flag, detail: `"${pairs[i]}" ${detail}` }];
+    if (name === '') return told('is not name=value');
+    return entries.findIndex(([other]) => other === name) < i ? told(`names ${name} a second time`) : [];
+  });
+  const details = problems.map(({ detail }) => detail).join('; ');
   return problems.length > 0
-    ? E.left(
-        failureOf(
-          'InvalidInput',
-          `${flag} takes name=value: ${problems.map(({ detail }) => detail).join('; ')}.`,
-          problems,
-        ),
-      )
-    : E.right(
-        Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])),
-      );
+    ? E.left(failureOf('InvalidInput', `${flag} takes name=value: ${details}.`, problems))
+    : E.right(Object.fromEntries(entries));
 };
 
 /** A flag's value as a number where it is a decimal one; what is not is left for the request's codec to refuse by name. */

@@ -37,7 +37,19 @@ const weak = [
 const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegExp, string?]> = [
   ['no such command', ['modles'], 2, /There is no command "modles"; did you mean models\?/],
   ['no such flag', ['models', '--bogus'], 2, /--bogus/],
-  ['a flag without its value', ['models', '--local'], 2, /--local/],
+  [
+    'a flag without its value',
+    ['models', '--local'],
+    2,
+    /^--local needs a value; one that begins with -- is written --local=VALUE\./,
+  ],
+  [
+    'a flag with two values',
+    ['models', '--limit', '1', '--limit', '2'],
+    2,
+    /--limit was given as "1" and as "2": give it once/,
+  ],
+  ['a port that is negative', ['serve', '--port', '-1'], 2, /: --port is not valid: must be an integer .* got "-1"/],
   ['no reference', ['score'], 2, /positional/],
   ['too many references', ['score', reference, reference], 2, /positional/],
   [
@@ -75,7 +87,7 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
   ['a limit that is no number', ['models', '--limit', 'ten'], 2, /: --limit must be an integer .* got "ten"/],
   ['an unknown experiment', [...model, 'goot'], 20, /There is no experiment rating\/goot.*Did you mean good\?/],
   ['no folder of experiments', ['experiments', '--experiments', 'none'], 20, /There is no folder none/],
-  ['a bad model name', [...model, 'good', '--name', 'M'], 2, /: --name must be .* got "M"/],
+  ['a bad model name', [...model.with(model.indexOf('m'), 'M'), 'good'], 2, /: --name must be .* got "M"/],
   ['a bad alias', [...model, 'good', '--alias', 'v2'], 2, /: --alias must be .* got "v2"/],
   ['a threshold without a value', [...model, 'good', '--min', 'r2'], 2, /--min takes name=value: "r2"/],
   [
@@ -85,6 +97,18 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
     /: --min r2 must be a number, got "high"/,
   ],
   ['a gate that fails', weak, 24, /r2 is 0\.128508, and must be at least 0\.5/],
+  [
+    'a threshold that comes twice',
+    [...model, 'good', '--min', 'r2=0.1', '--min', 'r2=0.2'],
+    2,
+    /"r2=0\.2" names r2 a second time/,
+  ],
+  [
+    'an experiment version that is negative',
+    [...model, 'good', '--experiment-version', '-1'],
+    2,
+    /: --experiment-version must be an integer .* got -1/,
+  ],
   ['a metric that is missing', [...model, 'good', '--min', 'auc=0.5'], 24, /auc is missing/],
   [
     'an artifact that is text',
@@ -108,6 +132,12 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
     ['score', reference, '--source', 'rows.txt'],
     2,
     /rows\.txt: a source file ends in/,
+  ],
+  [
+    'negative years the wrong way round',
+    ['score', reference, '--start-year', '-500', '--end-year', '-501'],
+    2,
+    /The start year -500 is after the end year -501/,
   ],
   [
     'years the wrong way round',

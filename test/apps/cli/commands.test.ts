@@ -100,7 +100,12 @@ test.serial('a dry run checks and writes nothing', async (t) => {
 });
 
 test.serial('a rejected experiment is told with every check, passed or not, and as one document', async (t) => {
-  const weak = [...register, ...experiments, '--experiment', 'weak_rating_model', '--max', 'rmse=2'];
+  const weak = [
+    ...register.with(register.indexOf('best_rating_model'), 'weak_rating_model'),
+    ...experiments,
+    '--max',
+    'rmse=2',
+  ];
   const told = await run(folder, weak);
   t.is(told.code, 24);
   t.is(told.stdout, '');
