@@ -87,7 +87,7 @@ const InfoQuery = closed('InfoQuery', {}, { version: t.string, alias: t.string }
 
 /** What is not a number or a truth stays text, and the service says what it should be. */
 const count = (text: string | undefined): number | string | undefined =>
-  text !== undefined && /^[0-9]{1,15}$/.test(text) ? Number(text) : text;
+  text !== undefined && /^(?:0|[1-9][0-9]{0,14})$/.test(text) ? Number(text) : text;
 
 const truth = (text: string | undefined): boolean | string | undefined =>
   text === 'true' ? true : text === 'false' ? false : text;

@@ -84,6 +84,12 @@ export const parseModelReference = (reference: string): E.Either<Failure, ModelR
 
 const parseSelector = (reference: string, selector: string | undefined): E.Either<Failure, VersionSelector> => {
   if (selector === undefined || selector === 'latest') return E.right({ kind: 'latest' });
+  if (/^0[0-9]/.test(selector)) {
+    return fail(
+      'InvalidInput',
+      `The version of "${reference}" begins with a zero: write it as versions are shown, such as 3.`,
+    );
+  }
   if (/^[0-9]+$/.test(selector)) {
     return pipe(
       decode(Version, `The version of "${reference}"`)(Number(selector)),

@@ -85,6 +85,7 @@ const infoQueries: ReadonlyArray<readonly [string, Record<string, unknown>]> = [
   ['/model/rating/m/info?version=3', { version: 3 }],
   ['/model/rating/m/info?version=champion', { version: 'champion' }],
   ['/model/rating/m/info?version=-1', { version: '-1' }],
+  ['/model/rating/m/info?version=03', { version: '03' }],
   ['/model/rating/m/info?alias=champion', { alias: 'champion' }],
 ];
 for (const [path, rest] of infoQueries) {
