@@ -45,8 +45,15 @@ const unfit = (why: string): never =>
 /** No write takes so long. */
 const leftoverAgeMs = 24 * 3_600_000;
 
+/** As many as one process looks at: where thousands are killed in a day, none is to look at what all of them left. */
+const leftoversLookedAt = 50;
+
 const removeLeftovers = async (folder: string): Promise<void> => {
-  for (const name of await readdir(folder)) {
+  const names = await readdir(folder);
+  // From another place each time, so that all are looked at sooner or later.
+  const first = Math.floor(Math.random() * names.length);
+  const some = [...names.slice(first), ...names.slice(0, first)].slice(0, leftoversLookedAt);
+  for (const name of some) {
     const stats = await statsOf(join(folder, name));
     if (stats?.isFile() && Date.now() - Number(stats.mtimeMs) > leftoverAgeMs)
       await unless(['ENOENT'], unlink(join(folder, name)));

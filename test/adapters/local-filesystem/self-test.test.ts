@@ -80,3 +80,31 @@ test.serial('the first write removes what was left behind more than a day ago, a
   await create(store, 'a', 'x');
   t.deepEqual(await readdir(folder), ['young']);
 });
+
+test.serial('what thousands of killed processes left is removed little by little, and holds nobody up', async (t) => {
+  const { root } = await open(t);
+  const folder = join(root, '.scorekeeper-tmp');
+  await mkdir(folder);
+  const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
+  for (let i = 0; i < 200; i++) {
+    await writeFile(join(folder, `${i}`), '');
+    if (i % 2 === 0) await utimes(join(folder, `${i}`), twoDaysAgo, twoDaysAgo);
+  }
+  let looks = 0;
+  const lstat = ((...args: Parameters<typeof real.lstat>) => {
+    if (`${args[0]}`.startsWith(folder)) looks += 1;
+    return real.lstat(...args);
+  }) as typeof real.lstat;
+  patched(t, { lstat });
+  const selfTests: number[] = [];
+  while ((await readdir(folder)).length > 100 && selfTests.length < 1000) {
+    looks = 0;
+    await create(localFilesystemArtifactStore({ root }), `a${selfTests.length}`, 'x');
+    selfTests.push(looks);
+  }
+  t.true(Math.max(...selfTests) < 100, `${Math.max(...selfTests)} files were looked at`);
+  t.deepEqual(
+    (await readdir(folder)).filter((name) => Number(name) % 2 === 0),
+    [],
+  );
+});
