@@ -86,3 +86,6 @@ export const faultPlan = (random: () => number, initial: Chances) => {
 
 const faultOf = (kind: keyof Chances): Fault =>
   kind === '429' || kind === '503' ? { kind: 'status', status: Number(kind) } : { kind };
+
+/** What a fault is counted as. */
+export const nameOf = (fault: Fault): string => (fault.kind === 'status' ? `${fault.status}` : fault.kind);

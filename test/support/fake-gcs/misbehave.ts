@@ -13,20 +13,16 @@ interface Exchange {
   readonly random: () => number;
 }
 
-/** Answers, with the fault that was drawn for it. */
+/** Answers with what `perform` makes of the request's body, and with the fault that was drawn for it. */
 export const misbehave = async (
   { message, response, request, fault, random }: Exchange,
-  answerTo: (body: Buffer) => Answer,
+  perform: (body: Buffer) => Answer | Promise<Answer>,
 ): Promise<void> => {
   if (fault?.kind === 'deaf') {
     message.pause();
     return;
   }
   const sent = await bodyOf(message);
-  const perform = (body: Buffer): Answer => {
-    const answer = answerTo(body);
-    return request.kind === 'media' ? asText(answer) : answer;
-  };
   switch (fault?.kind) {
     case 'silence':
       return;
@@ -36,29 +32,29 @@ export const misbehave = async (
       return send(response, request.kind === 'media' ? asText(refusalOf(fault.status)) : refusalOf(fault.status));
     case 'latency':
       await new Promise((resolve) => setTimeout(resolve, fault.durationMs));
-      return send(response, perform(sent));
+      return send(response, await perform(sent));
     case 'lost':
-      perform(sent);
+      await perform(sent);
       return reset(message.socket);
     case 'unanswered':
-      perform(sent);
+      await perform(sent);
       return;
     case 'flip': {
-      if (request.kind === 'upload') return send(response, perform(flippedMedia(sent, random)));
-      if (request.kind === 'chunk') return send(response, perform(flipped(sent, random)));
-      const answer = perform(sent);
+      if (request.kind === 'upload') return send(response, await perform(flippedMedia(sent, random)));
+      if (request.kind === 'chunk') return send(response, await perform(flipped(sent, random)));
+      const answer = await perform(sent);
       return send(
         response,
         request.kind === 'media' ? { ...answer, body: flipped(answer.body ?? sent, random) } : answer,
       );
     }
     case 'truncate': {
-      const answer = perform(sent);
+      const answer = await perform(sent);
       return send(response, { ...answer, body: half(answer) });
     }
     case 'stall':
     case 'cut': {
-      const answer = perform(sent);
+      const answer = await perform(sent);
       // Nothing to send half of.
       if ((answer.body?.length ?? 0) === 0) return fault.kind === 'cut' ? reset(message.socket) : undefined;
       response.writeHead(answer.status, headersOf(answer));
@@ -68,7 +64,7 @@ export const misbehave = async (
       return;
     }
     default:
-      return send(response, perform(sent));
+      return send(response, await perform(sent));
   }
 };
 

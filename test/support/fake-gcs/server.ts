@@ -1,8 +1,8 @@
 /** A fake of Cloud Storage's JSON API on the loopback, faithful where a registry depends on it, with faults on command. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { json } from './answers.js';
-import { type Chances, type Fault, faultPlan, randomFrom, type Rule } from './faults.js';
+import { asText, json } from './answers.js';
+import { type Chances, faultPlan, nameOf, randomFrom, type Rule } from './faults.js';
 import { bodyOf, misbehave, send } from './misbehave.js';
 import { emptyBucket, type FakeBucket } from './objects.js';
 import { answerTo, apiRequestOf, type RequestKind, type World } from './requests.js';
@@ -74,7 +74,10 @@ export const startFakeGcs = async (options: FakeGcsOptions = {}): Promise<FakeGc
       request.query.delete('ifGenerationMatch');
     const fault = plan.next(request.kind);
     if (fault !== undefined) faultCounts.set(nameOf(fault), (faultCounts.get(nameOf(fault)) ?? 0) + 1);
-    await misbehave({ message, response, request, fault, random }, (body) => answerTo(world, request, body));
+    await misbehave({ message, response, request, fault, random }, (body) => {
+      const answer = answerTo(world, request, body);
+      return request.kind === 'media' ? asText(answer) : answer;
+    });
   };
 
   const control = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -117,5 +120,3 @@ export const startFakeGcs = async (options: FakeGcsOptions = {}): Promise<FakeGc
       }),
   };
 };
-
-const nameOf = (fault: Fault): string => (fault.kind === 'status' ? `${fault.status}` : fault.kind);
