@@ -9,7 +9,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-const flags = ['--no-opt', '--single-threaded-gc'];
+const flags = ['--no-opt', '--single-threaded-gc', '--no-deprecation'];
 
 const run = promisify(execFile);
 const repository = fileURLToPath(new URL('../../../../', import.meta.url));

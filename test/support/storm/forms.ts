@@ -32,6 +32,7 @@ export const localStorm = async (t: ExecutionContext, options: FormOptions): Pro
     processCount,
     spareCount: 8,
     killEveryMs: 50,
+    mostKillsPerRegistration: 0.6,
     expected: [],
   });
   const store = localFilesystemArtifactStore({ root });
@@ -59,6 +60,7 @@ export const chaosStorm = async (t: ExecutionContext, options: FormOptions): Pro
     processCount,
     spareCount: 2,
     killEveryMs: 500,
+    mostKillsPerRegistration: 0.2,
     // What a service that stays in trouble for long may be told to be.
     expected: ['Unavailable'],
   });

@@ -12,6 +12,8 @@ export interface StormOptions {
   /** Processes that are kept ready to take the place of one that was killed. */
   readonly spareCount: number;
   readonly killEveryMs: number;
+  /** On a machine where kills come faster than work is done there are no more of them, so that it gets there all the same. */
+  readonly mostKillsPerRegistration: number;
   /** How many registrations are waited for. */
   readonly wanted: number;
   /** Failures that operations may end with. Any other ends the storm: what is broken may never work again. */
@@ -20,9 +22,8 @@ export interface StormOptions {
   readonly seed: number;
 }
 
-/** On a machine where kills come faster than any work is done there are no more than these, so that it gets there all the same. */
-const killsWithoutWork = 50;
-const mostKillsPerRegistration = 0.6;
+/** As many registrations count as acknowledged when the first kill is due. */
+const headStart = 80;
 
 const longestRestMs = 300;
 
@@ -132,7 +133,7 @@ export const runStorm = async (options: StormOptions): Promise<StormResult> => {
     // A machine that is busy wakes us late, and no kill is left out for that.
     for (; nextKillAtMs <= performance.now(); nextKillAtMs += options.killEveryMs) {
       if (broken.length > 0 || acknowledged.size >= options.wanted) return;
-      const isTooMany = kills >= killsWithoutWork + mostKillsPerRegistration * acknowledged.size;
+      const isTooMany = kills >= options.mostKillsPerRegistration * (headStart + acknowledged.size);
       if (isTooMany || crew.killOne(random) === 'passed over') passedOver += 1;
       else kills += 1;
     }
