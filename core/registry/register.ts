@@ -90,6 +90,15 @@ export const register =
             pipe(
               readModelState(ports)(modelOf(request), call),
               TE.chain((seen) => settle(ports, request, registration, 'existing', seen, call)),
+              // It is registered, whatever became of the model's state.
+              TE.orElse((failed) =>
+                TE.right<Failure, Registered>({
+                  registration,
+                  outcome: 'existing',
+                  sameArtifactAs: null,
+                  warnings: request.alias === undefined ? [] : [aliasNotSet(registration, request.alias, failed)],
+                }),
+              ),
             ),
         ),
       ),
@@ -299,6 +308,9 @@ const settle = (
     TE.map((warnings) => ({ registration, outcome, sameArtifactAs: twinOf(seen.state, registration), warnings })),
   );
 
+const aliasNotSet = ({ version }: Registration, alias: string, { message }: Failure): string =>
+  `Version ${version} is registered, and the alias ${alias} was not set: ${message}`;
+
 /** Notes what was registered, under the alias; what was not as asked, as sentences. */
 const setAlias = (
   ports: RegistryPorts,
@@ -320,7 +332,7 @@ const setAlias = (
       seen,
     ),
     TE.match(
-      (failed) => [`Version ${version} is registered, and the alias ${alias} was not set: ${failed.message}`],
+      (failed) => [aliasNotSet(registration, alias, failed)],
       ({ aliases }) =>
         aliases[alias]?.version === version
           ? []

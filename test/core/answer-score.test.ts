@@ -85,7 +85,6 @@ const refused: ReadonlyArray<readonly [what: string, request: object, tag: Failu
   ['a version that is no integer', { model_version: 1.5 }, 'InvalidInput', /model_version/],
   ['a year that is no integer', { start_year: 2020.5 }, 'InvalidInput', /start_year/],
   ['data that is text', { data: 'a,b' }, 'InvalidInput', /must be rows/],
-  ['data that is null', { data: null }, 'InvalidInput', /must be rows, got null/],
   ['an unknown version', { model_version: 7, data: [] }, 'NotFound', /has no version 7/],
   ['an unknown alias', { model_alias: 'champion', data: [] }, 'NotFound', /no alias "champion"/],
   ['an alias by an inherited name', { model_alias: 'constructor', data: [] }, 'NotFound', /no alias "constructor"/],
