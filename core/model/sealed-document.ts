@@ -70,12 +70,16 @@ export const parseJson = (text: string): E.Either<string, unknown> =>
     E.filterOrElse(isShallow, () => `it is nested more than ${depthLimit} deep`),
   );
 
-/** Level by level, since recursion is what a deep document breaks. */
+/** Level by level, since recursion is what a deep document breaks; a row of a file costs one look at each of its values. */
 const isShallow = (value: unknown): boolean => {
-  let level: ReadonlyArray<unknown> = [value];
+  let level: ReadonlyArray<object> = typeof value === 'object' && value !== null ? [value] : [];
   for (let depth = 0; depth <= depthLimit; depth++) {
-    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
-    if (level.length === 0) return true;
+    const next: object[] = [];
+    for (const each of level) {
+      for (const inner of Object.values(each)) if (typeof inner === 'object' && inner !== null) next.push(inner);
+    }
+    if (next.length === 0) return true;
+    level = next;
   }
   return false;
 };
