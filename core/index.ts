@@ -43,13 +43,23 @@ export {
 } from './ports/host.js';
 export type { InferenceEngine, Inspection, LoadedModel, Tensor } from './ports/inference-engine.js';
 export type { ModelCache } from './ports/model-cache.js';
-export type { ConstantValue, PredictionSink, SinkSchema, SinkWriter, Written } from './ports/prediction-sink.js';
+export type {
+  ConstantValue,
+  PredictionSink,
+  SinkColumn,
+  SinkSchema,
+  SinkWriter,
+  Written,
+} from './ports/prediction-sink.js';
+export { jsonText, narrowColumn, type Narrowing, type NarrowType, narrowestType } from './scoring/json-column.js';
 export {
   allocateColumn,
   type BatchColumn,
   type BatchStream,
   type Column,
   type ColumnSpec,
+  type RawColumn,
+  type RawRows,
   type RowBatch,
   sliceColumn,
 } from './scoring/row-batch.js';

@@ -1,7 +1,15 @@
 /** Turns the engine's chunks of about 2,000 rows into batches, whole columns at a time. */
 import type { DuckDBDataChunk } from '@duckdb/node-api';
-import { allocateColumn, type BatchColumn, type ColumnSpec, type RowBatch, sliceColumn } from '../../core/index.js';
+import {
+  allocateColumn,
+  type BatchColumn,
+  type RawColumn,
+  type RawRows,
+  sliceColumn,
+  type TensorType,
+} from '../../core/index.js';
 import type { Library } from './engine.js';
+import type { Scalar } from './scalar.js';
 
 /** As many rows as a batch may have. */
 export const batchRowLimit = 65_536;
@@ -11,11 +19,14 @@ export interface BatchFiller {
   readonly rowCount: () => number;
   /** Copies the first `count` rows of the chunk, whose first columns are the batch's. The caller keeps to the limit. */
   readonly append: (chunk: DuckDBDataChunk, count: number) => void;
-  readonly finish: () => RowBatch;
+  readonly finish: () => RawRows;
 }
 
-export const batchFiller = (library: Library, columns: ReadonlyArray<ColumnSpec>): BatchFiller => {
-  const fillers = columns.map((column) => columnFiller(library, column));
+export const batchFiller = (library: Library, columns: ReadonlyArray<Scalar>): BatchFiller => {
+  const fillers = columns.map(({ name, type, cellOf }) => ({
+    name,
+    ...(type === 'json' ? jsonFiller(cellOf) : columnFiller(library, type)),
+  }));
   let rowCount = 0;
   return {
     rowCount: () => rowCount,
@@ -27,15 +38,33 @@ export const batchFiller = (library: Library, columns: ReadonlyArray<ColumnSpec>
   };
 };
 
-const columnFiller = ({ bindings }: Library, { name, type }: ColumnSpec) => {
+interface ColumnFiller {
+  readonly append: (chunk: DuckDBDataChunk, index: number, at: number, count: number) => void;
+  readonly finish: (rowCount: number) => RawColumn;
+}
+
+const jsonFiller = (cellOf = (item: unknown): unknown => item): ColumnFiller => {
+  const values: unknown[] = [];
+  return {
+    append: (chunk, index, _, count) => {
+      const items = count === 0 ? undefined : chunk.getColumnVector(index);
+      for (let row = 0; row < count; row++) {
+        const item = items?.getItem(row) ?? undefined;
+        values.push(item === undefined ? undefined : cellOf(item));
+      }
+    },
+    finish: () => ({ type: 'json', values }),
+  };
+};
+
+const columnFiller = ({ bindings }: Library, type: TensorType): ColumnFiller => {
   let missing: Uint8Array | undefined;
   const texts: string[] = [];
   const column = allocateColumn(type, type === 'string' ? 0 : batchRowLimit);
   const bytes = column.type === 'string' ? undefined : new Uint8Array(column.values.buffer);
 
   return {
-    name,
-    append: (chunk: DuckDBDataChunk, index: number, at: number, count: number): void => {
+    append: (chunk, index, at, count) => {
       if (count === 0) return;
       const vector = bindings.data_chunk_get_vector(chunk.chunk, index);
       const valid: Uint8Array | null = bindings.vector_get_validity(vector, Math.ceil(count / 64) * 8);
@@ -52,7 +81,7 @@ const columnFiller = ({ bindings }: Library, { name, type }: ColumnSpec) => {
       const strings = chunk.getColumnVector(index);
       for (let row = 0; row < count; row++) texts.push((strings.getItem(row) as string | null) ?? '');
     },
-    finish: (rowCount: number): BatchColumn => {
+    finish: (rowCount) => {
       const full: BatchColumn = {
         ...(type === 'string' ? { type, values: texts } : column),
         ...(missing === undefined ? {} : { missing }),

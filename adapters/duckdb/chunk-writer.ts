@@ -1,9 +1,9 @@
 /** Turns batches into the engine's chunks, whole columns at a time. */
 import type { DuckDBDataChunk, DuckDBType } from '@duckdb/node-api';
-import type { BatchColumn, ColumnSpec, RowBatch, TensorType } from '../../core/index.js';
+import { type BatchColumn, jsonText, type RawRows, type SinkColumn } from '../../core/index.js';
 import type { Library } from './engine.js';
 
-/** The engine's names of the types that a batch can have. */
+/** The engine's names of the types that a batch can have; JSON values are kept as text. */
 export const engineTypes = {
   float32: 'FLOAT',
   float64: 'DOUBLE',
@@ -11,13 +11,14 @@ export const engineTypes = {
   int64: 'BIGINT',
   bool: 'BOOLEAN',
   string: 'VARCHAR',
-} as const satisfies Record<TensorType, string>;
+  json: 'VARCHAR',
+} as const satisfies Record<SinkColumn['type'], string>;
 
 /** Fills one chunk, again and again, with rows `begin` (included) to `end` (excluded) of a batch: at most as many as it holds. */
 export const chunkWriter = (
   library: Library,
-  schema: ReadonlyArray<ColumnSpec>,
-): ((batch: RowBatch, begin: number, end: number) => DuckDBDataChunk) => {
+  schema: ReadonlyArray<SinkColumn>,
+): ((batch: RawRows, begin: number, end: number) => DuckDBDataChunk) => {
   const types: ReadonlyArray<DuckDBType> = schema.map(({ type }) => library.api[engineTypes[type]]);
   // Always the same: the collector does not see the engine's memory, and would let new ones pile up.
   const chunk = library.api.DuckDBDataChunk.create(types);
@@ -27,10 +28,24 @@ export const chunkWriter = (
     schema.forEach(({ name, type }, index) => {
       const column = batch.columns.get(name);
       if (column?.type !== type) throw new TypeError(`the batch has no ${type} column "${name}"`);
-      copyColumn(library, chunk, index, column, begin, end);
+      if (column.type === 'json') copyJson(library, chunk, index, column.values, begin, end);
+      else copyColumn(library, chunk, index, column, begin, end);
     });
     return chunk;
   };
+};
+
+const copyJson = (
+  library: Library,
+  chunk: DuckDBDataChunk,
+  index: number,
+  values: ReadonlyArray<unknown>,
+  begin: number,
+  end: number,
+): void => {
+  const part = values.slice(begin, end);
+  const missing = Uint8Array.from(part, (value) => (value === undefined || value === null ? 1 : 0));
+  copyColumn(library, chunk, index, { type: 'string', values: part.map(jsonText), missing }, 0, end - begin);
 };
 
 const copyColumn = (

@@ -1,4 +1,4 @@
-/** Data source: Parquet, CSV and NDJSON files on this machine, read whole or through one SELECT by DuckDB. */
+/** Data source: Parquet, CSV and NDJSON files on this machine, read whole or through one SELECT, by DuckDB but for whole NDJSON files. */
 import * as E from 'fp-ts/lib/Either.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -15,6 +15,7 @@ import {
 import { type Engine, type Library, loadLibrary, openEngine } from './engine.js';
 import { raise, raised, toFailure } from './errors.js';
 import { interruptible } from './interruptible.js';
+import { openJsonFile } from './json-source.js';
 import { streamRows } from './row-stream.js';
 import { type Scalar, scalarOf, type SourceColumn } from './scalar.js';
 import { createView, findSourceFile, type SourceFile } from './source-file.js';
@@ -28,7 +29,8 @@ export interface DuckdbSourceOptions {
   readonly files: Readonly<Record<string, string>>;
   /**
    * Exactly one SELECT, with the parameters `$start_year` and `$end_year` where it has years to compare. The columns of a CSV file
-   * are text in it. Without it there is one file, which is read whole and filtered on `year_published`, and may do without the keys.
+   * are text in it, and a column of an NDJSON file has the one type of all its values (BOOLEAN, BIGINT, DOUBLE, VARCHAR, a list, a struct),
+   * else JSON. Without it there is one file, which is read whole and filtered on `year_published`, and may do without the keys.
    */
   readonly sql?: string;
   /** The columns that are carried to the output. */
@@ -68,6 +70,8 @@ const open = async (options: DuckdbSourceOptions, range: YearRange, call: CallOp
   for (const [view, path] of Object.entries(options.files)) {
     files.push(await findSourceFile(options.baseDir ?? '.', view, path));
   }
+  const query = options.sql ?? onlyOf(files);
+  if (typeof query !== 'string' && query.format === 'ndjson') return openJsonFile(query, options.keys, range, call);
   const what = nameOf(files);
   const library = await loadLibrary();
   const engine = await openEngine(
@@ -77,11 +81,11 @@ const open = async (options: DuckdbSourceOptions, range: YearRange, call: CallOp
   );
   const prepare = async (connection: DuckDBConnection) => {
     for (const file of files) {
-      await createView(connection, file).catch((error: unknown) => {
+      await createView(connection, file, call).catch((error: unknown) => {
         throw raised(toSourceFailure([file])(error));
       });
     }
-    return queryOf(library, connection, files, options.sql, range);
+    return queryOf(library, connection, query, range);
   };
   try {
     const prepared = await withConnection(engine, what, call, prepare);
@@ -99,18 +103,18 @@ const toSourceFailure = (files: ReadonlyArray<SourceFile>): ((error: unknown) =>
 /** Begins messages: the files, as configured. */
 const nameOf = (files: ReadonlyArray<SourceFile>): string => files.map(({ name }) => name).join(', ') || 'The source';
 
+const onlyOf = ([file, ...others]: ReadonlyArray<SourceFile>): SourceFile =>
+  file === undefined || others.length > 0 ? raise('InvalidInput', 'A source without SQL has exactly one file.') : file;
+
+/** Of SQL, or of a whole file. */
 const queryOf = async (
   library: Library,
   connection: DuckDBConnection,
-  files: ReadonlyArray<SourceFile>,
-  sql: string | undefined,
+  of: string | SourceFile,
   range: YearRange,
 ): Promise<Pick<Opened, 'query' | 'columns'>> => {
-  if (sql !== undefined) return declaredQuery(library, connection, sql, range);
-  const [file, ...others] = files;
-  if (file === undefined || others.length > 0)
-    return raise('InvalidInput', 'A source without SQL has exactly one file.');
-  const query = await fileQuery(library, connection, file, range);
+  if (typeof of === 'string') return declaredQuery(library, connection, of, range);
+  const query = await fileQuery(library, connection, of, range);
   return { query, columns: await describeColumns(library, connection, query) };
 };
 

@@ -1,6 +1,6 @@
 /** Holds the rows of an output until they are whole, in bounded memory, and then writes them as one file. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ConstantValue, RowBatch, SinkSchema } from '../../core/index.js';
+import { type ConstantValue, type Narrowing, narrowestType, type RawRows, type SinkSchema } from '../../core/index.js';
 import { chunkWriter, engineTypes } from './chunk-writer.js';
 import {
   type Engine,
@@ -14,7 +14,7 @@ import {
 import type { OutputFormat } from './output-location.js';
 
 export interface RowStage {
-  readonly append: (batch: RowBatch) => Promise<void>;
+  readonly append: (batch: RawRows) => Promise<void>;
   /** Writes all the rows, in order, to the path that the stage was opened for. */
   readonly copyOut: () => Promise<void>;
   readonly interrupt: () => void;
@@ -55,8 +55,15 @@ const stageIn = async (
   await connection.run('BEGIN');
   const appender = await connection.createAppender('output');
   const fill = chunkWriter(library, schema.columns);
+  const narrowings = new Map(
+    schema.columns.flatMap(({ name, type }) => (type === 'json' ? [[name, narrowestType()] as const] : [])),
+  );
   return {
     append: async (batch) => {
+      for (const [name, narrowing] of narrowings) {
+        const column = batch.columns.get(name);
+        if (column?.type === 'json') narrowing.add(column.values);
+      }
       const chunkRowLimit = library.bindings.vector_size();
       for (let at = 0, turn = 1; at < batch.rowCount; at += chunkRowLimit, turn++) {
         const end = Math.min(at + chunkRowLimit, batch.rowCount);
@@ -68,7 +75,7 @@ const stageIn = async (
     },
     copyOut: async () => {
       appender.closeSync();
-      const list = [...columnList(schema, format), ...schema.constants.map((one) => constant(one, format))];
+      const list = [...columnList(schema, narrowings, format), ...schema.constants.map((one) => constant(one, format))];
       await connection.run(`COPY (SELECT ${list.join(', ')} FROM output) TO ${quoteText(path)} (${options[format]})`);
     },
     interrupt: () => connection.interrupt(),
@@ -86,10 +93,16 @@ const options: Readonly<Record<OutputFormat, string>> = {
   ndjson: 'FORMAT json, USE_TMP_FILE false',
 };
 
-const columnList = (schema: SinkSchema, format: OutputFormat): ReadonlyArray<string> =>
+const columnList = (
+  schema: SinkSchema,
+  narrowings: ReadonlyMap<string, Narrowing>,
+  format: OutputFormat,
+): ReadonlyArray<string> =>
   schema.columns.map(({ name, type }, i) => {
-    const isNumberInText = format !== 'parquet' && (type === 'float32' || type === 'float64');
-    return `${isNumberInText ? `CASE WHEN isfinite(c${i}) THEN c${i} END` : `c${i}`} AS ${quoteName(name)}`;
+    const narrowed = narrowings.get(name)?.type();
+    const value = narrowed === undefined ? `c${i}` : `c${i}::${engineTypes[narrowed]}`;
+    const isFloat = [type, narrowed].some((one) => one === 'float32' || one === 'float64');
+    return `${isFloat && format !== 'parquet' ? `CASE WHEN isfinite(${value}) THEN ${value} END` : value} AS ${quoteName(name)}`;
   });
 
 const constant = (one: { readonly name: string } & ConstantValue, format: OutputFormat): string => {

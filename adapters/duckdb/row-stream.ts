@@ -1,6 +1,6 @@
 /** Streams the rows of a query as batches, in bounded memory, and notices when the engine stops half-way. */
 import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
-import type { RowBatch } from '../../core/index.js';
+import type { RawRows } from '../../core/index.js';
 import { type BatchFiller, batchFiller, batchRowLimit } from './batch-filler.js';
 import type { Library } from './engine.js';
 import { raise } from './errors.js';
@@ -9,7 +9,7 @@ import { from, type SourceQuery } from './source-query.js';
 
 export interface RowStream {
   /** The next batch, of which only the first can be without rows; none at the end. Raises the engine's error when a row does not parse. */
-  readonly next: () => Promise<RowBatch | undefined>;
+  readonly next: () => Promise<RawRows | undefined>;
   /** Gives the connection back, also in the middle of the rows. */
   readonly end: () => Promise<void>;
 }

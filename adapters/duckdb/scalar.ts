@@ -1,5 +1,6 @@
 /** How a column of the engine travels in a batch. */
-import type { ColumnSpec, TensorType, WantedColumn } from '../../core/index.js';
+import * as E from 'fp-ts/lib/Either.js';
+import { parseJson, type SinkColumn, type TensorType, type WantedColumn } from '../../core/index.js';
 import { quoteName } from './engine.js';
 
 /** A column's name in the source and the engine's name of its type. */
@@ -8,9 +9,10 @@ export interface SourceColumn {
   readonly kind: string;
 }
 
-/** A column to read: its name and type in a batch, and the SQL that gives it that type. */
-export interface Scalar extends ColumnSpec {
+/** A column to read: its name and type in a batch, the SQL that gives it that type, and of a `json` column what a value becomes. */
+export interface Scalar extends SinkColumn {
   readonly sql: string;
+  readonly cellOf?: (item: unknown) => unknown;
 }
 
 /** None when the column's type is not scalar. */
@@ -33,6 +35,10 @@ export const scalarOf = (column: SourceColumn, role: WantedColumn['role']): Scal
     case 'UBIGINT':
     case 'HUGEINT':
     case 'UHUGEINT':
+      // Exact, so that one that is out of range refuses its own row.
+      return role === 'key' ? as('string', text) : { name: column.name, type: 'json', sql: name };
+    case 'JSON':
+      return { name: column.name, type: 'json', sql: text, cellOf: jsonValue(role) };
     case 'DECIMAL':
       return role === 'key' ? as('string', text) : as('float64', `${name}::DOUBLE`);
     case 'FLOAT':
@@ -58,3 +64,14 @@ export const scalarOf = (column: SourceColumn, role: WantedColumn['role']): Scal
       return undefined;
   }
 };
+
+/** What a JSON text says; as a key, an integer comes with all its digits. */
+const jsonValue =
+  (role: WantedColumn['role']) =>
+  (item: unknown): unknown => {
+    const text = `${item}`;
+    const parsed = parseJson(text);
+    if (E.isLeft(parsed)) return item;
+    const isRounded = Number.isInteger(parsed.right) && !Number.isSafeInteger(parsed.right);
+    return role === 'key' && isRounded && /^-?\d+$/.test(text) ? BigInt(text) : parsed.right;
+  };

@@ -3,8 +3,10 @@ import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
+import type { CallOptions } from '../../core/index.js';
 import { quoteName, quoteText } from './engine.js';
 import { raise, raised, toFailure } from './errors.js';
+import { readJsonLines } from './json-lines.js';
 
 export interface SourceFile {
   /** The name of its view. */
@@ -39,15 +41,15 @@ export const findSourceFile = async (baseDir: string, view: string, name: string
 };
 
 /** Gives the file a view. Raises `DataUnreadable`, or the engine's error, when it does not parse so far. */
-export const createView = async (connection: DuckDBConnection, file: SourceFile): Promise<void> => {
-  const table = await tableFunction(connection, file);
+export const createView = async (connection: DuckDBConnection, file: SourceFile, call: CallOptions): Promise<void> => {
+  const table = await tableFunction(connection, file, call);
   await connection.run(`CREATE VIEW ${quoteName(file.view)} AS SELECT * FROM ${table}`);
 };
 
 // Otherwise a folder named like `year=2020` would give the file another column.
 const common = 'hive_partitioning=false';
 
-const tableFunction = async (connection: DuckDBConnection, file: SourceFile): Promise<string> => {
+const tableFunction = async (connection: DuckDBConnection, file: SourceFile, call: CallOptions): Promise<string> => {
   const path = quoteText(file.path);
   switch (file.format) {
     case 'parquet':
@@ -59,8 +61,7 @@ const tableFunction = async (connection: DuckDBConnection, file: SourceFile): Pr
       return `read_csv(${path}, auto_detect=false, header=true, columns=${columns}, ${dialect}, ${common})`;
     }
     case 'ndjson': {
-      const columns = structOf(await jsonColumns(connection, path));
-      return `read_json(${path}, format='newline_delimited', columns=${columns}, ${common})`;
+      return jsonTable(path, await jsonColumns(connection, file, call));
     }
   }
 };
@@ -96,26 +97,55 @@ const firstLine = async (path: string): Promise<string | undefined> => {
   }
 };
 
+/** A JSON file's rows, its columns having these types. */
+const jsonTable = (path: string, columns: ReadonlyArray<readonly [string, string]>): string =>
+  `read_json(${path}, format='newline_delimited', columns=${structOf(columns)}, ${common})`;
+
 /**
  * The columns that the whole file shows. Text stays text: the engine would read `2020-01-01` as a date and an upper-case UUID
- * as a lower-case one. A column of mixed types is text too.
+ * as a lower-case one. A column of mixed types is JSON, and each of its values counts by itself.
  */
 const jsonColumns = async (
   connection: DuckDBConnection,
-  path: string,
+  file: SourceFile,
+  call: CallOptions,
 ): Promise<ReadonlyArray<readonly [string, string]>> => {
+  const path = quoteText(file.path);
   const detection = `sample_size=-1, map_inference_threshold=-1, field_appearance_threshold=0, ${common}`;
-  const described = await connection.runAndReadAll(
-    `DESCRIBE SELECT * FROM read_json(${path}, format='newline_delimited', ${detection})`,
+  const described = await connection
+    .runAndReadAll(`DESCRIBE SELECT * FROM read_json(${path}, format='newline_delimited', ${detection})`)
+    .catch(async (error: unknown) => {
+      await checkLines(file, call);
+      throw error;
+    });
+  const columns = described.getRowsJson().map(([name, type]) => [name as string, type as string] as const);
+  // What the engine calls the column when a line is no object, or all are empty.
+  if (columns.map((column) => column.join(' ')).join() === 'json JSON') await checkLines(file, call);
+  const wide = await wideColumns(connection, path, columns);
+  return columns.map(([name, type]) => [name, wide.has(name) ? type : jsonType(type)]);
+};
+
+/** The engine miscounts lines: raises `DataUnreadable` for the first one that is no JSON object. */
+const checkLines = async (file: SourceFile, call: CallOptions): Promise<void> => {
+  for await (const _ of readJsonLines(file, call));
+};
+
+/** Those with an integer beyond 64 bits. The engine calls HUGEINT what has negative and positive integers. */
+const wideColumns = async (
+  connection: DuckDBConnection,
+  path: string,
+  columns: ReadonlyArray<readonly [string, string]>,
+): Promise<ReadonlySet<string>> => {
+  const huge = columns.filter(([, type]) => type === 'HUGEINT');
+  if (huge.length === 0) return new Set();
+  const fits = huge.map(
+    ([name]) => `bool_and(${quoteName(name)} BETWEEN -9223372036854775808 AND 9223372036854775807)`,
   );
-  return described.getRowsJson().map((row) => {
-    const [name, type] = row.map(String) as [string, string];
-    return [name, jsonType(type)];
-  });
+  const found = await connection.runAndReadAll(`SELECT ${fits.join(', ')} FROM ${jsonTable(path, huge)}`);
+  return new Set(huge.flatMap(([name], i) => (found.getRowsJson()[0]?.[i] === false ? [name] : [])));
 };
 
 const jsonType = (type: string): string => {
-  // What it makes of any column with negative and positive integers.
   if (type === 'HUGEINT') return 'BIGINT';
-  return /^(?:BOOLEAN|DOUBLE|U?BIGINT)$|[[(]/.test(type) ? type : 'VARCHAR';
+  return /^(?:BOOLEAN|DOUBLE|JSON|U?BIGINT)$|[[(]/.test(type) ? type : 'VARCHAR';
 };

@@ -12,7 +12,8 @@ export interface SourceQuery {
   readonly values: Readonly<Record<string, number>>;
 }
 
-const yearColumn = 'year_published';
+/** What a range of years is compared with in a file that is read whole. */
+export const yearColumn = 'year_published';
 const openYear = 2_147_483_647;
 const parameters: Readonly<Record<string, keyof YearRange>> = { start_year: 'startYear', end_year: 'endYear' };
 
@@ -102,7 +103,9 @@ export const describeColumns = async (
 ): Promise<ReadonlyArray<SourceColumn>> => {
   // The types are known once the parameters are bound, so a prepared statement does not tell them.
   const result = await connection.run(`${from('*', query)} LIMIT 0`, query.values);
-  return result.columnNames().map((name, i) => ({ name, kind: api.DuckDBTypeId[result.columnTypeId(i)] ?? '' }));
+  return result
+    .columnNames()
+    .map((name, i) => ({ name, kind: result.columnType(i).alias ?? api.DuckDBTypeId[result.columnTypeId(i)] ?? '' }));
 };
 
 const linesBeforeQuery = 1;

@@ -6,13 +6,18 @@ import {
   type CallOptions,
   type Failure,
   failTask,
+  narrowColumn,
+  narrowestType,
+  type NarrowType,
   type PredictionSink,
+  type RawColumn,
+  type RawRows,
   type RowBatch,
   type SinkSchema,
   type SinkWriter,
 } from '../../core/index.js';
 
-/** One output: its batches in the order in which they were written, with the values as they were, NaN too. */
+/** One output: its batches in the order in which they were written, with the values as they were, NaN too; `json` columns in their own type. */
 export interface MemoryOutput {
   readonly schema: SinkSchema;
   readonly batches: ReadonlyArray<RowBatch>;
@@ -31,11 +36,13 @@ export const memoryPredictionSink = (): PredictionSink & { readonly outputs: Rea
         );
 
   const begin = (location: string, schema: SinkSchema, call: CallOptions): SinkWriter => {
-    const batches: RowBatch[] = [];
+    const written: RawRows[] = [];
     return {
-      write: (batch) => ongoing(call, () => void batches.push(copyOf(batch))),
+      write: (batch) => ongoing(call, () => void written.push(copyOf(batch))),
       commit: ongoing(call, () => {
-        outputs.set(location, { schema, batches });
+        const output = narrowed(schema, written);
+        const { batches } = output;
+        outputs.set(location, output);
         const sizeBytes = batches.reduce((sum, batch) => sum + sizeOf(batch), 0);
         const rowCount = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
         return { location: `${root}/${location}`, rowCount, sizeBytes };
@@ -66,10 +73,30 @@ const ongoing =
   };
 
 /** The caller may use its arrays again. */
-const copyOf = (batch: RowBatch): RowBatch => ({
+const copyOf = (batch: RawRows): RawRows => ({
   rowCount: batch.rowCount,
   columns: structuredClone(batch.columns),
 });
+
+/** With each `json` column in the type that holds all its values. */
+const narrowed = (schema: SinkSchema, batches: ReadonlyArray<RawRows>): MemoryOutput => {
+  const types = new Map<string, NarrowType>();
+  for (const { name, type } of schema.columns) {
+    if (type !== 'json') continue;
+    const narrowing = narrowestType();
+    for (const { columns } of batches) narrowing.add(columns.get(name)?.values as ReadonlyArray<unknown>);
+    types.set(name, narrowing.type());
+  }
+  const typed = (name: string, column: RawColumn): BatchColumn =>
+    column.type === 'json' ? narrowColumn(column.values, types.get(name) ?? 'string') : column;
+  return {
+    schema: { ...schema, columns: schema.columns.map(({ name, type }) => ({ name, type: types.get(name) ?? type })) },
+    batches: batches.map(({ rowCount, columns }) => ({
+      rowCount,
+      columns: new Map(Array.from(columns, ([name, column]) => [name, typed(name, column)])),
+    })),
+  };
+};
 
 const sizeOf = (batch: RowBatch): number =>
   Array.from(batch.columns.values(), columnSize).reduce((sum, bytes) => sum + bytes, 0);

@@ -19,8 +19,16 @@ export interface WantedColumn {
 
 /** A source whose query was prepared: its columns are known, no row was read yet. */
 export interface OpenedSource {
-  /** Every column there is, in the source's order, also those that cannot be read as scalars. */
+  /**
+   * Every column there is, in the source's order, also those that cannot be read as scalars; where each row names its own (NDJSON), those of
+   * the first rows.
+   */
   readonly columnNames: ReadonlyArray<string>;
+  /**
+   * Only where each row names its own columns: those of `names` that some row has, or all of them when there are no rows. Costs a pass over
+   * the source when one of them is not among `columnNames`. Fails as `read` does.
+   */
+  readonly columnsAmong?: (names: ReadonlyArray<string>) => TaskEither<Failure, ReadonlyArray<string>>;
   /** Those of the source's keys that are no columns here, where that is no mistake: they were meant for another file. */
   readonly absentKeys?: ReadonlyArray<string>;
   /** True for CSV: a `string` column holds unparsed text, in which an empty field is missing. */
@@ -29,7 +37,8 @@ export interface OpenedSource {
   readonly countRows: TaskEither<Failure, number>;
   /**
    * The rows, in one pass, each batch with exactly the wanted columns and 1 to 65,536 rows; a source without rows gives one batch of none, which shows the columns' types; no wanted columns gives batches
-   * without columns. A source reads each wanted column and no other. A second `read` begins again.
+   * without columns. A column of JSON gives its values one by one, so that one that does not fit refuses its own row and no other. A source
+   * reads each wanted column and no other. A second `read` begins again.
    * Ends with a left `DataUnreadable` (saying where) when a file or row does not parse or a wanted column's type is not scalar,
    * `InvalidInput` when a wanted column is not there, `TooLarge` when the query needs more memory than it may use, `PermissionDenied`,
    * `Unavailable`, `DeadlineExceeded`, `Cancelled`.

@@ -2,12 +2,19 @@
 import type { Task } from 'fp-ts/lib/Task.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
-import type { ColumnSpec, RowBatch } from '../scoring/row-batch.js';
+import type { TensorType } from '../model/signature.js';
+import type { RawRows } from '../scoring/row-batch.js';
 import type { CallOptions } from './host.js';
+
+/** A `json` column becomes the narrowest type that holds all its values, once they are all there: `narrowestType` says which. */
+export interface SinkColumn {
+  readonly name: string;
+  readonly type: TensorType | 'json';
+}
 
 /** What an output holds: the columns of the batches that are written, then columns with one value in every row. */
 export interface SinkSchema {
-  readonly columns: ReadonlyArray<ColumnSpec>;
+  readonly columns: ReadonlyArray<SinkColumn>;
   readonly constants: ReadonlyArray<{ readonly name: string } & ConstantValue>;
 }
 
@@ -28,7 +35,7 @@ export interface Written {
 /** An output under way. Calls come one after the other; exactly one of `commit` and `abort` ends it. */
 export interface SinkWriter {
   /** Takes a batch with exactly the schema's columns. Missing values become nulls; NaN stays NaN in Parquet and is null in CSV and NDJSON. */
-  readonly write: (batch: RowBatch) => TaskEither<Failure, void>;
+  readonly write: (batch: RawRows) => TaskEither<Failure, void>;
   /** Replaces the target in one step; until then, and when this fails, the previous output is as it was. */
   readonly commit: TaskEither<Failure, Written>;
   /** Leaves nothing behind; harmless after `commit` or twice. */

@@ -3,17 +3,14 @@ import * as E from 'fp-ts/lib/Either.js';
 import { show } from '../decode.js';
 import { type Failure, failureOf, nearest } from '../failure.js';
 import type { Feature } from '../model/signature.js';
-import { allocateColumn, type BatchColumn, type Column, type RowBatch } from './row-batch.js';
+import { allocateColumn, type Column, type RawColumn, type RawRows, type RowBatch } from './row-batch.js';
 
-/** A column as an entrance brings it: typed, or JSON values. */
-export type RawColumn = BatchColumn | { readonly type: 'json'; readonly values: ReadonlyArray<unknown> };
+export type { RawColumn };
 
 type JsonColumn = Extract<RawColumn, { readonly type: 'json' }>;
 
 /** Columns as an entrance brings them. */
-export interface RawBatch {
-  readonly rowCount: number;
-  readonly columns: ReadonlyMap<string, RawColumn>;
+export interface RawBatch extends RawRows {
   /** True when `string` columns hold unparsed text, as CSV's do. */
   readonly textual: boolean;
 }

@@ -5,13 +5,13 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { brief, pointerToken } from '../decode.js';
 import { type Failure, fail, nearest } from '../failure.js';
 import type { Registration } from '../model/registration.js';
-import type { DataSource, WantedColumn } from '../ports/data-source.js';
+import type { DataSource, OpenedSource, WantedColumn } from '../ports/data-source.js';
 import type { CallOptions } from '../ports/host.js';
 import { afterFailure } from './after-failure.js';
 import { checkColumns, type RawBatch } from './features.js';
 import { keysOf } from './keys.js';
 import { readRows } from './rows.js';
-import type { RowBatch } from './row-batch.js';
+import type { BatchStream } from './row-batch.js';
 import type { ScoreRequest } from './score-request.js';
 import type { RawStream } from './scoring-job.js';
 
@@ -92,12 +92,16 @@ const openSource = (
   return pipe(
     source.open(range, call),
     TE.chain((opened) => {
-      const present = new Set(opened.columnNames);
       const isFeature = new Set(features.map(({ name }) => name));
       return pipe(
-        keysOf(source, opened),
-        E.chainFirst(() => checkColumns(features, present, (column) => `/${pointerToken(column)}`)),
-        E.map((keys): OpenedRows => {
+        columnsOf(opened, [...isFeature, ...source.keys]),
+        TE.chainEitherK((columnNames) =>
+          pipe(
+            keysOf(source, { ...opened, columnNames }),
+            E.chainFirst(() => checkColumns(features, new Set(columnNames), (column) => `/${pointerToken(column)}`)),
+          ),
+        ),
+        TE.map((keys): OpenedRows => {
           const wanted: ReadonlyArray<WantedColumn> = [
             ...features.map(({ name }) => ({ name, role: 'feature' }) as const),
             ...keys.filter((key) => !isFeature.has(key)).map((name) => ({ name, role: 'key' }) as const),
@@ -112,15 +116,26 @@ const openSource = (
             close: opened.close,
           };
         }),
-        TE.fromEither,
         afterFailure(opened.close),
       );
     }),
   );
 };
 
+/** The source's columns, with each of `names` that is one. */
+const columnsOf = (
+  { columnNames, columnsAmong }: OpenedSource,
+  names: ReadonlyArray<string>,
+): TE.TaskEither<Failure, ReadonlyArray<string>> =>
+  columnsAmong === undefined
+    ? TE.right(columnNames)
+    : pipe(
+        columnsAmong(names),
+        TE.map((found) => [...new Set([...columnNames, ...found])]),
+      );
+
 const rawStream = async function* (
-  batches: AsyncIterable<E.Either<Failure, RowBatch>>,
+  batches: BatchStream,
   textual: boolean,
 ): AsyncIterable<E.Either<Failure, RawBatch>> {
   for await (const batch of batches) {

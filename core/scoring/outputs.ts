@@ -4,10 +4,10 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
-import type { ConstantValue, PredictionSink, SinkSchema, SinkWriter } from '../ports/prediction-sink.js';
+import type { ConstantValue, PredictionSink, SinkColumn, SinkSchema, SinkWriter } from '../ports/prediction-sink.js';
 import type { RawColumn } from './features.js';
 import type { PredictionColumn } from './predictions.js';
-import type { BatchColumn, ColumnSpec, RowBatch } from './row-batch.js';
+import type { BatchColumn, RawRows, RowBatch } from './row-batch.js';
 import { jsonRows, type PredictionOutput } from './scoring-job.js';
 import type { RefusedRow } from './score-request.js';
 
@@ -160,40 +160,18 @@ const constantsOf = (from: Provenance): ReadonlyArray<{ readonly name: string } 
   { name: 'scored_at', type: 'timestamp', value: from.scoredAt },
 ];
 
-const keySpecs = (keys: ReadonlyMap<string, RawColumn>): ReadonlyArray<ColumnSpec> =>
-  [...keys].map(([name, column]) => ({ name, type: typedKey(column).type }));
+const keySpecs = (keys: ReadonlyMap<string, RawColumn>): ReadonlyArray<SinkColumn> =>
+  [...keys].map(([name, { type }]) => ({ name, type }));
 
 /** Keys before predictions; without keys, each row's position in the data, so that rows can still be told apart. */
 const withKeys = (
   rows: ReadonlyArray<number>,
   keys: ReadonlyMap<string, RawColumn>,
   predictions: RowBatch,
-): RowBatch => {
-  const first: Iterable<readonly [string, BatchColumn]> =
-    keys.size === 0
-      ? [['row', { type: 'int64', values: BigInt64Array.from(rows, BigInt) }]]
-      : [...keys].map(([name, column]) => [name, typedKey(column)] as const);
+): RawRows => {
+  const first: ReadonlyMap<string, RawColumn> =
+    keys.size === 0 ? new Map([['row', { type: 'int64', values: BigInt64Array.from(rows, BigInt) }]]) : keys;
   return { rowCount: predictions.rowCount, columns: new Map([...first, ...predictions.columns]) };
-};
-
-/** A key that came as JSON gets the narrowest type that holds all its values: int64, float64, bool, else text. */
-const typedKey = (column: RawColumn): BatchColumn => {
-  if (column.type !== 'json') return column;
-  const { values } = column;
-  const missing = Uint8Array.from(values, (value) => (value === undefined || value === null ? 1 : 0));
-  const all = (fits: (value: unknown) => boolean): boolean =>
-    values.every((value, row) => missing[row] === 1 || fits(value));
-  if (all(Number.isSafeInteger))
-    return { type: 'int64', values: BigInt64Array.from(values, (value) => BigInt(Number(value ?? 0))), missing };
-  if (all((value) => typeof value === 'number'))
-    return { type: 'float64', values: Float64Array.from(values, Number), missing };
-  if (all((value) => typeof value === 'boolean'))
-    return { type: 'bool', values: Uint8Array.from(values, Number), missing };
-  return {
-    type: 'string',
-    values: values.map((value) => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))),
-    missing,
-  };
 };
 
 const rejectRows = (refused: ReadonlyArray<RefusedRow>): RowBatch => {

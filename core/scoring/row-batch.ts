@@ -24,10 +24,22 @@ export interface RowBatch {
 }
 
 /**
+ * A column as an entrance brings it: typed, or values one by one, as JSON has them, where each may be of another type. Among those, null and
+ * undefined are missing, and a bigint is an integer that the entrance knows exactly.
+ */
+export type RawColumn = BatchColumn | { readonly type: 'json'; readonly values: ReadonlyArray<unknown> };
+
+/** `rowCount` rows; every column holds exactly that many values. */
+export interface RawRows {
+  readonly rowCount: number;
+  readonly columns: ReadonlyMap<string, RawColumn>;
+}
+
+/**
  * Batches in order, pulled one at a time, so back-pressure costs nothing. A `left` is the last element. Leaving the loop
  * early (`return`) frees what the stream holds.
  */
-export type BatchStream = AsyncIterable<Either<Failure, RowBatch>>;
+export type BatchStream = AsyncIterable<Either<Failure, RawRows>>;
 
 /** Name and type of one column of a stream or a file. */
 export interface ColumnSpec {

@@ -222,20 +222,16 @@ export const gatherBatches =
 
 /** A cell of a key or a prediction as JSON holds it: no NaN, no infinity, no bigint. */
 export const jsonValueAt = (column: RawColumn, row: number): unknown => {
-  if (column.type === 'json') return column.values[row] ?? null;
-  if (column.missing?.[row] === 1) return null;
+  if (column.type !== 'json' && column.missing?.[row] === 1) return null;
   const value = column.values[row];
-  switch (column.type) {
-    case 'bool':
-      return value === 1;
-    case 'int64': {
-      const number = Number(value);
-      return Number.isSafeInteger(number) ? number : `${value}`;
-    }
-    default:
-      return typeof value === 'number' && !Number.isFinite(value) ? null : value;
-  }
+  if (typeof value === 'bigint') return jsonInteger(value);
+  if (column.type === 'bool') return value === 1;
+  return typeof value === 'number' && !Number.isFinite(value) ? null : (value ?? null);
 };
+
+/** Beyond what every reader of JSON keeps exactly, its digits. */
+const jsonInteger = (value: bigint): number | string =>
+  Number.isSafeInteger(Number(value)) ? Number(value) : `${value}`;
 
 /** Rows as objects: `row`, the keys, the predictions. */
 export const jsonRows = (

@@ -8,6 +8,7 @@ import {
   type Failure,
   neverCancelled,
   type PredictionSink,
+  type RawColumn,
   type RowBatch,
   type SinkSchema,
   type SinkWriter,
@@ -15,7 +16,7 @@ import {
 } from '../../core/index.js';
 import { cancellable } from './cancellable.js';
 import type { Contract } from './contract.js';
-import { assertSameCells, countedRows, type Rows, sampleRows } from './sample-rows.js';
+import { assertSameCells, type Cell, countedRows, type Rows, sampleRows } from './sample-rows.js';
 
 /** A sink under whose root there is nothing yet. */
 export interface PredictionSinkHarness {
@@ -68,6 +69,45 @@ const batchesOf = (rows: RowBatch, size: number): ReadonlyArray<RowBatch> =>
     const columns = Array.from(rows.columns, ([name, column]) => [name, sliceColumn(column, begin, end)] as const);
     return { rowCount: end - begin, columns: new Map(columns) };
   });
+
+/** JSON values by batch, and the type and cells that they become. */
+const narrowed: ReadonlyArray<{
+  readonly batches: ReadonlyArray<ReadonlyArray<unknown>>;
+  readonly type: RawColumn['type'];
+  readonly cells: ReadonlyArray<Cell>;
+}> = [
+  {
+    batches: [
+      [1, null],
+      [9_007_199_254_740_993n, -5],
+    ],
+    type: 'int64',
+    cells: [1n, null, 9_007_199_254_740_993n, -5n],
+  },
+  {
+    batches: [
+      [1, undefined],
+      [0.5, 1e300, -1e21],
+    ],
+    type: 'float64',
+    cells: [1, null, 0.5, 1e300, -1e21],
+  },
+  { batches: [[1, 2n ** 53n], [0.5]], type: 'float64', cells: [1, 2 ** 53, 0.5] },
+  { batches: [[true], [false, null]], type: 'bool', cells: [true, false, null] },
+  { batches: [[1, true], [null]], type: 'string', cells: ['1', 'true', null] },
+  { batches: [[0.5], [2n ** 53n + 1n]], type: 'string', cells: ['0.5', '9007199254740993'] },
+  { batches: [[-(2n ** 63n) - 1n]], type: 'string', cells: ['-9223372036854775809'] },
+  { batches: [[7], ['a "b", c', { a: [1] }]], type: 'string', cells: ['7', 'a "b", c', '{"a":[1]}'] },
+  { batches: [[null], [undefined]], type: 'int64', cells: [null, null] },
+  { batches: [], type: 'int64', cells: [] },
+];
+
+/** In CSV a number is text. */
+const readAs = (expected: Cell | undefined, found: Cell): Cell => {
+  if (found === null || expected === null) return found;
+  if (typeof expected === 'bigint') return BigInt(found);
+  return typeof expected === 'number' ? Number(found) : `${found}`;
+};
 
 export const predictionSinkContract: Contract<PredictionSinkHarness> = [
   {
@@ -127,6 +167,30 @@ export const predictionSinkContract: Contract<PredictionSinkHarness> = [
         const cells = found?.cells.get(name);
         assert.equal(Number(cells?.[0]), first);
         assert.equal(cells?.[1], expected);
+      }
+    },
+  },
+  {
+    name: 'a column of JSON values gets the narrowest type that holds all of them, in whichever batch they come',
+    run: async (harness) => {
+      for (const [i, { batches, type, cells }] of narrowed.entries()) {
+        const location = `json-${i}${harness.extension}`;
+        const columns = [{ name: 'value', type: 'json' } as const];
+        const writer = await open(harness, location, { columns, constants: [] });
+        for (const values of batches) {
+          await expectRight(
+            writer.write({ rowCount: values.length, columns: new Map([['value', { type: 'json', values }]]) }),
+          );
+        }
+        await expectRight(writer.commit);
+        const found = await harness.readBack(location);
+        // Of the formats, Parquet alone has types.
+        if (harness.extension === '.parquet') assert.equal(found?.types.get('value'), type);
+        const read = (found?.cells.get('value') ?? []).map((cell, row) => readAs(cells[row], cell));
+        assert.deepEqual(
+          read,
+          cells.map((cell) => (typeof cell === 'boolean' ? `${cell}` : cell)),
+        );
       }
     },
   },

@@ -1,7 +1,7 @@
 /** Rows for the contracts of sources and sinks, and when two cells count as the same after a journey through a file. */
 import assert from 'node:assert/strict';
 import * as E from 'fp-ts/lib/Either.js';
-import type { BatchColumn, BatchStream, Column, RowBatch } from '../../core/index.js';
+import type { BatchColumn, BatchStream, Column, RawColumn, RowBatch } from '../../core/index.js';
 
 /** A value, or null where it is missing. */
 export type Cell = string | number | bigint | boolean | null;
@@ -10,7 +10,7 @@ export type Cell = string | number | bigint | boolean | null;
 export interface Rows {
   readonly rowCount: number;
   readonly batchSizes: ReadonlyArray<number>;
-  readonly types: ReadonlyMap<string, Column['type']>;
+  readonly types: ReadonlyMap<string, RawColumn['type']>;
   readonly cells: ReadonlyMap<string, ReadonlyArray<Cell>>;
 }
 
@@ -97,7 +97,7 @@ export const countedRows = (rowCount: number): RowBatch => ({
 /** Reads the stream to its end; rejects when it ends with a failure. */
 export const collect = async (stream: BatchStream): Promise<Rows> => {
   const batchSizes: number[] = [];
-  const types = new Map<string, Column['type']>();
+  const types = new Map<string, RawColumn['type']>();
   const cells = new Map<string, Cell[]>();
   for await (const batch of stream) {
     if (E.isLeft(batch)) throw new assert.AssertionError({ message: `${batch.left.tag}: ${batch.left.message}` });
@@ -113,10 +113,11 @@ export const collect = async (stream: BatchStream): Promise<Rows> => {
   return { rowCount: batchSizes.reduce((sum, size) => sum + size, 0), batchSizes, types, cells };
 };
 
-export const cellsOf = (column: BatchColumn): ReadonlyArray<Cell> =>
-  Array.from<string | number | bigint, Cell>(column.values, (value, row) => {
+export const cellsOf = (column: RawColumn): ReadonlyArray<Cell> =>
+  Array.from<unknown, Cell>(column.values, (value, row) => {
+    if (column.type === 'json') return (value ?? null) as Cell;
     if (column.missing?.[row] === 1) return null;
-    return column.type === 'bool' ? value === 1 : value;
+    return column.type === 'bool' ? value === 1 : (value as Cell);
   });
 
 /** Holds when each cell has the value that was stored; it may have become wider, or text (`2.5`, `true`). */

@@ -271,38 +271,66 @@ test('CSV is text: verbatim, and an empty field is missing, quoted or not', asyn
   t.deepEqual([...found.types.values()], ['string', 'string']);
 });
 
-test('NDJSON text is verbatim, types are those of the whole file, and a broken line is DataUnreadable', async (t) => {
+test('to SQL, the columns of NDJSON have the types of the whole file, text is verbatim, and what is mixed is JSON', async (t) => {
   const lines = [
-    ...Array.from({ length: 30_000 }, (_, row) => `{"n": ${row}, "none": null}`),
+    ...Array.from({ length: 30_000 }, (_, row) => `{"n": ${row}, "minus": ${-row}, "none": null}`),
     '{"n": 1.5, "day": "2020-01-01", "at": "2020-01-01 10:00:00", "id": "123E4567-E89B-12D3-A456-426614174000"}',
-    '{"n": 2, "mixed": 1, "day": "soon", "flag": true}',
-    '{"n": 3, "mixed": "x", "day": null, "flag": false}',
+    '{"n": 2, "mixed": 1, "day": "soon", "flag": true, "wide": 18446744073709551615}',
+    '{"n": 3, "mixed": "x", "day": null, "flag": false, "wide": -1}',
+    '{"n": 3, "mixed": 9007199254740993, "minus": 7}',
   ];
   await writeFile(join(folder, 'typed.ndjson'), lines.join('\n'));
-  const found = await readAll({ files: { games: 'typed.ndjson' } }, 'feature');
-  const last = (name: string) => found.cells.get(name)?.slice(-3);
-  t.deepEqual(last('n'), [1.5, 2, 3]);
-  t.deepEqual(last('day'), ['2020-01-01', 'soon', null]);
-  t.deepEqual(last('at'), ['2020-01-01 10:00:00', null, null]);
-  t.deepEqual(last('id'), ['123E4567-E89B-12D3-A456-426614174000', null, null]);
-  t.deepEqual(last('mixed'), [null, '1', 'x']);
-  t.deepEqual(last('flag'), [null, true, false]);
-  t.deepEqual(last('none'), [null, null, null]);
-
-  await writeFile(join(folder, 'broken.ndjson'), `${lines.join('\n')}\n{"n": oops}\n`);
-  const broken = await failureOf({ files: { games: 'broken.ndjson' } });
-  t.is(broken?.tag, 'DataUnreadable');
-  t.regex(broken?.message ?? '', /broken\.ndjson.* line 3000/);
+  const files = { games: 'typed.ndjson' };
+  for (const [role, mixed, wide] of [
+    ['feature', 2 ** 53, [2n ** 64n - 1n, -1n, null]],
+    ['key', 2n ** 53n + 1n, [`${2n ** 64n - 1n}`, '-1', null]],
+  ] as const) {
+    const found = await readAll({ files, sql: 'SELECT * FROM games' }, role);
+    const last = (name: string) => found.cells.get(name)?.slice(-3);
+    t.deepEqual(last('n'), [2, 3, 3]);
+    t.is(found.types.get('n'), 'float64');
+    t.deepEqual(last('minus'), [null, null, 7n]);
+    t.is(found.types.get('minus'), 'int64');
+    t.deepEqual(found.cells.get('day')?.slice(-4, -2), ['2020-01-01', 'soon']);
+    t.is(found.cells.get('at')?.at(-4), '2020-01-01 10:00:00');
+    t.is(found.cells.get('id')?.at(-4), '123E4567-E89B-12D3-A456-426614174000');
+    t.deepEqual(last('mixed'), [1, 'x', mixed]);
+    t.deepEqual(last('flag'), [true, false, null]);
+    t.deepEqual(last('none'), [null, null, null]);
+    t.deepEqual(last('wide'), wide);
+  }
 });
+
+const brokenJson: ReadonlyArray<readonly [string, string, RegExp]> = [
+  ['no JSON', '{"n": oops}\n', /: line 2 is not JSON \((?!.*oops).*\): NDJSON has one object a line\.$/],
+  ['an array', '[1]\n', /: line 2 must be an object, got an array\.$/],
+  ['a number, without a line break', '5', /: line 2 must be an object, got 5\.$/],
+  ['bytes that are not UTF-8', '{"n": "\xff"}\n', /: line 2 is not UTF-8: /],
+  ['an object behind 200,000 good ones', `${'{"n": 1}\n'.repeat(200_000)}{"n": }`, /: line 200002 is not JSON /],
+];
+for (const [i, [what, rows, message]] of brokenJson.entries()) {
+  test(`NDJSON with a line that is ${what} is DataUnreadable and says the line, whole and to SQL`, async (t) => {
+    const file = `broken-${i}.ndjson`;
+    await writeFile(join(folder, file), Buffer.from(`{"n": 1}\n${rows}`, 'latin1'));
+    for (const options of [{}, { sql: 'SELECT * FROM games' }]) {
+      const found = await failureOf({ files: { games: file }, ...options });
+      t.is(found?.tag, 'DataUnreadable');
+      t.regex(found?.message ?? '', message);
+      t.true(found?.message.startsWith(file));
+    }
+  });
+}
 
 const typed: ReadonlyArray<readonly [string, WantedColumn['role'], string, Cell]> = [
   ['200::UTINYINT', 'feature', 'int32', 200],
   ['(-7)::SMALLINT', 'feature', 'int32', -7],
   ['4000000000::UINTEGER', 'feature', 'int64', 4_000_000_000n],
-  ['18446744073709551615::UBIGINT', 'feature', 'float64', 2 ** 64],
+  ['18446744073709551615::UBIGINT', 'feature', 'json', 2n ** 64n - 1n],
   ['18446744073709551615::UBIGINT', 'key', 'string', '18446744073709551615'],
   ['(-170141183460469231731687303715884105727)::HUGEINT', 'key', 'string', '-170141183460469231731687303715884105727'],
-  ['12::HUGEINT', 'feature', 'float64', 12],
+  ['12::HUGEINT', 'feature', 'json', 12n],
+  [`'[1, "x"]'::JSON->0`, 'feature', 'json', 1],
+  [`'[1, "x"]'::JSON->1`, 'key', 'json', 'x'],
   ['1.50::DECIMAL(10,2)', 'key', 'string', '1.50'],
   ['1.50::DECIMAL(10,2)', 'feature', 'float64', 1.5],
   [`'nan'::FLOAT`, 'feature', 'float32', NaN],

@@ -18,7 +18,8 @@ const rowsOf = ({ schema, batches }: MemoryOutput): Rows => {
   const batchSizes = batches.map((batch) => batch.rowCount);
   const rowCount = batchSizes.reduce((sum, size) => sum + size, 0);
   for (const { name, value } of schema.constants) cells.set(name, Array<Cell>(rowCount).fill(value));
-  return { rowCount, batchSizes, types: new Map(), cells };
+  const types = new Map(schema.columns.map(({ name, type }) => [name, type]));
+  return { rowCount, batchSizes, types, cells };
 };
 
 for (const { name, run } of predictionSinkContract) {

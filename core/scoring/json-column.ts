@@ -1,0 +1,58 @@
+/** Columns of JSON values where a file wants one type: the narrowest that holds them all. */
+import type { BatchColumn } from './row-batch.js';
+
+export type NarrowType = 'int64' | 'float64' | 'bool' | 'string';
+
+/** Sees all values of a column, in any number of parts. */
+export interface Narrowing {
+  readonly add: (values: ReadonlyArray<unknown>) => void;
+  /** int64 when they are integers that a double or a bigint holds exactly (or there are none), float64, bool, else string. */
+  readonly type: () => NarrowType;
+}
+
+/** Begins a column without values. */
+export const narrowestType = (): Narrowing => {
+  let integers = true;
+  let numbers = true;
+  let booleans = true;
+  return {
+    add: (values) => {
+      for (const value of values) {
+        if (value === undefined || value === null) continue;
+        integers &&= isInteger(value);
+        numbers &&= typeof value === 'number' || (typeof value === 'bigint' && isExact(value));
+        booleans &&= typeof value === 'boolean';
+      }
+    },
+    type: () => (integers ? 'int64' : numbers ? 'float64' : booleans ? 'bool' : 'string'),
+  };
+};
+
+const isInteger = (value: unknown): boolean =>
+  typeof value === 'bigint' ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value);
+
+/** Whether a double holds it. */
+const isExact = (value: bigint): boolean => BigInt(Number(value)) === value;
+
+/** A value that is there, in a column of text: text as it is, anything else as JSON writes it. */
+export const jsonText = (value: unknown): string =>
+  typeof value === 'string' ? value : typeof value === 'bigint' ? `${value}` : (JSON.stringify(value) ?? '');
+
+/** The values, all of which `type` holds, as a column of it. */
+export const narrowColumn = (values: ReadonlyArray<unknown>, type: NarrowType): BatchColumn => {
+  const missing = Uint8Array.from(values, (value) => (value === undefined || value === null ? 1 : 0));
+  switch (type) {
+    case 'int64':
+      return {
+        type,
+        values: BigInt64Array.from(values, (value) => (typeof value === 'bigint' ? value : BigInt(Number(value ?? 0)))),
+        missing,
+      };
+    case 'float64':
+      return { type, values: Float64Array.from(values, Number), missing };
+    case 'bool':
+      return { type, values: Uint8Array.from(values, Number), missing };
+    case 'string':
+      return { type, values: values.map((value, row) => (missing[row] === 1 ? '' : jsonText(value))), missing };
+  }
+};
