@@ -82,8 +82,9 @@ const placeOf = (message: string, linesBefore: number): string => {
 
 /** The engine's message without its advice, our SQL and the row itself: the first line says where, the last one what. */
 const engineSentence = (message: string): string => {
-  const lines = (message.split(/\nPossible|\n *LINE \d|\n\s*Candidate functions/)[0] ?? '')
+  const lines = (message.split(/\n(?:Possible|Try )|\n *LINE \d|\n\s*Candidate functions/)[0] ?? '')
     .replace(engineError, '')
+    .replace(/Object \{.*\} has duplicate key (".*")/, 'an object has the key $1 twice')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');

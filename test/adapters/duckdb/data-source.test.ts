@@ -321,6 +321,16 @@ for (const [i, [what, rows, message]] of brokenJson.entries()) {
   });
 }
 
+test('to SQL, a name that a line of NDJSON has twice is DataUnreadable: the line, without advice and without the row', async (t) => {
+  await writeFile(join(folder, 'twins.ndjson'), '{"n": 1}\n{"secret": 5, "n": 2, "n": 3}\n');
+  const found = await failureOf({ files: { games: 'twins.ndjson' }, sql: 'SELECT * FROM games' });
+  t.is(found?.tag, 'DataUnreadable');
+  t.is(
+    found?.message,
+    'twins.ndjson: JSON transform error in file "twins.ndjson", in line 2: an object has the key "n" twice.',
+  );
+});
+
 const typed: ReadonlyArray<readonly [string, WantedColumn['role'], string, Cell]> = [
   ['200::UTINYINT', 'feature', 'int32', 200],
   ['(-7)::SMALLINT', 'feature', 'int32', -7],
