@@ -102,7 +102,8 @@ export const rollForward =
           () => TE.right<Failure, O.Option<number>>(O.none),
           (intent) =>
             pipe(
-              help(ports, model, intent, call),
+              toLast(ports, model, intent, call),
+              TE.chain(() => help(ports, model, intent, call)),
               TE.map((ending) => (ending === 'committed' ? O.some(intent.version) : O.none)),
             ),
         ),
@@ -130,7 +131,8 @@ export const findPublished =
             intent.registration_id !== registrationId
               ? findPublished(ports)(model, registrationId, from + 1, call)
               : pipe(
-                  finishAndTidy(ports, model, intent, call),
+                  toLast(ports, model, intent, call),
+                  TE.chain(() => finishAndTidy(ports, model, intent, call)),
                   TE.chain((ending) =>
                     ending === 'committed'
                       ? pipe(TE.fromEither(registrationOf(ports, model, intent)), TE.map(O.some))
@@ -214,6 +216,10 @@ export const readIntent = (
     TE.chainEitherK(O.traverse(E.Applicative)(({ bytes }) => openDocument(host)(Intent, `${key}`)(bytes))),
   );
 };
+
+/** An intent that was only read: another process may have created it a moment ago, and a registration must not outlast its intent. */
+const toLast = ({ store }: RegistryPorts, model: ModelId, intent: Intent, call: CallOptions) =>
+  store.head(layout.intent(model, intent.version), call);
 
 /** Gives an unfinished version's owner a moment, at most 75 ms with jitter, then finishes it for them. */
 const help = (

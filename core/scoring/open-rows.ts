@@ -134,10 +134,7 @@ const columnsOf = (
         TE.map((found) => [...new Set([...columnNames, ...found])]),
       );
 
-const rawStream = async function* (
-  batches: BatchStream,
-  textual: boolean,
-): AsyncIterable<E.Either<Failure, RawBatch>> {
+const rawStream = async function* (batches: BatchStream, textual: boolean): AsyncIterable<E.Either<Failure, RawBatch>> {
   for await (const batch of batches) {
     yield pipe(
       batch,

@@ -193,7 +193,9 @@ export const provePowerCuts = async (
       try {
         await proveSurvivor(run, medium, i + 1, survival);
       } catch (error) {
-        throw new Error(`The power was cut after step ${i + 1} of ${run.disk.steps.length}.`, { cause: error });
+        throw new Error(`The power was cut after step ${i + 1} of ${run.disk.steps.length}: ${error}`, {
+          cause: error,
+        });
       }
       count += 1;
     }

@@ -27,7 +27,8 @@ test('whenever the power is cut in the life of a registry, what was acknowledged
 });
 
 for (const [what, before, sleeper, others] of [
-  ['registers', [], registers({ description: 'late' }), [registers({ description: 'other' }), keyed]],
+  ['registers', [], registers({ description: 'late' }), [registers({ description: 'other' })]],
+  ['registers under a key', [], keyed, [keyed]],
   ['promotes', [registers({}), keyed], promotes('champion', 1), [promotes('champion', 1)]],
 ] as const) {
   test(`wherever a process that ${what} sleeps before it syncs, nothing that others were told meanwhile is lost`, async (t) => {

@@ -24,14 +24,14 @@ const inCore: ReadonlyArray<PlantedFault> = [
   {
     name: 'a commit whose answer was lost is not read back',
     file: 'core/registry/publish.js',
-    text: 'pipe(store.get(key, call), TE.chain(O.match(() => TE.left(failed), (stored) =>',
-    instead: 'pipe(TE.left(failed), TE.chain(O.match(() => TE.left(failed), (stored) =>',
+    text: 'pipe(store.get(key, call), TE.chain(O.match(() => TE.left(failed), ({ bytes }) => endingBy(',
+    instead: 'pipe(TE.left(failed), TE.chain(O.match(() => TE.left(failed), ({ bytes }) => endingBy(',
     checks: ['core/crashes.test.js'],
   },
   {
     name: 'a commit that was refused is acknowledged without comparing what stands there',
     file: 'core/registry/publish.js',
-    text: "host.utf8.decode(stored.bytes) === intent.registration ? 'committed' : 'aborted'",
+    text: "isOurs ? 'committed' : 'aborted'",
     instead: "'committed'",
     checks: ['core/publish.test.js'],
   },
@@ -73,7 +73,7 @@ const inCore: ReadonlyArray<PlantedFault> = [
   {
     name: 'the highest number is that of a listing, and nobody probes whether it is committed',
     file: 'core/registry/versions.js',
-    text: 'TE.chain((versions) => highestCommitted(ports, model, versions, call))',
+    text: 'TE.chain((versions) => highestTaken(ports, model, versions, call))',
     instead: 'TE.map((versions) => versions.at(-1) ?? 0)',
     checks: ['core/crashes.test.js'],
   },
@@ -159,6 +159,20 @@ const inFolder: ReadonlyArray<PlantedFault> = [
     file: 'adapters/local-filesystem/artifact-store.js',
     text: 'await syncForOthers(dirname(file.path));',
     instead: '',
+    checks: powerCuts,
+  },
+  {
+    name: 'a record of a key that another process wrote is believed to be synced',
+    file: 'core/registry/idempotency.js',
+    text: 'ports.store.head(key, call), TE.map(() => O.some(attemptOf(record)))',
+    instead: 'TE.right(O.some(attemptOf(record)))',
+    checks: powerCuts,
+  },
+  {
+    name: 'an intent that another process created is believed to be synced',
+    file: 'core/registry/publish.js',
+    text: 'toLast(ports, model, intent, call), TE.chain(() => finishAndTidy(ports, model, intent, call))',
+    instead: 'finishAndTidy(ports, model, intent, call)',
     checks: powerCuts,
   },
   {
