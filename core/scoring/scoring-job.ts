@@ -1,12 +1,13 @@
 /** A scoring: rows from a source through a model to a sink or an answer, in one pass and bounded memory. */
 import * as E from 'fp-ts/lib/Either.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
-import { type Failure, fail, failureOf, type Problem } from '../failure.js';
+import { type Failure, fail, type Problem, problemLimit } from '../failure.js';
 import type { Feature } from '../model/signature.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import { recordDistribution, type Distribution, type DistributionRecorder } from './distribution.js';
 import { type CellProblem, coerceFeatures, keepRows, type RawBatch, type RawColumn } from './features.js';
+import { addMisfits, misfitFailure, type Misfits, rowsToCount } from './misfits.js';
 import type { RefusedRow, ScoringProgress } from './score-request.js';
 import { scoreBatch, type ScoringModel } from './score.js';
 import { type BatchColumn, type RowBatch, sliceColumn } from './row-batch.js';
@@ -50,8 +51,9 @@ export interface ScoringTotals {
 }
 
 /**
- * Runs the job to its end. Fails as the source, the model and the output do, and with `SignatureMismatch` on the first batch
- * with values that do not fit, unless they are to be skipped.
+ * Runs the job to its end. Fails as the source, the model and the output do, and unless they are to be skipped with `SignatureMismatch` for
+ * values that do not fit: from the first of them on nothing is scored, and what does not fit is counted: in all rows that are there already, and
+ * in the first million or so of those that are still to be read.
  */
 export const runScoringJob =
   (host: Host) =>
@@ -59,6 +61,8 @@ export const runScoringJob =
   async () => {
     const recorders = distributionRecorders(host, job.model);
     const inexact = new Map<string, number>();
+    const rowsToLookAt = Array.isArray(job.stream) ? Number.POSITIVE_INFINITY : rowsToCount;
+    let misfits: Misfits | undefined;
     let rowsRead = 0;
     let rowsRefused = 0;
     let readMs = 0;
@@ -72,12 +76,19 @@ export const runScoringJob =
       return lapMs;
     };
     for await (const pulled of job.stream) {
-      if (E.isLeft(pulled)) return pulled;
+      if (E.isLeft(pulled)) return misfits === undefined ? pulled : E.left(misfitFailure(misfits, rowsRead));
       for (const part of cutBatch(pulled.right)) {
         if (rowsRead > 0) await host.turn();
         readMs += lap();
         const fitted = fitBatch(job, part, rowsRead);
-        if (E.isLeft(fitted)) return fitted;
+        if (misfits !== undefined || E.isLeft(fitted)) {
+          misfits = addMisfits(misfits, E.isLeft(fitted) ? fitted.left : undefined);
+          rowsRead += part.rowCount;
+          const isOver = call.cancellation.aborted || host.nowMs() >= call.deadlineMs;
+          if (misfits !== undefined && (isOver || rowsRead >= rowsToLookAt))
+            return E.left(misfitFailure(misfits, rowsRead));
+          continue;
+        }
         const { raw, features, refused } = fitted.right;
         const predicted = await scoreBatch(host)(job.model, features, call)();
         if (E.isLeft(predicted)) return predicted;
@@ -94,6 +105,7 @@ export const runScoringJob =
         job.onProgress({ rowsScored: rowsRead - rowsRefused });
       }
     }
+    if (misfits !== undefined) return E.left(misfitFailure(misfits));
     readMs += lap();
     return E.right({
       rowsRead,
@@ -138,31 +150,16 @@ interface FittedBatch {
   readonly inexact: ReadonlyMap<string, number>;
 }
 
-/** How many problems per feature are kept when the first batch that has any ends the job. */
-const problemsToTell = 20;
-
-const fitBatch = (job: ScoringJob, raw: RawBatch, firstRow: number): E.Either<Failure, FittedBatch> => {
+const fitBatch = (job: ScoringJob, raw: RawBatch, firstRow: number): E.Either<Misfits, FittedBatch> => {
   const positions = Array.from({ length: raw.rowCount }, (_, i) => firstRow + i);
-  const coerced = coerceFeatures(job.features, raw, job.onError === 'skip' ? Number.POSITIVE_INFINITY : problemsToTell);
+  const coerced = coerceFeatures(job.features, raw, job.onError === 'skip' ? Number.POSITIVE_INFINITY : problemLimit);
   const { batch, problems, problemTotal, inexact } = coerced;
   if (problemTotal === 0) return E.right({ raw, features: batch, rows: positions, refused: [], inexact });
   const told = (problem: CellProblem): Problem => ({
     pointer: job.pointerTo(firstRow + problem.row, problem.column),
     detail: `row ${firstRow + problem.row}, column "${problem.column}": ${problem.detail}`,
   });
-  if (job.onError === 'fail') {
-    const [first] = problems;
-    const firstTold = first === undefined ? '' : ` The first: ${told(first).detail}.`;
-    const plural = problemTotal === 1 ? '1 value does' : `${problemTotal} values do`;
-    return E.left(
-      failureOf(
-        'SignatureMismatch',
-        `${plural} not fit the model's features.${firstTold} Correct the data, or leave such rows out with on_error "skip" (--on-error skip).`,
-        problems.map(told),
-        problemTotal,
-      ),
-    );
-  }
+  if (job.onError === 'fail') return E.left({ problems: problems.map(told), total: problemTotal });
   const byRow = new Map<number, Problem[]>();
   for (const problem of problems) {
     const known = byRow.get(problem.row);
@@ -212,7 +209,7 @@ export const gatherBatches =
       if (rowCount > limit) {
         return fail(
           'TooLarge',
-          `There are more than ${limit} rows to score, the most that an answer holds. Name an output_location (--output) for the predictions, or ask for fewer rows.`,
+          `There are more rows to score than the limit inline_rows, the most that an answer holds, which is ${limit}: name an output_location (--output) for the predictions, or ask for fewer rows.`,
         );
       }
       batches.push(pulled);

@@ -410,7 +410,7 @@ test('more rows than an answer may hold are too large before the model has run o
     settings: { ...withGames.settings, inlineRowLimit: 3 },
   });
   const data = Array.from({ length: 4 }, () => ({ a: 1, b: 1 }));
-  t.regex(leftOf(await service.score({ ...sums, data })(), 'TooLarge').message, /more than 3 rows.*output_location/);
+  t.regex(leftOf(await service.score({ ...sums, data })(), 'TooLarge').message, /inline_rows.* 3: .*output_location/);
   t.deepEqual(runs, []);
   t.is(rightOf(await service.score({ ...sums, data: data.slice(1) })()).predictions?.length, 3);
   t.is(rightOf(await service.score({ ...sums, data }, { inlineRowLimit: 4 })()).predictions?.length, 4);

@@ -202,6 +202,64 @@ test('a value that does not fit fails the job: told by row and column, the first
   t.deepEqual(into.rows, []);
 });
 
+test('what does not fit is counted to the end of the data, and nothing after the first of it is scored', async (t) => {
+  const bad = (length: number): RawBatch =>
+    rawBatch({ a: json(...Array(length).fill('x')), b: json(...Array(length).fill(0)) });
+  const { job, into } = await sumJob([good(1), bad(9000), good(2), bad(3)]);
+  const failed = leftOf(await runScoringJob(host)(job, unhurried)(), 'SignatureMismatch');
+  t.regex(failed.message, /^9003 values do not fit .*\. The first: row 1, column "a"/);
+  t.is(failed.problemTotal, 9003);
+  t.deepEqual(
+    failed.problems.map(({ pointer }) => pointer),
+    Array.from({ length: 20 }, (_, i) => `/${i + 1}/a`),
+  );
+  t.deepEqual(into.rows, [0]);
+});
+
+/** A job that fails in its second row, whose stream then goes on in some way. */
+const counting = async (
+  rest: ReadonlyArray<RawBatch | Failure>,
+  brought: (batches: ReadonlyArray<E.Either<Failure, RawBatch>>) => ScoringJob['stream'] = streamOf,
+) => {
+  const batches = [good(1), rawBatch({ a: json('x'), b: json(0) }), ...rest];
+  const stream = batches.map((batch) => ('tag' in batch ? E.left(batch) : E.right(batch)));
+  const { job } = await sumJob([], { stream: brought(stream) });
+  const failed = leftOf(await runScoringJob(host)(job, unhurried)(), 'SignatureMismatch');
+  return [failed.message.replace(/ The first.*/, ''), failed.problemTotal];
+};
+
+test('of a longer source about a million rows are counted, of one that fails those before, of rows that are there all', async (t) => {
+  const a: BatchColumn = { type: 'string', values: new Array<string>(400_000).fill('x') };
+  const b: BatchColumn = { type: 'float32', values: new Float32Array(400_000) };
+  const large = rawBatch({ a, b });
+  // A batch is looked at in parts of 4,096 rows.
+  const looked = 2 + 800_000 + 49 * 4096;
+  t.deepEqual(await counting([large, large, large]), [
+    `${looked - 1} values of the first ${looked} rows do not fit the model's features.`,
+    looked - 1,
+  ]);
+  t.deepEqual(await counting([large, large, large], (batches) => batches), [
+    "1200001 values do not fit the model's features.",
+    1_200_001,
+  ]);
+  t.deepEqual(await counting([good(2, 3), failure('DataUnreadable', 'Row 5 does not parse.')]), [
+    "1 value of the first 4 rows does not fit the model's features.",
+    1,
+  ]);
+});
+
+test('a cancellation ends the count too', async (t) => {
+  const cancellation = cancellable();
+  const stream = (async function* () {
+    yield E.right(rawBatch({ a: json('x'), b: json(0) }));
+    cancellation.abort();
+    for (;;) yield E.right(rawBatch({ a: json('x'), b: json(0) }));
+  })();
+  const { job } = await sumJob([], { stream });
+  const failed = leftOf(await runScoringJob(host)(job, { ...unhurried, cancellation })(), 'SignatureMismatch');
+  t.is(failed.problemTotal, 2);
+});
+
 test('a single value that does not fit is told in the singular', async (t) => {
   const { job } = await sumJob([rawBatch({ a: json(1, 2), b: json(1, 'y') })]);
   t.regex(leftOf(await runScoringJob(host)(job, unhurried)(), 'SignatureMismatch').message, /^1 value does not fit/);
@@ -367,7 +425,7 @@ test('one row beyond the limit is too large, and no more than that is read', asy
     }
   })();
   const failed = leftOf(await gatherBatches(stream, 3)(), 'TooLarge');
-  t.regex(failed.message, /more than 3 rows .* output_location/);
+  t.regex(failed.message, /limit inline_rows, .* which is 3: .* output_location/);
   t.is(pulled, 2);
   t.true(closed);
 });
