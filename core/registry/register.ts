@@ -14,6 +14,7 @@ import type { ExperimentSource } from '../ports/experiment-source.js';
 import type { CallOptions } from '../ports/host.js';
 import type { InferenceEngine } from '../ports/inference-engine.js';
 import { checkGolden } from '../scoring/golden.js';
+import { checkClasses } from '../scoring/predictions.js';
 import { scoringModel } from '../scoring/score.js';
 import { beginKeyed, type KeyedAttempt, readKeyed } from './idempotency.js';
 import {
@@ -158,17 +159,21 @@ const check = (
       pipe(
         engine.inspect(experiment.artifact, experiment.modelInfo.feature_names ?? [], call),
         TE.chainEitherK(({ inputs, outputs }) => signatureOf(inputs, outputs, experiment.modelInfo)),
+        TE.chainFirstEitherK((signature) => checkClasses(signature, experiment.modelInfo.classes)),
         TE.mapLeft((failed) => naming(experiment, failed)),
       ),
     ),
     TE.bind('goldenRows', ({ experiment, signature }) => {
       const { golden } = experiment;
       if (golden === undefined) return TE.right(0);
-      return TE.bracket(
-        engine.load(experiment.artifact, call),
-        (loaded) =>
-          checkGolden(host)(golden, scoringModel(loaded, signature, experiment.modelInfo.classes), signature, call),
-        (loaded) => TE.fromTask(loaded.release),
+      return pipe(
+        TE.bracket(
+          engine.load(experiment.artifact, call),
+          (loaded) =>
+            checkGolden(host)(golden, scoringModel(loaded, signature, experiment.modelInfo.classes), signature, call),
+          (loaded) => TE.fromTask(loaded.release),
+        ),
+        TE.mapLeft((failed) => naming(experiment, failed)),
       );
     }),
   );
@@ -182,9 +187,12 @@ const experimentWanted = (request: RegisterRequest) => ({
 const showExperiment = ({ modelType, name, version }: Experiment): string =>
   `Experiment ${modelType}/${name} v${version}`;
 
-/** Whoever inspects an artifact does not know whose it is. */
+/** What is wrong with an experiment itself. */
+const ofExperiment: ReadonlyArray<Failure['tag']> = ['ArtifactUnreadable', 'InvalidInput', 'SignatureMismatch'];
+
+/** Whoever looks at an artifact, or at golden rows, does not know whose they are. */
 const naming = (experiment: Experiment, failed: Failure): Failure =>
-  failed.tag === 'ArtifactUnreadable'
+  ofExperiment.includes(failed.tag)
     ? { ...failed, message: `${showExperiment(experiment)} cannot be registered. ${failed.message}` }
     : failed;
 

@@ -47,6 +47,7 @@ const goldenFeatures = (golden: Golden, { features }: Signature): E.Either<Failu
     E.chainFirst(({ raw, pointerTo }) =>
       checkColumns(features, new Set(raw.columns.keys()), (name) => pointerTo(0, name)),
     ),
+    E.mapLeft((failed): Failure => ({ ...failed, message: `In golden.json: ${failed.message}` })),
     E.filterOrElse(
       ({ raw }) => raw.rowCount > 0,
       () =>

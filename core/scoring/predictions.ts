@@ -1,4 +1,6 @@
 /** Prediction columns: which a model has, by its outputs, and how an output's tensor becomes them. */
+import * as E from 'fp-ts/lib/Either.js';
+import { fail, type Failure } from '../failure.js';
 import type { Signature, TensorSpec, TensorType } from '../model/signature.js';
 import type { Tensor } from '../ports/inference-engine.js';
 import { allocateColumn, type Column } from './row-batch.js';
@@ -27,6 +29,28 @@ export const predictionColumnsOf = (
   if (classifier === undefined) return outputs.flatMap(ownColumns);
   const { label, probabilities } = classifier;
   return [column('prediction', label, 0), ...probabilityColumns(probabilities, classes)];
+};
+
+/** Right when `classes`, where there are any, name each column of a classifier's probabilities, and each once. Fails `ArtifactUnreadable`. */
+export const checkClasses = (
+  { outputs }: Signature,
+  classes: ReadonlyArray<string | number> | undefined,
+): E.Either<Failure, void> => {
+  const classifier = classifierOf(outputs);
+  if (classes === undefined || classifier === undefined) return E.right(undefined);
+  const width = widthOf(classifier.probabilities);
+  const twice = classes.find((name, i) => classes.findIndex((other) => `${other}` === `${name}`) !== i);
+  if (twice !== undefined)
+    return fail(
+      'ArtifactUnreadable',
+      `model_info.json names the class "${twice}" twice. Name each class once, in order.`,
+    );
+  return classes.length === width
+    ? E.right(undefined)
+    : fail(
+        'ArtifactUnreadable',
+        `The model gives ${width} probabilities ("${classifier.probabilities.name}") and model_info.json names ${classes.length} classes for them. Name as many, in order, or none.`,
+      );
 };
 
 const widthOf = ({ shape }: TensorSpec): number => (shape.length < 2 ? 1 : (shape[1] ?? 1));

@@ -109,6 +109,7 @@ test('golden rows that do not fit the signature are told where', async (t) => {
     missing.problems.map(({ pointer }) => pointer),
     ['/data/0/b'],
   );
+  t.regex(missing.message, /^In golden\.json: The data lacks 1 of the model's 2 features: b /);
   const wrong = leftOf(
     await check({ data: { a: [1, 'x'], b: [0, 0] }, predictions: { prediction: [3, 3] } }),
     'SignatureMismatch',
@@ -117,7 +118,8 @@ test('golden rows that do not fit the signature are told where', async (t) => {
     wrong.problems.map(({ pointer }) => pointer),
     ['/data/a/1'],
   );
-  leftOf(await check({ data: 'a,b', predictions: { prediction: [3] } }), 'InvalidInput');
+  const rowless = leftOf(await check({ data: 'a,b', predictions: { prediction: [3] } }), 'InvalidInput');
+  t.regex(rowless.message, /^In golden\.json: data must be rows, got "a,b"/);
 });
 
 const classifier: MemoryModel = {

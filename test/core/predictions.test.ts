@@ -1,8 +1,14 @@
 /** Prediction columns: what they are called, by a model's outputs, and how tensors become them. */
 import test from 'ava';
+import * as E from 'fp-ts/lib/Either.js';
 import type { TensorSpec } from '../../core/index.js';
-import { allocatePredictions, copyPrediction, predictionColumnsOf } from '../../core/scoring/predictions.js';
-import { typed, spec } from '../support/scoring.js';
+import {
+  allocatePredictions,
+  checkClasses,
+  copyPrediction,
+  predictionColumnsOf,
+} from '../../core/scoring/predictions.js';
+import { leftOf, typed, spec } from '../support/scoring.js';
 
 const label = spec('label', 'int64');
 const textLabel = spec('output_label', 'string');
@@ -95,6 +101,26 @@ for (const [what, outputs, classes, columns] of naming) {
     for (const { output, type } of found) t.is(type, outputs.find(({ name }) => name === output)?.type ?? 'bool');
   });
 }
+
+test('names of classes are as many as the probabilities, each once; without probabilities they are nobody’s', (t) => {
+  const check = (classes: ReadonlyArray<string | number> | undefined, ...outputs: ReadonlyArray<TensorSpec>) =>
+    checkClasses({ inputs: [], outputs, features: [] }, classes);
+  const three = [label, spec('p', 'float32', 3)];
+  for (const right of [
+    check(['a', 'b', 'c'], ...three),
+    check(undefined, ...three),
+    check([0, 1], label, spec('p', 'float32', 2)),
+    check(['a', 'b'], spec('y', 'float32', 1)),
+  ])
+    t.true(E.isRight(right));
+  t.regex(
+    leftOf(check(['a', 'b'], ...three), 'ArtifactUnreadable').message,
+    /3 probabilities \("p"\) and model_info\.json names 2 classes/,
+  );
+  leftOf(check([0, 1, 2], label, spec('p', 'float32', 2)), 'ArtifactUnreadable');
+  leftOf(check([], ...three), 'ArtifactUnreadable');
+  t.regex(leftOf(check([1, '1', 2], ...three), 'ArtifactUnreadable').message, /the class "1" twice/);
+});
 
 test('each column of a wide tensor goes to its own place, from the row on where the slice begins', (t) => {
   const outputs = [spec('y', 'float32', 3)];

@@ -101,7 +101,23 @@ const refusals: Readonly<Record<string, Refusal>> = {
   'golden rows without a feature': {
     files: { 'golden.json': { data: [{ age: 1 }], predictions: { prediction: [1] } } },
     tag: 'SignatureMismatch',
-    told: /weight/,
+    told: /^Experiment rating\/best_rating_model v7 cannot be registered\. In golden\.json: The data lacks .*weight/,
+  },
+  'names for two of three classes': {
+    files: {
+      'pipeline.onnx': memoryArtifact({
+        ...model,
+        outputs: [
+          { spec: { name: 'label', type: 'int64', shape: [null] }, holds: 'label', classes: [] },
+          { spec: { name: 'p', type: 'float32', shape: [null, 3] }, holds: 'probabilities', classes: [] },
+        ],
+        intercepts: [0, 0, 0],
+        weights: { age: [[1, 2, 3]], weight: [[1, 2, 3]] },
+      }),
+      'model_info.json': { classes: ['low', 'high'] },
+    },
+    tag: 'ArtifactUnreadable',
+    told: /^Experiment rating\/best_rating_model v7 .*3 probabilities \("p"\) and model_info\.json names 2 classes/,
   },
   'golden rows without predictions': {
     files: { 'golden.json': { ...golden(1), predictions: {} } },
