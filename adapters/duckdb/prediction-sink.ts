@@ -104,6 +104,13 @@ const writer = (
       }
     }, toOutputFailure),
 
+    clear: TE.tryCatch(async () => {
+      await abort();
+      const { path } = await resolveOutput(place, location);
+      await rm(path, { force: true });
+      if (process.platform !== 'win32') await sync(dirname(path), 'r');
+    }, toOutputFailure),
+
     abort,
   };
 };

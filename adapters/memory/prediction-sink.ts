@@ -47,6 +47,7 @@ export const memoryPredictionSink = (): PredictionSink & { readonly outputs: Rea
         const rowCount = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
         return { location: `${root}/${location}`, rowCount, sizeBytes };
       }),
+      clear: TE.fromIO(() => void outputs.delete(location)),
       abort: async () => undefined,
     };
   };

@@ -32,13 +32,15 @@ export interface Written {
   readonly sizeBytes: number;
 }
 
-/** An output under way. Calls come one after the other; exactly one of `commit` and `abort` ends it. */
+/** An output under way. Calls come one after the other; exactly one of `commit`, `clear` and `abort` ends it. */
 export interface SinkWriter {
   /** Takes a batch with exactly the schema's columns. Missing values become nulls; NaN stays NaN in Parquet and is null in CSV and NDJSON. */
   readonly write: (batch: RawRows) => TaskEither<Failure, void>;
   /** Replaces the target in one step; until then, and when this fails, the previous output is as it was. */
   readonly commit: TaskEither<Failure, Written>;
-  /** Leaves nothing behind; harmless after `commit` or twice. */
+  /** Ends with no output at the target: removes the previous one, if there is one, and what was written. */
+  readonly clear: TaskEither<Failure, void>;
+  /** Leaves nothing behind; harmless after `commit` or `clear`, or twice. */
   readonly abort: Task<void>;
 }
 

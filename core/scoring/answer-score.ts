@@ -231,7 +231,7 @@ const scoreRows = (
             ? {
                 refused: output.refused,
                 refused_total: totals.rowsRefused,
-                rejects_location: totals.rowsRefused === 0 ? null : rejectsLocation,
+                rejects_location: rejectsLocation,
               }
             : {}),
         })),

@@ -52,7 +52,7 @@ export interface FileOutput extends PredictionOutput {
   readonly abort: () => Promise<void>;
 }
 
-/** A file of predictions at `location`; with `skip`, refused rows go to `<name>.rejects.ndjson` beside it. */
+/** A file of predictions at `location`; with `skip`, refused rows go to `<name>.rejects.ndjson` beside it, which is there only if there are any. */
 export const fileOutput = (
   sink: PredictionSink,
   location: string,
@@ -116,22 +116,20 @@ export const fileOutput = (
       );
     },
     commit: pipe(
-      onError === 'skip'
-        ? pipe(
-            TE.of<Failure, void>(undefined),
-            TE.chain(openRejects),
-            TE.chain(({ commit }) => commit),
-            TE.map(({ location: at }): string | null => at),
-          )
-        : TE.right<Failure, string | null>(null),
-      TE.bindTo('rejectsLocation'),
+      TE.Do,
+      TE.bind('told', () => (onError === 'skip' ? openRejects() : TE.right<Failure, undefined>(undefined))),
+      TE.bind('rejectsLocation', ({ told }) =>
+        told === undefined || refused.length === 0 ? TE.right<Failure, null>(null) : locationOf(told.commit),
+      ),
       TE.bind('location', () =>
         pipe(
           openPredictions(new Map()),
-          TE.chain(({ commit }) => commit),
-          TE.map(({ location: at }) => at),
+          TE.chain(({ commit }) => locationOf(commit)),
         ),
       ),
+      // Not before: should the predictions fail, the refused rows of the previous ones stay beside them.
+      TE.chainFirst(({ told }) => (told === undefined || refused.length > 0 ? TE.right(undefined) : told.clear)),
+      TE.map(({ location: at, rejectsLocation }) => ({ location: at, rejectsLocation })),
     ),
     abort: async () => {
       await writer?.abort();
@@ -139,6 +137,12 @@ export const fileOutput = (
     },
   };
 };
+
+const locationOf = (commit: SinkWriter['commit']): TE.TaskEither<Failure, string> =>
+  pipe(
+    commit,
+    TE.map(({ location }) => location),
+  );
 
 /** `a/b.parquet` → `a/b.rejects.ndjson`. */
 const rejectsLocation = (location: string): string => `${location.replace(/\.[^./]+$/, '')}.rejects.ndjson`;

@@ -259,6 +259,20 @@ export const predictionSinkContract: Contract<PredictionSinkHarness> = [
     },
   },
   {
+    name: 'an output that is cleared is gone, and so is the previous one',
+    run: async (harness) => {
+      const [stale, never] = [`stale${harness.extension}`, `never${harness.extension}`];
+      await store(harness, stale, countedRows(5));
+      for (const location of [stale, never]) {
+        const writer = await open(harness, location, schemaOf(countedRows(0)));
+        await expectRight(writer.write(countedRows(3)));
+        await expectRight(writer.clear);
+        await writer.abort();
+      }
+      assert.deepEqual(await harness.stored(), []);
+    },
+  },
+  {
     name: 'an abort after the commit is harmless',
     run: async (harness) => {
       const location = `done${harness.extension}`;

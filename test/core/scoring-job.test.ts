@@ -5,7 +5,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import fc from 'fast-check';
 import { memoryPredictionSink } from '../../adapters/memory/prediction-sink.js';
 import { nodeHost } from '../../adapters/node-host.js';
-import { type BatchColumn, type Failure, failure, type RowBatch } from '../../core/index.js';
+import { type BatchColumn, failTask, type Failure, failure, type RowBatch, type SinkWriter } from '../../core/index.js';
 import type { RawBatch, RawColumn } from '../../core/scoring/features.js';
 import { fileOutput, inlineOutput, type Provenance } from '../../core/scoring/outputs.js';
 import { readRows } from '../../core/scoring/rows.js';
@@ -607,6 +607,25 @@ test('a file beside which refused rows are told, one line for each reason', asyn
       ],
     ],
   );
+});
+
+test('the refused rows of an earlier job stay until the file that they do not belong to is replaced', async (t) => {
+  const memory = memoryPredictionSink();
+  const earlier = fileOf('skip', memory).output;
+  rightOf(await earlier.refuse([{ row: 1, errors: [{ pointer: '/1/a', detail: 'first' }] }])());
+  rightOf(await earlier.commit());
+  const full: typeof memory = {
+    ...memory,
+    open: (location, schema, call) =>
+      TE.map((writer: SinkWriter) =>
+        location.endsWith('.parquet') ? { ...writer, commit: failTask('Unavailable', 'full') } : writer,
+      )(memory.open(location, schema, call)),
+  };
+  leftOf(await fileOf('skip', full).output.commit(), 'Unavailable');
+  t.is(memory.outputs.size, 2);
+  const { rejectsLocation } = rightOf(await fileOf('skip', memory).output.commit());
+  t.is(rejectsLocation, null);
+  t.is(memory.outputs.size, 1);
 });
 
 test('a file of no rows is a file all the same', async (t) => {
