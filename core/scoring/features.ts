@@ -28,8 +28,14 @@ export interface CoercedBatch {
   /** By row, then by feature; at most `problemsPerColumn` of each feature. */
   readonly problems: ReadonlyArray<CellProblem>;
   readonly problemTotal: number;
-  /** By feature: integers that float32 cannot hold exactly. */
-  readonly inexact: ReadonlyMap<string, number>;
+  /** By float feature, where there are any. */
+  readonly lost: ReadonlyMap<string, Lost>;
+}
+
+/** What a float column could not hold of what it was given: integers that float32 rounds, and values that are infinite, or became so. */
+export interface Lost {
+  readonly inexact: number;
+  readonly infinite: number;
 }
 
 /** Beyond this, float32 no longer holds every integer. */
@@ -70,7 +76,7 @@ export const coerceFeatures = (
 ): CoercedBatch => {
   const columns = new Map<string, Column>();
   const problems: CellProblem[] = [];
-  const inexact = new Map<string, number>();
+  const lost = new Map<string, Lost>();
   let problemTotal = 0;
   for (const feature of features) {
     const source = raw.columns.get(feature.name);
@@ -91,11 +97,11 @@ export const coerceFeatures = (
         }
       }
     }
-    const lost = column.type === 'float32' ? countInexact(column.values, source) : 0;
-    if (lost > 0) inexact.set(feature.name, lost);
+    const { inexact, infinite } = countLost(column, source);
+    if (inexact > 0 || infinite > 0) lost.set(feature.name, { inexact, infinite });
   }
   if (problems.length > 1) problems.sort((a, b) => a.row - b.row);
-  return { batch: { rowCount: raw.rowCount, columns }, problems, problemTotal, inexact };
+  return { batch: { rowCount: raw.rowCount, columns }, problems, problemTotal, lost };
 };
 
 /** Numbers for a float feature without a fill: every one is accepted, so none needs a look of its own. */
@@ -156,20 +162,26 @@ const cellAt = (source: RawColumn, row: number): unknown => {
   return source.type === 'bool' ? source.values[row] === 1 : source.values[row];
 };
 
+const nothingLost: Lost = { inexact: 0, infinite: 0 };
+
 /** After rounding: an integer beyond 2^24 in magnitude may stand for its neighbours as well. */
-const countInexact = (values: Float32Array, source: RawColumn): number => {
-  let count = 0;
+const countLost = (column: Column, source: RawColumn): Lost => {
+  if (column.type !== 'float32' && column.type !== 'float64') return nothingLost;
+  const { type, values } = column;
+  const exact = type === 'float32' ? exactInFloat32 : Number.MAX_VALUE;
+  let inexact = 0;
+  let infinite = 0;
   for (let row = 0; row < values.length; row++) {
     const value = values[row] ?? Number.NaN;
     const magnitude = Math.abs(value);
-    if (!(magnitude >= exactInFloat32)) continue;
-    if (magnitude > exactInFloat32 && Number.isFinite(value)) count++;
-    else if (wasRounded(cellAt(source, row), value)) count++;
+    if (!(magnitude >= exact)) continue;
+    if (magnitude === Number.POSITIVE_INFINITY) infinite++;
+    else if (type === 'float32' && (magnitude > exact || wasRounded(cellAt(source, row), value))) inexact++;
   }
-  return count;
+  return inexact === 0 && infinite === 0 ? nothingLost : { inexact, infinite };
 };
 
-/** At the limit itself, and at infinity, the cell tells whether it was that number; a fill that stands for it was. */
+/** At the limit itself the cell tells whether it was that number; a fill that stands for it was. */
 const wasRounded = (cell: unknown, value: number): boolean => {
   const given = Number(cell ?? value);
   return Number.isFinite(given) && given !== value;

@@ -6,7 +6,7 @@ import type { Feature } from '../model/signature.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import { recordDistribution, type Distribution, type DistributionRecorder } from './distribution.js';
-import { type CellProblem, coerceFeatures, keepRows, type RawBatch, type RawColumn } from './features.js';
+import { type CellProblem, coerceFeatures, keepRows, type Lost, type RawBatch, type RawColumn } from './features.js';
 import { addMisfits, misfitFailure, type Misfits, rowsToCount } from './misfits.js';
 import type { RefusedRow, ScoringProgress } from './score-request.js';
 import { scoreBatch, type ScoringModel } from './score.js';
@@ -60,7 +60,7 @@ export const runScoringJob =
   (job: ScoringJob, call: CallOptions): TaskEither<Failure, ScoringTotals> =>
   async () => {
     const recorders = distributionRecorders(host, job.model);
-    const inexact = new Map<string, number>();
+    const lost = new Map<string, Lost>();
     const rowsToLookAt = Array.isArray(job.stream) ? Number.POSITIVE_INFINITY : rowsToCount;
     let misfits: Misfits | undefined;
     let rowsRead = 0;
@@ -93,7 +93,7 @@ export const runScoringJob =
         const predicted = await scoreBatch(host)(job.model, features, call)();
         if (E.isLeft(predicted)) return predicted;
         for (const [name, recorder] of recorders) recordColumn(recorder, predicted.right.columns.get(name));
-        for (const [name, count] of fitted.right.inexact) inexact.set(name, (inexact.get(name) ?? 0) + count);
+        for (const [name, more] of fitted.right.lost) addLost(lost, name, more);
         scoreMs += lap();
         const written = await job.output.write(fitted.right.rows, keyColumns(raw, job.keys), predicted.right)();
         if (E.isLeft(written)) return written;
@@ -112,15 +112,25 @@ export const runScoringJob =
       rowsScored: rowsRead - rowsRefused,
       rowsRefused,
       distributions: Object.fromEntries([...recorders].map(([name, recorder]) => [name, recorder.result()])),
-      warnings: [...inexact].map(
-        ([name, count]) =>
-          `${count} values of "${name}" are integers beyond ±16,777,216, which float32 does not hold exactly.`,
-      ),
+      warnings: [...lost].flatMap(lossWarnings),
       readMs,
       scoreMs,
       writeMs,
     });
   };
+
+const addLost = (to: Map<string, Lost>, name: string, more: Lost): void => {
+  const { inexact, infinite } = to.get(name) ?? { inexact: 0, infinite: 0 };
+  to.set(name, { inexact: inexact + more.inexact, infinite: infinite + more.infinite });
+};
+
+const lossWarnings = ([name, { inexact, infinite }]: readonly [string, Lost]): ReadonlyArray<string> => {
+  const are = (count: number, one: string, many: string): ReadonlyArray<string> =>
+    count === 0 ? [] : [count === 1 ? `1 value of "${name}" is ${one}.` : `${count} values of "${name}" are ${many}.`];
+  const beyond = 'beyond ±16,777,216, which float32 does not hold exactly';
+  const taken = 'infinite, or too large for the feature and taken as infinite';
+  return [...are(inexact, `an integer ${beyond}`, `integers ${beyond}`), ...are(infinite, taken, taken)];
+};
 
 /** Rows that are coerced between two turns of the event loop. */
 const mostRowsAtOnce = 4096;
@@ -147,14 +157,14 @@ interface FittedBatch {
   readonly features: RowBatch;
   readonly rows: ReadonlyArray<number>;
   readonly refused: ReadonlyArray<RefusedRow>;
-  readonly inexact: ReadonlyMap<string, number>;
+  readonly lost: ReadonlyMap<string, Lost>;
 }
 
 const fitBatch = (job: ScoringJob, raw: RawBatch, firstRow: number): E.Either<Misfits, FittedBatch> => {
   const positions = Array.from({ length: raw.rowCount }, (_, i) => firstRow + i);
   const coerced = coerceFeatures(job.features, raw, job.onError === 'skip' ? Number.POSITIVE_INFINITY : problemLimit);
-  const { batch, problems, problemTotal, inexact } = coerced;
-  if (problemTotal === 0) return E.right({ raw, features: batch, rows: positions, refused: [], inexact });
+  const { batch, problems, problemTotal, lost } = coerced;
+  if (problemTotal === 0) return E.right({ raw, features: batch, rows: positions, refused: [], lost });
   const told = (problem: CellProblem): Problem => ({
     pointer: job.pointerTo(firstRow + problem.row, problem.column),
     detail: `row ${firstRow + problem.row}, column "${problem.column}": ${problem.detail}`,
@@ -168,12 +178,13 @@ const fitBatch = (job: ScoringJob, raw: RawBatch, firstRow: number): E.Either<Mi
   }
   const refusedRows = new Set(byRow.keys());
   const kept = keepRows(raw, refusedRows);
+  const fitting = coerceFeatures(job.features, kept, 0);
   return E.right({
     raw: kept,
-    features: coerceFeatures(job.features, kept, 0).batch,
+    features: fitting.batch,
     rows: positions.filter((_, row) => !refusedRows.has(row)),
     refused: [...byRow].map(([row, errors]) => ({ row: firstRow + row, errors })),
-    inexact,
+    lost: fitting.lost,
   });
 };
 

@@ -325,6 +325,16 @@ test('inexact integers are warned of once per column, counted over all batches',
   ]);
 });
 
+test('values that are infinite, or became so, are warned of by themselves; those of refused rows are not', async (t) => {
+  const { job } = await sumJob([good(1e39, 2 ** 25), rawBatch({ a: json(Infinity, 1e39), b: json(0, 'x') })], {
+    onError: 'skip',
+  });
+  t.deepEqual(rightOf(await runScoringJob(host)(job, unhurried)()).warnings, [
+    '1 value of "a" is an integer beyond ±16,777,216, which float32 does not hold exactly.',
+    '2 values of "a" are infinite, or too large for the feature and taken as infinite.',
+  ]);
+});
+
 test('a source that fails in mid-stream ends the job with its failure', async (t) => {
   const { job, into } = await sumJob([good(1), failure('DataUnreadable', 'Row 2 does not parse.'), good(3)]);
   t.is(leftOf(await runScoringJob(host)(job, unhurried)(), 'DataUnreadable').message, 'Row 2 does not parse.');
