@@ -1,6 +1,6 @@
 /** The one coercion path: from columns of any entrance to the typed features of a signature, by the table in docs/scoring.md. */
 import * as E from 'fp-ts/lib/Either.js';
-import { show } from '../decode.js';
+import { brief, show } from '../decode.js';
 import { type Failure, failureOf, nearest } from '../failure.js';
 import type { Feature } from '../model/signature.js';
 import { allocateColumn, type Column, type RawColumn, type RawRows, type RowBatch } from './row-batch.js';
@@ -62,10 +62,20 @@ export const checkColumns = (
   return E.left(
     failureOf(
       'SignatureMismatch',
-      `The data lacks ${missing.length} of the model's ${features.length} features: ${told.map(({ inList }) => inList).join(', ')}. Add the missing columns.`,
+      `The data lacks ${missing.length} of the model's ${features.length} features: ${told.map(({ inList }) => inList).join(', ')}. ${others(spare)}. Add the missing columns.`,
       told.map(({ problem }) => problem),
     ),
   );
+};
+
+const othersToTell = 10;
+
+/** What is there shows what went wrong: another separator, a wrapper around the rows, another table. */
+const others = (names: ReadonlyArray<string>): string => {
+  if (names.length === 0) return 'There are no other columns';
+  const shown = names.slice(0, othersToTell).map((name) => `"${brief(name)}"`);
+  const more = names.length - shown.length;
+  return `The other columns there are ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 };
 
 /** Coerces every feature's column; each must be there. Cells that do not fit are problems, and hold nothing meant. */

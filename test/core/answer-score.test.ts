@@ -268,7 +268,7 @@ for (const [form, data, pointers] of [
     );
     t.regex(
       failed.message,
-      /lacks 2 of the model's 2 features: a \(float32; the nearest column there is "aa"\), b \(float32; the nearest column there is "aa"\)\. Add/,
+      /lacks 2 of the model's 2 features: a \(float32; the nearest column there is "aa"\), b \(float32; the nearest column there is "aa"\)\. The other columns there are "aa"\. Add/,
     );
   });
 }

@@ -417,6 +417,18 @@ test('of thirty missing columns the message names all, and the first 20 are list
   for (const { name } of features) t.regex(failed.message, new RegExp(`\\b${name}\\b`));
 });
 
+test('the other columns that are there are shown, ten of them, with long names cut', (t) => {
+  const told = (...present: ReadonlyArray<string>): string =>
+    leftOf(checkColumns([feature('a', 'int32'), feature('b', 'int32')], new Set(present), String), 'SignatureMismatch')
+      .message;
+  t.regex(told('a;b'), /\)\. The other columns there are "a;b"\. Add the missing columns\.$/);
+  t.regex(told('a'), /\. There are no other columns\. Add/);
+  t.regex(told('a', 'one more'), / are "one more"\. Add/);
+  const many = Array.from({ length: 13 }, (_, i) => `column number ${i}`);
+  t.regex(told(...many), / are "column number 0", .*"column number 9" and 3 more\. Add/);
+  t.true(told('x'.repeat(1_000_000)).length < 1000);
+});
+
 test('a column that another feature needs is never the nearest', (t) => {
   const failed = leftOf(
     checkColumns([feature('year1', 'int32'), feature('year2', 'int32')], new Set(['year1']), String),

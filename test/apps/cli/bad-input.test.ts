@@ -175,6 +175,13 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
   ['no rows', ['predict', reference], 2, /There are no rows on stdin/, ''],
   ['malformed JSON', ['predict', reference], 2, /neither JSON \(.*\) nor NDJSON/, '[{"a": 1]'],
   ['a malformed line', ['predict', reference], 2, /Line 2 on stdin is not JSON/, '{"age": 1}\n{"age": \n'],
+  [
+    'a whole request as rows',
+    ['predict', reference],
+    23,
+    /The other columns there are "model_type", "data"\. Add the missing columns\.\n$/,
+    '{"model_type": "rating", "data": [{}]}',
+  ],
   ['a missing feature', ['predict', reference], 23, /lacks .* features?: .*Add the missing columns\.\n$/, '[{}]'],
   ['an unknown way with errors', ['predict', reference, '--on-error', 'ignore'], 2, /: --on-error must be /, '[]'],
 ];
