@@ -37,6 +37,8 @@ export interface DuckdbSourceOptions {
   readonly keys: ReadonlyArray<string>;
   /** Where relative paths begin; the working folder unless given. */
   readonly baseDir?: string;
+  /** What messages call that folder, as in "the folder of the settings file": where it is on this machine is nobody's business. */
+  readonly baseDirName?: string;
   /** What the engine may hold in memory; 1 GiB unless given. A query that needs more spills to the system's temporary folder. */
   readonly memoryLimitBytes?: number;
   /** 2 unless given. */
@@ -68,7 +70,7 @@ interface Opened {
 const open = async (options: DuckdbSourceOptions, range: YearRange, call: CallOptions): Promise<OpenedSource> => {
   const files: SourceFile[] = [];
   for (const [view, path] of Object.entries(options.files)) {
-    files.push(await findSourceFile(options.baseDir ?? '.', view, path));
+    files.push(await findSourceFile(options.baseDir ?? '.', view, path, options.baseDirName));
   }
   const query = options.sql ?? onlyOf(files);
   if (typeof query !== 'string' && query.format === 'ndjson') return openJsonFile(query, options.keys, range, call);
@@ -184,7 +186,21 @@ const scalar = (opened: Opened, wanted: WantedColumn): Scalar => {
     scalarOf(column, wanted.role) ??
     raise(
       'DataUnreadable',
-      `${opened.what}: the column "${column.name}" is a ${column.kind}; features are scalar: make columns of the list in SQL.`,
+      `${opened.what}: the column "${column.name}" is of the type ${column.kind}, and features and keys are single values: ${cureOf(column.kind)}.`,
     )
   );
+};
+
+const cureOf = (kind: string): string => {
+  switch (kind) {
+    case 'LIST':
+    case 'ARRAY':
+      return 'make columns of its elements in SQL';
+    case 'STRUCT':
+    case 'MAP':
+    case 'UNION':
+      return 'make columns of its fields in SQL';
+    default:
+      return 'cast it to a number or to text in SQL';
+  }
 };

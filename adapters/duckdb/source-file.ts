@@ -1,9 +1,9 @@
 /** Files as the engine's views: Parquet, CSV (all text) and NDJSON, told apart by extension. */
 import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { CallOptions } from '../../core/index.js';
+import { type CallOptions, failure } from '../../core/index.js';
 import { quoteName, quoteText } from './engine.js';
 import { raise, raised, toFailure } from './errors.js';
 import { readJsonLines } from './json-lines.js';
@@ -25,7 +25,12 @@ const formats: Readonly<Record<string, SourceFile['format']>> = {
 };
 
 /** Raises `InvalidInput` for another extension, `NotFound` and `PermissionDenied` for the file. */
-export const findSourceFile = async (baseDir: string, view: string, name: string): Promise<SourceFile> => {
+export const findSourceFile = async (
+  baseDir: string,
+  view: string,
+  name: string,
+  baseDirName?: string,
+): Promise<SourceFile> => {
   const format = formats[/\.([a-z]+)$/i.exec(name)?.[1]?.toLowerCase() ?? ''];
   if (format === undefined) {
     return raise('InvalidInput', `${name}: a source file ends in .parquet, .csv, .ndjson or .jsonl.`);
@@ -35,7 +40,9 @@ export const findSourceFile = async (baseDir: string, view: string, name: string
     if (!(await stat(path)).isFile()) return raise('DataUnreadable', `${name}: this is not a file.`);
     await access(path, constants.R_OK);
   } catch (error) {
-    throw raised(toFailure(name)(error));
+    const failed = toFailure(name)(error);
+    if (failed.tag !== 'NotFound' || baseDirName === undefined || isAbsolute(name)) throw raised(failed);
+    throw raised(failure('NotFound', `${name}: there is no such file in ${baseDirName}, where its path begins.`));
   }
   return { view, name, path, format };
 };

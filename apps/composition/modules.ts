@@ -167,13 +167,16 @@ const declaredSource = ({ files, sql, sql_file: file, keys = [] }: SourceSetting
     keys,
     pipe(
       file === undefined ? TE.right(sql ?? '') : readQuery(file, baseDir),
-      TE.flatMap((query) => tables({ files, sql: query, keys, baseDir })),
+      TE.flatMap((query) => tables({ files, sql: query, keys, baseDir, baseDirName: settingsFolder })),
     ),
   );
+
+/** What paths in the settings file are relative to, without saying where that is. */
+const settingsFolder = 'the folder of the settings file';
 
 const readQuery = (file: string, baseDir: string): TE.TaskEither<Failure, string> =>
   readText(
     resolve(baseDir, file),
     `The source's query file ${file}`,
-    `The source's query file ${file} is not there: put it where sql_file says, or correct sql_file.`,
+    `The source's query file ${file} is not there: put it where sql_file says, from ${settingsFolder} on, or correct sql_file.`,
   );

@@ -1,5 +1,5 @@
 /** Composition: what stands behind the ports as settings and overrides say. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
@@ -67,15 +67,20 @@ test('declared sources read their files and their query file relative to the set
   const columns = async () => {
     const opened = await ports.sources['rows']?.open({}, call)();
     if (opened === undefined) throw new Error('there is no such source');
-    if (E.isLeft(opened)) return opened.left.tag;
+    if (E.isLeft(opened)) return opened.left.message;
     await opened.right.close();
     return opened.right.columnNames;
   };
-  t.is(await columns(), 'NotFound');
+  t.regex(
+    `${await columns()}`,
+    /query\.sql is not there: put it where sql_file says, from the folder of the settings file on/,
+  );
   await writeFile(join(root, 'query.sql'), 'select a from rows');
   t.deepEqual(await columns(), ['a']);
   await writeFile(join(root, 'query.sql'), 'select b, a from rows');
   t.deepEqual(await columns(), ['b', 'a']);
+  await rm(join(root, 'rows.csv'));
+  t.is(await columns(), 'rows.csv: there is no such file in the folder of the settings file, where its path begins.');
   await close();
 });
 

@@ -206,6 +206,13 @@ test('a file that is not there is NotFound and named as it was configured', asyn
   const missing = await failureOf({ files: { games: 'games.parquet', more: 'data/none.parquet' } });
   t.is(missing?.tag, 'NotFound');
   t.is(missing?.message, 'data/none.parquet: there is no such file.');
+  const [relative, absolute] = await Promise.all(
+    ['none.parquet', join(folder, 'none.parquet')].map((games) =>
+      failureOf({ files: { games }, baseDirName: 'that folder' }),
+    ),
+  );
+  t.is(relative?.message, 'none.parquet: there is no such file in that folder, where its path begins.');
+  t.true(absolute?.message.endsWith('none.parquet: there is no such file.'));
   t.is((await failureOf({ files: { games: 'games.xlsx' } }))?.tag, 'InvalidInput');
   t.is((await failureOf({ files: { games: 'games.parquet', more: 'counted.parquet' } }))?.tag, 'InvalidInput');
   await mkdir(join(folder, 'folder.parquet'));
@@ -365,21 +372,21 @@ for (const [expression, role, type, value] of typed) {
   });
 }
 
-for (const expression of [
-  '[1.0, 2.0]',
-  'array_value(1, 2)',
-  `{'a': 1}`,
-  'map([1], [2])',
-  `'x'::BLOB`,
-  'INTERVAL 1 DAY',
-]) {
+for (const [expression, cure] of [
+  ['[1.0, 2.0]', /is of the type LIST, .*: make columns of its elements in SQL\.$/],
+  ['array_value(1, 2)', /make columns of its elements in SQL/],
+  [`{'a': 1}`, /STRUCT, .*: make columns of its fields in SQL/],
+  ['map([1], [2])', /make columns of its fields in SQL/],
+  [`'x'::BLOB`, /BLOB, .*: cast it to a number or to text in SQL/],
+  ['INTERVAL 1 DAY', /INTERVAL, .*: cast it to a number or to text in SQL/],
+] as const) {
   test(`a wanted ${expression} is DataUnreadable, an unwanted one is no matter`, async (t) => {
     const opened = await right(source({ sql: `SELECT 1 AS one, ${expression} AS wide` }).open({}, call));
     t.deepEqual(opened.columnNames, ['one', 'wide']);
     t.is((await collect(opened.read([{ name: 'one', role: 'key' }]))).rowCount, 1);
     for await (const batch of opened.read([{ name: 'wide', role: 'feature' }])) {
       t.is(E.isLeft(batch) && batch.left.tag, 'DataUnreadable');
-      t.regex(E.isLeft(batch) ? batch.left.message : '', /make columns of the list in SQL/);
+      t.regex(E.isLeft(batch) ? batch.left.message : '', cure);
     }
     await opened.close();
   });
