@@ -14,10 +14,10 @@ export interface Distribution {
   readonly min: number | null;
   readonly max: number | null;
   readonly median: number | null;
-  /** The 10th to the 90th percentile: 9 numbers; empty when there are no values. */
-  readonly deciles: ReadonlyArray<number>;
-  /** 20 bins of equal width from min to max: 21 edges, 20 counts; both empty when there are no values. */
-  readonly histogram: { readonly edges: ReadonlyArray<number>; readonly counts: ReadonlyArray<number> };
+  /** The 10th to the 90th percentile: 9, each null when there are no numbers. */
+  readonly deciles: ReadonlyArray<number | null>;
+  /** 20 bins of equal width from min to max: 21 edges, each null when there are no numbers, and 20 counts. */
+  readonly histogram: { readonly edges: ReadonlyArray<number | null>; readonly counts: ReadonlyArray<number> };
   readonly approximate: boolean;
 }
 
@@ -28,6 +28,21 @@ export interface DistributionRecorder {
 
 const exactLimit = 10_000;
 const binCount = 20;
+const decileCount = 9;
+
+/** Of no numbers, in the shape of any other. */
+const nothing: Distribution = {
+  count: 0,
+  nulls: 0,
+  mean: null,
+  std: null,
+  min: null,
+  max: null,
+  median: null,
+  deciles: new Array<null>(decileCount).fill(null),
+  histogram: { edges: new Array<null>(binCount + 1).fill(null), counts: new Array<number>(binCount).fill(0) },
+  approximate: false,
+};
 
 /** Begins an empty distribution. Mean and deviation by Welford's method (Technometrics 4:3, 1962). */
 export const recordDistribution = (host: Host): DistributionRecorder => {
@@ -71,11 +86,7 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
       }
     },
     result: () => {
-      if (count === 0) {
-        const nothing = { mean: null, std: null, min: null, max: null, median: null };
-        return { count, nulls, ...nothing, deciles: [], histogram: { edges: [], counts: [] }, approximate: false };
-      }
-      // One row, or one value throughout: there is nothing to put in order.
+      if (count === 0) return { ...nothing, nulls };
       const inOrder = min === max ? Float64Array.of(min) : Float64Array.from(exact).sort();
       const within = (value: number): number => Math.min(max, Math.max(min, value));
       const quantile = (q: number): number =>
@@ -95,7 +106,7 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
         min,
         max,
         median: quantile(0.5),
-        deciles: Array.from({ length: 9 }, (_, i) => quantile((i + 1) / 10)),
+        deciles: Array.from({ length: decileCount }, (_, i) => quantile((i + 1) / 10)),
         histogram: { edges, counts: countBins() },
         approximate: sketch !== undefined,
       };
