@@ -79,7 +79,14 @@ export {
   versionOfFolder,
 } from './model/names.js';
 export { Registration, Tombstone } from './model/registration.js';
-export { canonicalJson, type JsonObject, openDocument, parseJson, sealDocument } from './model/sealed-document.js';
+export {
+  canonicalJson,
+  type JsonObject,
+  openDocument,
+  parseJson,
+  replaceInJson,
+  sealDocument,
+} from './model/sealed-document.js';
 export type { InfoAnswer, ListedVersion, ModelsPage, RegisteredVersion, UnscorableVersion } from './registry/browse.js';
 export type { GcReport, Removed } from './registry/gc.js';
 export type { Registered } from './registry/register.js';

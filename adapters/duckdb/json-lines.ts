@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type FileHandle, open } from 'node:fs/promises';
 import * as E from 'fp-ts/lib/Either.js';
-import { type CallOptions, type JsonObject, parseJson, show } from '../../core/index.js';
+import { type CallOptions, type JsonObject, parseJson, replaceInJson, show } from '../../core/index.js';
 import { raise } from './errors.js';
 import { assertOngoing } from './interruptible.js';
 import type { SourceFile } from './source-file.js';
@@ -109,15 +109,13 @@ const recordOf = (line: string, name: string, lineNumber: number): JsonObject =>
   return raise('DataUnreadable', `${name}: line ${lineNumber} must be an object, got ${show(value)}.`);
 };
 
-/** A string literal, or an integer of as many digits as a double may round. */
-const stringOrLongInteger = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d{16,}(?![\d.eE])/g;
+/** An integer of as many digits as a double may round. */
+const longInteger = /(?<![\d.])-?\d{16,}(?![\d.eE])/;
 
 /** The value of `name` in a line, of which `value` is what a double holds: an integer that was rounded comes with all its digits. */
 export const exactValue = (line: string, name: string, value: unknown): unknown => {
   if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value;
-  const quoted = parseJson(
-    line.replace(stringOrLongInteger, (found) => (found.startsWith('"') ? found : `"${found}"`)),
-  );
+  const quoted = parseJson(replaceInJson(line, longInteger, (digits) => `"${digits}"`));
   const digits = E.isRight(quoted) ? (quoted.right as JsonObject)[name] : undefined;
   return typeof digits === 'string' ? BigInt(digits) : value;
 };

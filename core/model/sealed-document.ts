@@ -55,8 +55,20 @@ export const openDocument =
       E.chain(decode(codec, where, 'ArtifactUnreadable')),
     );
 
-/** A whole string literal, or one of the bare words that Python's `json` writes for numbers that JSON does not have. */
-const literalOrBareWord = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b/g;
+/**
+ * JSON text in which what `pattern` finds outside of string literals is replaced. Piece by piece: a pattern of whole literals runs out of stack on
+ * one of some megabytes.
+ */
+export const replaceInJson = (text: string, pattern: RegExp, by: (found: string) => string): string => {
+  let inString = false;
+  return text.replace(new RegExp(`\\\\.|"|${pattern.source}`, 'gs'), (found) => {
+    if (found === '"') inString = !inString;
+    return inString || found === '"' || found.startsWith('\\') ? found : by(found);
+  });
+};
+
+/** The bare words that Python's `json` writes for numbers that JSON does not have. */
+const bareWord = /-?\bInfinity\b|\bNaN\b/;
 
 /** How deep a document may be nested; what walks it may then recurse. */
 const depthLimit = 200;
@@ -65,8 +77,7 @@ const depthLimit = 200;
 export const parseJson = (text: string): E.Either<string, unknown> =>
   pipe(
     parsed(() => text),
-    // Only now: the pattern runs out of stack on a string literal of some megabytes.
-    E.alt(() => parsed(() => text.replace(literalOrBareWord, (found) => (found.startsWith('"') ? found : 'null')))),
+    E.alt(() => parsed(() => replaceInJson(text, bareWord, () => 'null'))),
     E.filterOrElse(isShallow, () => `it is nested more than ${depthLimit} deep`),
   );
 
