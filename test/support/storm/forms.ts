@@ -10,16 +10,17 @@ import { startChaosProxy } from '../chaos-proxy.js';
 import { startFakeGcs } from '../fake-gcs/server.js';
 import { joinModules, makeSnapshot, startNode } from './fast-start.js';
 import { checkHistory, type History, type Violations } from './history.js';
-import { runStorm, type StormOptions, type StormResult } from './storm.js';
+import { runStorm, type StormResult } from './storm.js';
 import { stagedCount, storedVersions } from './stored.js';
 
 interface FormOptions {
   readonly seed: number;
   /** Registrations to be acknowledged. */
   readonly wanted: number;
+  /** How many processes are killed at the most for each, however often it is time to: starting them is what a storm costs. */
+  readonly mostKillsPerRegistration: number;
+  readonly processCount: number;
 }
-
-const processCount = 16;
 
 /** Kills a process every 50 ms. Answers with the store, after proving that nothing in it is amiss. */
 export const localStorm = async (t: ExecutionContext, options: FormOptions): Promise<ArtifactStore> => {
@@ -29,10 +30,8 @@ export const localStorm = async (t: ExecutionContext, options: FormOptions): Pro
   const result = await runStorm({
     ...options,
     start: () => startNode([...snapshot, root]),
-    processCount,
     spareCount: 8,
     killEveryMs: 50,
-    mostKillsPerRegistration: 0.6,
     expected: [],
   });
   const store = localFilesystemArtifactStore({ root });
@@ -57,10 +56,8 @@ export const chaosStorm = async (t: ExecutionContext, options: FormOptions): Pro
   const result = await runStorm({
     ...options,
     start: () => startNode([script, proxy.url, bucket]),
-    processCount,
     spareCount: 2,
     killEveryMs: 500,
-    mostKillsPerRegistration: 0.2,
     // What a service that stays in trouble for long may be told to be.
     expected: ['Unavailable'],
   });
@@ -80,7 +77,7 @@ const scratch = async (t: ExecutionContext): Promise<string> => {
 /** Holds the history against the store, and tells of it in one line. */
 const prove = async (
   t: ExecutionContext,
-  { seed, wanted }: Pick<StormOptions, 'seed' | 'wanted'>,
+  { seed, wanted, processCount }: FormOptions,
   result: StormResult,
   store: ArtifactStore,
   more: string,
