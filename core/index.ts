@@ -42,7 +42,7 @@ export {
   type QuantileSketch,
 } from './ports/host.js';
 export type { InferenceEngine, Inspection, LoadedModel, Tensor } from './ports/inference-engine.js';
-export type { ModelCache } from './ports/model-cache.js';
+export type { ModelCache, ModelCacheUsage } from './ports/model-cache.js';
 export type {
   ConstantValue,
   PredictionSink,
@@ -122,5 +122,6 @@ export {
   type Service,
   type ServicePorts,
   type ServiceSettings,
+  type ServiceUsage,
   type Undecoded,
 } from './service.js';

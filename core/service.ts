@@ -15,7 +15,7 @@ import type { DataSource } from './ports/data-source.js';
 import type { ExperimentSource } from './ports/experiment-source.js';
 import { type CallOptions, type Host, neverCancelled } from './ports/host.js';
 import type { InferenceEngine } from './ports/inference-engine.js';
-import type { ModelCache } from './ports/model-cache.js';
+import type { ModelCache, ModelCacheUsage } from './ports/model-cache.js';
 import type { PredictionSink } from './ports/prediction-sink.js';
 import { browseInfo, browseModels, type InfoAnswer, type ModelsPage } from './registry/browse.js';
 import { copyVersion } from './registry/copy.js';
@@ -103,6 +103,13 @@ export interface Readiness {
   readonly look_ups: ReadonlyArray<LookUp>;
 }
 
+/** What `usage` tells. */
+export interface ServiceUsage {
+  readonly cache: ModelCacheUsage;
+  /** As in `Readiness`. */
+  readonly look_ups: ReadonlyArray<LookUp>;
+}
+
 /** Every call may fail `Unavailable`, `PermissionDenied`, `DeadlineExceeded`, `Cancelled` besides what it names. */
 export interface Service {
   /**
@@ -149,6 +156,8 @@ export interface Service {
   readonly score: (request: Undecoded<ScoreRequest>, control?: ScoreControl) => TaskEither<Failure, ScoreAnswer>;
   /** Whether scoring can go on: the registry answers, or did when models were looked up. Fails as the store does. */
   readonly ready: (control?: CallControl) => TaskEither<Failure, Readiness>;
+  /** What is held and known at this moment; asks nobody. */
+  readonly usage: () => ServiceUsage;
   /** Lets go of every loaded model. */
   readonly close: T.Task<void>;
 }
@@ -242,6 +251,7 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
         ),
       );
     },
+    usage: () => ({ cache: ports.cache.usage(), look_ups: lookUps().slice(0, lookUpsShown) }),
     close: () => {
       close();
       return ports.cache.clear();

@@ -15,6 +15,8 @@ interface Entry {
 export const lruCacheModelCache = ({ limitBytes }: { readonly limitBytes: number }): ModelCache => {
   const loading = new Map<string, Entry>();
   const releases = new Set<Promise<void>>();
+  let hits = 0;
+  let misses = 0;
 
   const releaseIfUnused = (entry: Entry): void => {
     if (!entry.evicted || entry.users > 0) return;
@@ -55,6 +57,8 @@ export const lruCacheModelCache = ({ limitBytes }: { readonly limitBytes: number
   const withModel: ModelCache['withModel'] = (key, load, use) => async () => {
     const shared = held.get(key) ?? loading.get(key);
     const entry = shared ?? begin(key, load);
+    if (shared === undefined) misses++;
+    else hits++;
     entry.users++;
     try {
       const loaded = await entry.loaded;
@@ -69,7 +73,7 @@ export const lruCacheModelCache = ({ limitBytes }: { readonly limitBytes: number
 
   return {
     withModel,
-    usage: () => ({ modelCount: held.size, sizeBytes: held.calculatedSize }),
+    usage: () => ({ modelCount: held.size, sizeBytes: held.calculatedSize, hits, misses }),
     clear: async () => {
       for (const entry of loading.values()) entry.evicted = true;
       held.clear();

@@ -62,7 +62,7 @@ export const modelCacheContract: Contract<ModelCacheHarness> = [
         assert.deepEqual(await cache.withModel('a', load, (lent) => TE.right(lent === model))(), E.right(true));
       }
       assert.deepEqual(counts, { loads: 1, releases: 0 });
-      assert.deepEqual(cache.usage(), { modelCount: 1, sizeBytes: 10 });
+      assert.deepEqual(cache.usage(), { modelCount: 1, sizeBytes: 10, hits: 2, misses: 1 });
     },
   },
   {
@@ -87,7 +87,7 @@ export const modelCacheContract: Contract<ModelCacheHarness> = [
       const broken = failTask('ArtifactUnreadable', 'Broken.');
       const results = await Promise.all([1, 2].map(() => cache.withModel('a', broken, nothing)()));
       assert.ok(results.every((result) => E.isLeft(result) && result.left.tag === 'ArtifactUnreadable'));
-      assert.deepEqual(cache.usage(), { modelCount: 0, sizeBytes: 0 });
+      assert.deepEqual(cache.usage(), { modelCount: 0, sizeBytes: 0, hits: 1, misses: 1 });
       const { counts, load } = fakeModel(10);
       assert.ok(E.isRight(await cache.withModel('a', load, nothing)()));
       assert.equal(counts.loads, 1);
@@ -133,7 +133,7 @@ export const modelCacheContract: Contract<ModelCacheHarness> = [
         [a, b, c].map(({ counts }) => counts.releases),
         [0, 1, 0],
       );
-      assert.deepEqual(cache.usage(), { modelCount: 2, sizeBytes: 20 });
+      assert.deepEqual(cache.usage(), { modelCount: 2, sizeBytes: 20, hits: 1, misses: 3 });
     },
   },
   {
@@ -167,7 +167,7 @@ export const modelCacheContract: Contract<ModelCacheHarness> = [
         assert.deepEqual(big.counts, { loads: i, releases: i });
       }
       assert.equal(small.counts.releases, 0);
-      assert.deepEqual(cache.usage(), { modelCount: 1, sizeBytes: 10 });
+      assert.deepEqual(cache.usage(), { modelCount: 1, sizeBytes: 10, hits: 0, misses: 3 });
     },
   },
   {
@@ -204,7 +204,7 @@ export const modelCacheContract: Contract<ModelCacheHarness> = [
       await Promise.all([user, loader]);
       await settle();
       assert.deepEqual(releases(), [1, 1, 1]);
-      assert.deepEqual(cache.usage(), { modelCount: 0, sizeBytes: 0 });
+      assert.deepEqual(cache.usage(), { modelCount: 0, sizeBytes: 0, hits: 0, misses: 3 });
     },
   },
 ];

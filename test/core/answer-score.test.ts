@@ -646,7 +646,7 @@ test('an artifact that was changed after it was registered is unreadable, and no
   const { service, ports, loads } = await scoringService({ ports: { store: tampering } });
   const request = { ...sums, data: [{ a: 1, b: 0 }] };
   t.regex(leftOf(await service.score(request)(), 'ArtifactUnreadable').message, /was changed after it was registered/);
-  t.deepEqual(ports.cache.usage(), { modelCount: 0, sizeBytes: 0 });
+  t.like(ports.cache.usage(), { modelCount: 0, sizeBytes: 0 });
   t.is(loads(), 0);
   changed = false;
   t.deepEqual(rightOf(await service.score(request)()).predictions, [{ row: 0, prediction: 3 }]);

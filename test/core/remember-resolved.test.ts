@@ -193,6 +193,9 @@ for (const tag of ['Unavailable', 'DeadlineExceeded'] as const satisfies Readonl
         failing: 'The bucket is out of reach.',
       },
     ]);
+    calls();
+    t.deepEqual(service.usage().look_ups, ready.look_ups);
+    t.deepEqual(calls(), [], 'usage asks nobody');
     moody.become('well');
     pass(1);
     await versionOf();

@@ -61,6 +61,7 @@ export const fakeService = (overrides: Partial<Service>): Service => ({
   experiments: () => TE.right([]),
   score: () => TE.right(scoreAnswer),
   ready: () => TE.right({ models_loaded: 0, models_loaded_bytes: 0, registry: 'answers', look_ups: [] }),
+  usage: () => ({ cache: { modelCount: 0, sizeBytes: 0, hits: 0, misses: 0 }, look_ups: [] }),
   close: async () => undefined,
   ...overrides,
 });
