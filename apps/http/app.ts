@@ -6,10 +6,12 @@ import { failure, type Service } from '../../core/index.js';
 import { isConnectionError } from './client-errors.js';
 import { exchange, type HttpLogger, loggedBug } from './exchange.js';
 import { defaultHttpLimits, type HttpLimits } from './limits.js';
+import { answeringScores, countingRequests, metricsRoute } from './measured.js';
+import { createMetrics, type Metrics } from './metrics.js';
 import { type Exchange, type HttpContext, respond, respondProblem } from './respond.js';
 import { healthRoute, infoRoute, modelsRoute, readyRoute, type Route, scoreRoute } from './routes.js';
 
-export { defaultHttpLimits, type HttpLimits, type HttpLogger };
+export { createMetrics, defaultHttpLimits, type HttpLimits, type HttpLogger, type Metrics };
 
 export interface HttpAppOptions {
   readonly service: Service;
@@ -17,6 +19,8 @@ export interface HttpAppOptions {
   readonly limits?: Partial<HttpLimits>;
   /** pino, or what has its `info`, `warn` and `error`. Nothing is logged without it. */
   readonly logger?: HttpLogger;
+  /** From `createMetrics`. Nothing is measured and there is no `/metrics` without it. */
+  readonly metrics?: Metrics;
   /** Aborted when the server stops: `/ready` turns 503 and answers close their connections. */
   readonly stopping?: AbortSignal;
   /** Aborted when the time for stopping is over: cancels every request in flight, which is answered with 503. */
@@ -24,23 +28,32 @@ export interface HttpAppOptions {
 }
 
 /**
- * `POST /score`, `GET /models`, `GET /model/{model_type}/{model_name}/info`, `GET /health`, `GET /ready`.
+ * `POST /score`, `GET /models`, `GET /model/{model_type}/{model_name}/info`, `GET /health`, `GET /ready`, `GET /metrics`.
  * A failure is answered with RFC 9457 problem+json whose `type` is `urn:scorekeeper:failure:{code}`; a bug with 500 without detail.
  */
-export const createHttpApp = ({ service, logger, stopping, abandoned, ...options }: HttpAppOptions): Koa<Exchange> => {
+export const createHttpApp = ({
+  service,
+  logger,
+  metrics,
+  stopping,
+  abandoned,
+  ...options
+}: HttpAppOptions): Koa<Exchange> => {
   const limits = { ...defaultHttpLimits, ...options.limits };
   const admit = admission(limits.concurrentRequests);
   const router = new Router<Exchange>()
-    .post('/score', admit, answering(scoreRoute(service, limits)))
+    .post('/score', admit, answeringScores(scoreRoute(service, limits), metrics))
     .get('/models', admit, answering(modelsRoute(service)))
     .get('/model/:model_type/:model_name/info', admit, answering(infoRoute(service)))
     .get('/health', answering(healthRoute))
     .get('/ready', answering(readyRoute(service, stopping)));
+  if (metrics !== undefined) router.get('/metrics', metricsRoute(metrics));
   const app = new Koa<Exchange>();
+  if (metrics !== undefined) app.use(countingRequests(metrics));
   app.use(exchange({ requestTimeoutMs: limits.requestTimeoutMs, logger, stopping, abandoned }));
   app.use(hosted);
   app.use(router.routes());
-  app.use(unrouted(router));
+  app.use(unrouted(router, metrics === undefined ? knownRoutes : `${knownRoutes}, GET /metrics`));
   // Koa also tells of clients that went away, which the request's own line says; bugs in routes never come here.
   app.on('error', (error: unknown, ctx: HttpContext) => {
     if (ctx.res.destroyed || isConnectionError(error)) return;
@@ -82,13 +95,14 @@ const admission = (concurrentRequests: number): RouterMiddleware<Exchange> => {
   };
 };
 
+const knownRoutes = 'POST /score, GET /models, GET /model/{model_type}/{model_name}/info, GET /health, GET /ready';
+
 /** A path that nobody has, or one that does not take this method. */
 const unrouted =
-  (router: Router<Exchange>): Middleware<Exchange> =>
+  (router: Router<Exchange>, routes: string): Middleware<Exchange> =>
   (ctx) => {
     const methods = router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods);
     if (methods.length === 0) {
-      const routes = 'POST /score, GET /models, GET /model/{model_type}/{model_name}/info, GET /health, GET /ready';
       respond(ctx, E.left(failure('NotFound', `There is no such path. There are ${routes}.`)));
       return;
     }

@@ -11,23 +11,20 @@ import { parseStrictJson } from './json.js';
 import type { HttpLimits } from './limits.js';
 
 /**
- * The body's object, parsed and not decoded.
- * Fails `InvalidInput` (not JSON in UTF-8, or an encoding nobody reads here), `TooLarge` (above `body_bytes` or `json_depth`),
- * `DeadlineExceeded` (it did not arrive in time), `Cancelled` (the client went away).
+ * The body of a request that says it is JSON, inflated.
+ * Fails `InvalidInput` (another media type, or an encoding nobody reads here), `TooLarge` (above `body_bytes`), `DeadlineExceeded` (it did not
+ * arrive in time), `Cancelled` (the client went away).
  */
-export const readJsonObject =
+export const readJsonBytes =
   (limits: HttpLimits) =>
-  (request: IncomingMessage, control: CallOptions): TE.TaskEither<Failure, JsonObject> =>
-    pipe(
-      TE.fromEither(encodingOf(request.headers)),
-      TE.chain(readBytes(limits, request, control)),
-      TE.chainEitherK(parseObject(limits.jsonDepth)),
-    );
+  (request: IncomingMessage, control: CallOptions): TE.TaskEither<Failure, Buffer> =>
+    pipe(TE.fromEither(encodingOf(request.headers)), TE.chain(readBytes(limits, request, control)));
 
-const parseObject =
-  (depthLimit: number) =>
+/** The body's object, parsed and not decoded. Fails `InvalidInput` (not an object of JSON in UTF-8), `TooLarge` (above `json_depth`). */
+export const parseJsonObject =
+  ({ jsonDepth }: HttpLimits) =>
   (bytes: Buffer): E.Either<Failure, JsonObject> =>
-    pipe(decodeUtf8(bytes), E.chain(parseStrictJson(depthLimit)), E.filterOrElse(isObject, notAnObject));
+    pipe(decodeUtf8(bytes), E.chain(parseStrictJson(jsonDepth)), E.filterOrElse(isObject, notAnObject));
 
 const encodingOf = (headers: IncomingHttpHeaders): E.Either<Failure, string> => {
   const type = headers['content-type'] ?? '';

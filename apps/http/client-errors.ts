@@ -5,6 +5,7 @@ import { nodeHost } from '../../adapters/node-host.js';
 import { type Failure, failure } from '../../core/index.js';
 import { failureTable } from '../failure-table.js';
 import type { HttpLogger } from './exchange.js';
+import type { Metrics } from './metrics.js';
 import { problemDocument } from './respond.js';
 
 /** Of a connection that ended too early, of what was sent into it, and (`HPE_…`) of what Node's parser got. */
@@ -58,7 +59,7 @@ const brokenOff = 'HPE_INVALID_EOF_STATE';
 
 const { randomId } = nodeHost();
 
-export const clientErrors = (logger: HttpLogger | undefined): ClientErrors => {
+export const clientErrors = (logger: HttpLogger | undefined, metrics?: Metrics): ClientErrors => {
   const latest = new WeakMap<Duplex, ServerResponse>();
   return {
     watch: (response) => void latest.set(response.req.socket, response),
@@ -74,8 +75,10 @@ export const clientErrors = (logger: HttpLogger | undefined): ClientErrors => {
       const given = inFlight ? response.getHeader('X-Request-Id') : undefined;
       const requestId = typeof given === 'string' ? given : randomId();
       // The line of a request in flight is still to come; of one that breaks off it says that its client went away.
-      if (!inFlight) logger?.info({ request_id: requestId, method: null, route: null, ...refusal }, 'request');
-      else if (refusal.fault !== brokenOff) refusals.set(response, refusal);
+      if (!inFlight) {
+        metrics?.countRequest(undefined, status);
+        logger?.info({ request_id: requestId, method: null, route: null, ...refusal }, 'request');
+      } else if (refusal.fault !== brokenOff) refusals.set(response, refusal);
       socket.end(rawProblem(status, failed, requestId), () => socket.destroy());
     },
   };

@@ -7,7 +7,7 @@ export interface HttpLimits {
   readonly jsonDepth: number;
   /** From a request's headers to its answer, in milliseconds. */
   readonly requestTimeoutMs: number;
-  /** Requests answered at the same time; `/health` and `/ready` are not counted. */
+  /** Requests answered at the same time; `/health`, `/ready` and `/metrics` are not counted. */
   readonly concurrentRequests: number;
 }
 

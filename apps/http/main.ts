@@ -4,12 +4,13 @@ import type { AddressInfo } from 'node:net';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failure, type Service } from '../../core/index.js';
 import { clientErrors } from './client-errors.js';
-import { createHttpApp, defaultHttpLimits, type HttpLimits, type HttpLogger } from './app.js';
+import { createHttpApp, defaultHttpLimits, type HttpLimits, type HttpLogger, type Metrics } from './app.js';
 
 export interface ServerOptions {
   readonly service: Service;
   readonly limits?: Partial<HttpLimits>;
   readonly logger?: HttpLogger;
+  readonly metrics?: Metrics;
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
@@ -45,7 +46,7 @@ export const startServer = ({
       const abandoned = new AbortController();
       const app = createHttpApp({ ...options, stopping: stopping.signal, abandoned: abandoned.signal });
       const callback = app.callback();
-      const refused = clientErrors(options.logger);
+      const refused = clientErrors(options.logger, options.metrics);
       const answer = (request: IncomingMessage, response: ServerResponse): void => {
         refused.watch(response);
         void callback(request, response);

@@ -3,23 +3,45 @@ import type { RouterContext } from '@koa/router';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
-import { closed, decode, type Failure, failTask, failure, type Service } from '../../core/index.js';
-import { readJsonObject } from './body.js';
+import { nodeHost } from '../../adapters/node-host.js';
+import { closed, decode, type Failure, failTask, failure, type ScoreAnswer, type Service } from '../../core/index.js';
+import { parseJsonObject, readJsonBytes } from './body.js';
 import type { HttpLimits } from './limits.js';
 import type { Answer, Exchange } from './respond.js';
 import { scoreAnswerJson } from './score-answer-json.js';
 
-export type Route = (ctx: RouterContext<Exchange>) => TE.TaskEither<Failure, Answer>;
+export type Route<A extends Answer = Answer> = (ctx: RouterContext<Exchange>) => TE.TaskEither<Failure, A>;
+
+const { nowMs } = nodeHost();
+
+/** A scoring's answer: how long its request took to parse, and the instant from which on it was only to be written. */
+export interface Scored extends Answer {
+  readonly answer: ScoreAnswer;
+  readonly parseMs: number;
+  readonly scoredMs: number;
+}
 
 /** `POST /score` */
 export const scoreRoute =
-  (service: Service, limits: HttpLimits): Route =>
+  (service: Service, limits: HttpLimits): Route<Scored> =>
   ({ req, query, querystring, state: { control } }) =>
     querystring === ''
       ? pipe(
-          readJsonObject(limits)(req, control),
-          TE.chain((request) => service.score(request, control)),
-          TE.map((answer) => ({ json: scoreAnswerJson(answer), timingsMs: answer.performance_diagnostics.timings_ms })),
+          readJsonBytes(limits)(req, control),
+          TE.chain((bytes) => {
+            const startedMs = nowMs();
+            const request = parseJsonObject(limits)(bytes);
+            const parseMs = nowMs() - startedMs;
+            return pipe(
+              TE.fromEither(request),
+              TE.chain((object) => service.score(object, control)),
+              TE.map((answer) => {
+                const scoredMs = nowMs();
+                const timingsMs = answer.performance_diagnostics.timings_ms;
+                return { answer, parseMs, scoredMs, timingsMs, json: scoreAnswerJson(answer) };
+              }),
+            );
+          }),
         )
       : failTask('InvalidInput', `POST /score has no query: move ${Object.keys(query).join(', ')} into the body.`);
 
