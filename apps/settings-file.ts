@@ -12,6 +12,7 @@ import {
   ModelType,
   nearest,
   type Problem,
+  show,
   text,
 } from '../core/index.js';
 
@@ -45,6 +46,19 @@ const SourceName = text(
   'must be 1 to 64 of A-Z a-z 0-9 . _ -, beginning with a letter or digit, and neither "query" nor "inline"',
 );
 
+const mostWorkers = 256;
+const isWorkers = (u: unknown): u is number | 'auto' => u === 'auto' || (Count.is(u) && u <= mostWorkers);
+/** Processes that serve; `auto` is one for each processor. */
+const Workers = new t.Type(
+  'Workers',
+  isWorkers,
+  (u, context) =>
+    isWorkers(u)
+      ? t.success(u)
+      : t.failure(u, context, `must be an integer from 1 to ${mostWorkers}, or auto, got ${show(u)}`),
+  t.identity,
+);
+
 /** Settings with one value, also as environment variables. */
 const scalars = {
   store: t.keyof({ local: null, gcs: null }),
@@ -57,6 +71,7 @@ const scalars = {
   refresh_ms: Milliseconds,
   port: integer('Port', 0, 65_535),
   host: Path,
+  workers: Workers,
   registered_by: t.string,
   environment: t.string,
 };
@@ -87,6 +102,7 @@ export const defaults = {
   bucket: 'bgg-models',
   port: 8080,
   host: '127.0.0.1',
+  workers: 1,
   refresh_ms: 2_000,
   body_bytes: 32 * 2 ** 20,
   json_depth: 32,

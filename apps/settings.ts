@@ -1,6 +1,6 @@
 /** Settings: flags, then environment, then `scorekeeper.json`, then defaults, each value with where it came from. */
 import { readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import * as E from 'fp-ts/lib/Either.js';
@@ -27,7 +27,7 @@ export type { Limits, SourceSettings };
  * The environment variable of each setting; an empty one counts as absent.
  *
  * `SCOREKEEPER_STORE` (`local` or `gcs`), `GCS_BUCKET_NAME` (the bucket), `SCOREKEEPER_LOCAL_DIR`, `SCOREKEEPER_OUTPUT_ROOT`,
- * `SCOREKEEPER_ARTIFACT_CACHE_DIR`, `SCOREKEEPER_REFRESH_MS`, `PORT`, `HOST`, `SCOREKEEPER_REGISTERED_BY`, `SCOREKEEPER_ENVIRONMENT`, and for the
+ * `SCOREKEEPER_ARTIFACT_CACHE_DIR`, `SCOREKEEPER_REFRESH_MS`, `PORT`, `HOST`, `SCOREKEEPER_WORKERS`, `SCOREKEEPER_REGISTERED_BY`, `SCOREKEEPER_ENVIRONMENT`, and for the
  * limits `SCOREKEEPER_BODY_BYTES`, `SCOREKEEPER_JSON_DEPTH`, `SCOREKEEPER_INLINE_ROWS`, `SCOREKEEPER_REQUEST_TIMEOUT_MS`,
  * `SCOREKEEPER_CONCURRENT_REQUESTS`, `SCOREKEEPER_SHUTDOWN_GRACE_MS`, `SCOREKEEPER_MODEL_CACHE_BYTES`, `SCOREKEEPER_ARTIFACT_CACHE_BYTES`. `SCOREKEEPER_SETTINGS` names the settings file.
  */
@@ -45,6 +45,7 @@ export interface Flags {
   readonly bucket?: string | undefined;
   readonly port?: string | undefined;
   readonly host?: string | undefined;
+  readonly workers?: string | undefined;
 }
 
 /** Where this runs. */
@@ -76,6 +77,8 @@ export interface Settings {
   readonly refreshMs: number;
   readonly port: number;
   readonly host: string;
+  /** How many processes serve. */
+  readonly workers: number;
   readonly limits: Limits;
   readonly sources: Readonly<Record<string, SourceSettings>>;
   readonly modelTypes: NonNullable<SettingsFile['model_types']>;
@@ -154,7 +157,7 @@ interface Layer {
 
 /** `--local` and `--bucket` choose the store as well as its place. */
 const flagLayer = (flags: Flags, workingDir: string): E.Either<Failure, Layer> => {
-  const { local, bucket, port, host } = flags;
+  const { local, bucket, port, host, workers } = flags;
   if (local !== undefined && bucket !== undefined) {
     return fail('InvalidInput', '--local and --bucket name two registries: give one of them.');
   }
@@ -162,7 +165,7 @@ const flagLayer = (flags: Flags, workingDir: string): E.Either<Failure, Layer> =
   const flagOf = (field: Field): string =>
     field === 'store' ? (store === 'local' ? '--local' : '--bucket') : field === 'local_dir' ? '--local' : `--${field}`;
   return pipe(
-    decodeTexts({ store, local_dir: local, bucket, port, host }, flagOf),
+    decodeTexts({ store, local_dir: local, bucket, port, host, workers }, flagOf),
     E.map((values) => ({ values: absolute(values, workingDir), originOf: (field) => `flag ${flagOf(field)}` })),
   );
 };
@@ -252,6 +255,7 @@ const settle = (
     refreshMs: values.refresh_ms,
     port: values.port,
     host: values.host,
+    workers: values.workers === 'auto' ? availableParallelism() : values.workers,
     limits: Object.fromEntries(Object.keys(limits).map((name) => [name, values[name as keyof Limits]])) as Limits,
     sources,
     modelTypes,

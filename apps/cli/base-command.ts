@@ -69,6 +69,10 @@ export abstract class BaseCommand extends Command<Context> {
     this.context.stderr.write(`${line}\n`);
   }
 
+  protected sayRegistry({ registry }: Settings): void {
+    this.say(this.colorsOf('stderr').dim(`registry: ${registry.location}`));
+  }
+
   /** Data on stdout. */
   protected print(text: string): void {
     this.context.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
@@ -111,11 +115,7 @@ export abstract class BaseCommand extends Command<Context> {
     return interruptible((cancellation) =>
       pipe(
         this.settings(),
-        TE.tapIO(
-          ({ registry }) =>
-            () =>
-              this.say(this.colorsOf('stderr').dim(`registry: ${registry.location}`)),
-        ),
+        TE.tapIO((settings) => () => this.sayRegistry(settings)),
         TE.bindTo('settings'),
         TE.bind('overrides', ({ settings }) => TE.fromEither(overridesFor(settings))),
         TE.flatMapTask(({ settings, overrides }) => async () => {

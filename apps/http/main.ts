@@ -5,6 +5,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failure, type Service } from '../../core/index.js';
 import { clientErrors } from './client-errors.js';
 import { createHttpApp, defaultHttpLimits, type HttpLimits, type HttpLogger, type Metrics } from './app.js';
+import { exitCodeOf, nextSignal } from './signals.js';
 
 export interface ServerOptions {
   readonly service: Service;
@@ -118,22 +119,19 @@ const listenFailure = (thrown: unknown, host: string, port: number): Failure => 
 };
 
 /**
- * Waits for SIGTERM or SIGINT, stops the server, then closes what it served with `close`. Settles with the exit code 0.
+ * Waits for SIGTERM, SIGINT or `told`, stops the server, then closes what it served with `close`. Settles with the exit code 0.
  * A second signal ends the process at once, with the exit code that shells give to the signal.
  */
-export const serveUntilSignal = async (server: RunningServer, close: () => Promise<void>): Promise<number> => {
-  await nextSignal();
-  void nextSignal().then((signal) => process.exit(signal === 'SIGINT' ? 130 : 143));
+export const serveUntilSignal = async (
+  server: RunningServer,
+  close: () => Promise<void>,
+  told: Promise<void> = new Promise(() => undefined),
+): Promise<number> => {
+  const first = nextSignal();
+  // A terminal's interrupt reaches a worker and its primary process, which then tells it too: that is one signal.
+  void first.then(nextSignal).then((signal) => process.exit(exitCodeOf(signal)));
+  await Promise.race([first, told]);
   await server.close();
   await close();
   return 0;
 };
-
-const nextSignal = (): Promise<NodeJS.Signals> =>
-  new Promise((resolve) => {
-    const heard = (signal: NodeJS.Signals): void => {
-      process.off('SIGTERM', heard).off('SIGINT', heard);
-      resolve(signal);
-    };
-    process.on('SIGTERM', heard).on('SIGINT', heard);
-  });

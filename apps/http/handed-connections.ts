@@ -1,0 +1,41 @@
+/**
+ * Closes a gap in Node's cluster: the primary process forgets a connection that it handed to a worker which died before it took it, and the
+ * client waits for ever (nodejs/node-v0.x-archive#7006). docs/decisions/0005-workers-by-cluster.md says why this is worth it.
+ */
+import type { Worker } from 'node:cluster';
+
+/** What cluster sends with a connection (`newconn`), and what a worker answers when it has taken it. Neither is documented. */
+interface HandOver {
+  readonly act?: unknown;
+  readonly seq?: unknown;
+  readonly ack?: unknown;
+}
+
+interface Connection {
+  readonly close: () => void;
+}
+
+/** When the worker dies, connections that it never took go to another one, or are closed when there is none. To be called when it is forked. */
+export const saveConnectionsOf = (worker: Worker, hasAnother: () => boolean): void => {
+  const { process: child } = worker;
+  const untaken = new Map<unknown, Connection>();
+  const send = child.send.bind(child) as (message: HandOver, handle?: Connection, ...rest: unknown[]) => boolean;
+  child.send = (message: HandOver, handle?: unknown, ...rest: unknown[]) => {
+    const connection = handle as Connection | undefined;
+    if (message.act === 'newconn' && connection !== undefined) untaken.set(message.seq, connection);
+    return send(message, connection, ...rest);
+  };
+  child.on('internalMessage', ({ ack }: HandOver) => untaken.delete(ack));
+  const save = (): void => {
+    // What it answered before it died is still being read.
+    if (child.connected) return void setImmediate(save);
+    // Node does not notice by itself that a worker is gone which had a connection to confirm: its channel never tells of its end.
+    worker.disconnect();
+    for (const [seq, connection] of untaken) {
+      // As if it had answered that it is shutting down.
+      if (hasAnother()) child.emit('internalMessage', { cmd: 'NODE_CLUSTER', ack: seq, accepted: false });
+      else connection.close();
+    }
+  };
+  worker.on('exit', save);
+};
