@@ -12,7 +12,7 @@ export interface Gathering {
 }
 
 /** How long a worker may take to say what it measured. */
-const patienceMs = 1_000;
+const patienceMs = 2_000;
 
 /** `askAll` asks every worker that serves for its figures, and answers which those are. */
 export const gatherMetrics = (askAll: (ask: number) => ReadonlyArray<number>): Gathering => {

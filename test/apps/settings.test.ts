@@ -1,6 +1,6 @@
 /** Settings: which registry, what wins over what, where values come from, and what is refused. */
 import { writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
@@ -145,6 +145,10 @@ const precedence: ReadonlyArray<readonly [Flags, Env, object, string, unknown, s
   [{ port: '3' }, { PORT: '2' }, { port: 1 }, 'port', 3, 'flag --port'],
   [{}, {}, {}, 'host', '127.0.0.1', 'default'],
   [{ host: '::1' }, { HOST: '0.0.0.0' }, {}, 'host', '::1', 'flag --host'],
+  [{}, {}, {}, 'workers', 1, 'default'],
+  [{}, {}, { workers: 'auto' }, 'workers', 'auto', file],
+  [{}, { SCOREKEEPER_WORKERS: '2' }, { workers: 'auto' }, 'workers', 2, 'environment SCOREKEEPER_WORKERS'],
+  [{ workers: 'auto' }, { SCOREKEEPER_WORKERS: '2' }, {}, 'workers', 'auto', 'flag --workers'],
   [{}, {}, {}, 'body_bytes', 33_554_432, 'default'],
   [{}, {}, { limits: { body_bytes: 10 } }, 'body_bytes', 10, file],
   [
@@ -201,6 +205,11 @@ for (const [flags, env, content, name, value, origin] of precedence) {
   });
 }
 
+test('auto is as many workers as this process may have processors', (t) => {
+  const resolved = resolveFrom({ workers: 'auto' }, {}, {});
+  t.is(E.isRight(resolved) ? resolved.right.workers : resolved.left.message, availableParallelism());
+});
+
 const games = { kind: 'duckdb', files: { games: 'games.parquet' }, sql: 'select 1' };
 
 // what is wrong, flags, environment, settings file → what the sentence says
@@ -240,6 +249,20 @@ const refusals: ReadonlyArray<readonly [string, Flags, Env, unknown, RegExp]> = 
     /PORT is not valid: must be an integer from 0 to 65535, got "eighty"/,
   ],
   ['a port beyond', { port: '65536' }, {}, {}, /--port is not valid/],
+  [
+    'no workers',
+    { workers: '0' },
+    {},
+    {},
+    /--workers is not valid: must be an integer from 1 to 256, or auto, got "0"/,
+  ],
+  [
+    'workers by another word',
+    {},
+    {},
+    { workers: 'all' },
+    /\/workers must be an integer from 1 to 256, or auto, got "all"/,
+  ],
   ['a limit of nothing', {}, { SCOREKEEPER_INLINE_ROWS: '0' }, {}, /SCOREKEEPER_INLINE_ROWS is not valid/],
   ['a list', {}, {}, [], /conf\/scorekeeper.json is not valid: must be an object/],
   ['an unknown field', {}, {}, { sorces: {} }, /\/sorces is an unknown field \(did you mean sources\?\)/],
