@@ -5,7 +5,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failure, type Service } from '../../core/index.js';
 import { clientErrors } from './client-errors.js';
 import { createHttpApp, defaultHttpLimits, type HttpLimits, type HttpLogger, type Metrics } from './app.js';
-import { exitCodeOf, nextSignal } from './signals.js';
+import { exitCodeOf, hearSignals } from './signals.js';
 
 export interface ServerOptions {
   readonly service: Service;
@@ -127,9 +127,9 @@ export const serveUntilSignal = async (
   close: () => Promise<void>,
   told: Promise<void> = new Promise(() => undefined),
 ): Promise<number> => {
-  const first = nextSignal();
+  const { first, second } = hearSignals();
   // A terminal's interrupt reaches a worker and its primary process, which then tells it too: that is one signal.
-  void first.then(nextSignal).then((signal) => process.exit(exitCodeOf(signal)));
+  void second.then((signal) => process.exit(exitCodeOf(signal)));
   await Promise.race([first, told]);
   await server.close();
   await close();

@@ -5,6 +5,8 @@ import type { Figures } from './metrics.js';
 export type FromWorker =
   /** With what people should know, as sentences. */
   | { readonly kind: 'listening'; readonly url: string; readonly warnings: ReadonlyArray<string> }
+  /** It takes no more connections. */
+  | { readonly kind: 'stopping' }
   /** It cannot serve, and ends. */
   | { readonly kind: 'failed'; readonly failure: Failure }
   /** Somebody asks it for the metrics of all. */

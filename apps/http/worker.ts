@@ -43,6 +43,8 @@ export const toPrimary = (): Primary => {
       }
     });
   });
+  // Told to stop by somebody else.
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => send({ kind: 'stopping' }));
   const text: Metrics['text'] = () =>
     new Promise((resolve) => {
       const ask = asks++;

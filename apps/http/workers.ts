@@ -6,7 +6,7 @@ import { fail, type Failure } from '../../core/index.js';
 import type { HttpLogger } from './exchange.js';
 import { gatherMetrics } from './gathered-metrics.js';
 import { saveConnectionsOf } from './handed-connections.js';
-import { exitCodeOf, nextSignal } from './signals.js';
+import { exitCodeOf, hearSignals } from './signals.js';
 import type { FromPrimary, FromWorker } from './worker-messages.js';
 
 export interface WorkersOptions {
@@ -26,8 +26,8 @@ export interface WorkersOptions {
 interface Slot {
   worker?: Worker | undefined;
   forkedMs: number;
-  /** Where its worker listens. */
-  url?: string | undefined;
+  /** Only one that is serving takes connections. */
+  state: 'starting' | 'serving' | 'stopping';
   /** Why its worker could not. */
   failure?: Failure | undefined;
   /** Workers here that ended soon after their start, one after the other. */
@@ -61,7 +61,10 @@ export const serveWithWorkers =
   ({ count, argsFor, graceMs, logger, onListening, ...options }: WorkersOptions): TE.TaskEither<Failure, void> =>
   () =>
     new Promise((resolve) => {
-      const slots = Array.from({ length: count }, (): Slot => ({ forkedMs: 0, youngDeaths: 0, isTried: false }));
+      const slots = Array.from(
+        { length: count },
+        (): Slot => ({ forkedMs: 0, state: 'starting', youngDeaths: 0, isTried: false }),
+      );
       let port = options.port;
       /** Where all of them listen, once one does. */
       let known: string | undefined;
@@ -71,11 +74,11 @@ export const serveWithWorkers =
       let outcome: E.Either<Failure, void> | undefined;
       let patience: NodeJS.Timeout | undefined;
 
-      const listening = (): ReadonlyArray<Worker> =>
-        slots.flatMap(({ worker, url }) => (worker === undefined || url === undefined ? [] : [worker]));
+      const serving = (): ReadonlyArray<Worker> =>
+        slots.flatMap(({ worker, state }) => (worker === undefined || state !== 'serving' ? [] : [worker]));
 
       const gathering = gatherMetrics((ask) =>
-        listening().map((worker) => {
+        serving().map((worker) => {
           send(worker, { kind: 'figures-wanted', ask });
           return worker.id;
         }),
@@ -84,8 +87,8 @@ export const serveWithWorkers =
       const fork = (slot: Slot): void => {
         cluster.setupPrimary({ args: [...argsFor(port)], serialization: 'advanced' });
         const worker = cluster.fork();
-        saveConnectionsOf(worker, () => listening().some((other) => other !== worker && other.isConnected()));
-        Object.assign(slot, { worker, forkedMs: performance.now(), failure: undefined });
+        saveConnectionsOf(worker, () => serving().some((other) => other !== worker && other.isConnected()));
+        Object.assign(slot, { worker, forkedMs: performance.now(), state: 'starting', failure: undefined });
         worker
           .on('message', (message: FromWorker) => slot.worker === worker && hear(slot, worker, message))
           .on('exit', (code, signal) => ended(slot, worker, { code, signal }))
@@ -98,6 +101,9 @@ export const serveWithWorkers =
           case 'listening':
             for (const warning of message.warnings) warnings.add(warning);
             return listens(slot, worker, message.url);
+          case 'stopping':
+            if (slot.state === 'serving') slot.state = 'stopping';
+            return;
           case 'failed':
             slot.failure = message.failure;
             return;
@@ -112,7 +118,7 @@ export const serveWithWorkers =
         known ??= url;
         // It began when the last of the others had just ended, and with it the port that was picked.
         if (url !== known) return void worker.process.kill('SIGKILL');
-        slot.url = url;
+        slot.state = 'serving';
         slot.isTried = true;
         announce();
       };
@@ -125,13 +131,13 @@ export const serveWithWorkers =
 
       const ended = (slot: Slot, worker: Worker, exit: Exit): void => {
         if (slot.worker !== worker) return;
-        Object.assign(slot, { worker: undefined, url: undefined, isTried: true });
+        Object.assign(slot, { worker: undefined, isTried: true });
         gathering.gone(worker.id);
         if (outcome !== undefined) return settle();
         if (known === undefined && slot.failure !== undefined) return end(E.left(slot.failure));
         if (known === undefined && slots.every(({ isTried }) => isTried)) return end(noneStarted(exit));
         // A port that was picked is kept only as long as somebody listens there.
-        if (known !== undefined && listening().length === 0) port = Number(new URL(known).port);
+        if (known !== undefined && serving().length === 0) port = Number(new URL(known).port);
         slot.youngDeaths = performance.now() - slot.forkedMs < youngMs ? slot.youngDeaths + 1 : 0;
         const pauseMs = replacementPauseMs(slot.youngDeaths);
         const ending = { worker_pid: worker.process.pid, ...exit, detail: slot.failure?.message, pause_ms: pauseMs };
@@ -144,10 +150,11 @@ export const serveWithWorkers =
       const end = (as: E.Either<Failure, void>): void => {
         if (outcome !== undefined) return;
         outcome = as;
-        for (const { worker, url, pause } of slots) {
-          clearTimeout(pause);
-          if (worker !== undefined && url !== undefined) send(worker, { kind: 'stop' });
-          else worker?.process.kill('SIGKILL');
+        for (const slot of slots) {
+          clearTimeout(slot.pause);
+          if (slot.state === 'starting') slot.worker?.process.kill('SIGKILL');
+          else if (slot.worker !== undefined) send(slot.worker, { kind: 'stop' });
+          slot.state = 'stopping';
         }
         patience = setTimeout(killAll, graceMs + afterGraceMs);
         settle();
@@ -163,9 +170,9 @@ export const serveWithWorkers =
         resolve(outcome);
       };
 
-      const first = nextSignal();
+      const { first, second } = hearSignals();
       void first.then(() => end(E.right(undefined)));
-      void first.then(nextSignal).then((signal) => {
+      void second.then((signal) => {
         killAll();
         process.exit(exitCodeOf(signal));
       });
