@@ -25,6 +25,8 @@ const metricsTimeoutMs = 5_000;
 
 /** To be called once. */
 export const toPrimary = (): Primary => {
+  // Of what cannot be said any more: a primary process that is gone takes this one with it.
+  cluster.worker?.on('error', () => undefined);
   let measured: Metrics | undefined;
   const waiting = new Map<number, (text: E.Either<Failure, string>) => void>();
   let asks = 0;
@@ -70,5 +72,4 @@ export const toPrimary = (): Primary => {
   };
 };
 
-/** A primary process that is gone takes this one with it: nobody needs to be told. */
 const send = (message: FromWorker): void => void process.send?.(message, undefined, undefined, () => undefined);
