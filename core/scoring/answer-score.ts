@@ -295,6 +295,7 @@ const answerOf =
         read: openMs + totals.readMs,
         score: totals.scoreMs,
         write: totals.writeMs + commitMs,
+        wait: totals.waitMs,
         total: 0,
       },
       warnings: [...warnings, ...totals.warnings, ...(totals.rowsRead === 0 ? [nothingRead(request)] : [])],

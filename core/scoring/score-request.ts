@@ -44,6 +44,8 @@ export interface Timings {
   readonly read: number;
   readonly score: number;
   readonly write: number;
+  /** In turns of the event loop that were left to others, such as other requests. */
+  readonly wait: number;
   readonly total: number;
 }
 

@@ -9,6 +9,7 @@ import { recordDistribution, type Distribution, type DistributionRecorder } from
 import { type CellProblem, coerceFeatures, keepRows, type Lost, type RawBatch, type RawColumn } from './features.js';
 import { addMisfits, misfitFailure, type Misfits, rowsToCount } from './misfits.js';
 import type { RefusedRow, ScoringProgress } from './score-request.js';
+import { startLaps } from './laps.js';
 import { scoreBatch, type ScoringModel } from './score.js';
 import { type BatchColumn, type RowBatch, sliceColumn } from './row-batch.js';
 
@@ -48,6 +49,8 @@ export interface ScoringTotals {
   readonly readMs: number;
   readonly scoreMs: number;
   readonly writeMs: number;
+  /** In turns of the event loop that were left to others; not in the three before. */
+  readonly waitMs: number;
 }
 
 /**
@@ -68,17 +71,11 @@ export const runScoringJob =
     let readMs = 0;
     let scoreMs = 0;
     let writeMs = 0;
-    let sinceMs = host.nowMs();
-    const lap = (): number => {
-      const nowMs = host.nowMs();
-      const lapMs = nowMs - sinceMs;
-      sinceMs = nowMs;
-      return lapMs;
-    };
+    const { host: timed, lap, waitMs } = startLaps(host);
     for await (const pulled of job.stream) {
       if (E.isLeft(pulled)) return misfits === undefined ? pulled : E.left(misfitFailure(misfits, rowsRead));
       for (const part of cutBatch(pulled.right)) {
-        if (rowsRead > 0) await host.turn();
+        if (rowsRead > 0) await timed.turn();
         readMs += lap();
         const fitted = fitBatch(job, part, rowsRead);
         if (misfits !== undefined || E.isLeft(fitted)) {
@@ -90,7 +87,7 @@ export const runScoringJob =
           continue;
         }
         const { raw, features, refused } = fitted.right;
-        const predicted = await scoreBatch(host)(job.model, features, call)();
+        const predicted = await scoreBatch(timed)(job.model, features, call)();
         if (E.isLeft(predicted)) return predicted;
         for (const [name, recorder] of recorders) recordColumn(recorder, predicted.right.columns.get(name));
         for (const [name, more] of fitted.right.lost) addLost(lost, name, more);
@@ -116,6 +113,7 @@ export const runScoringJob =
       readMs,
       scoreMs,
       writeMs,
+      waitMs: waitMs(),
     });
   };
 

@@ -165,7 +165,7 @@ test('an answer says which model scored, what it was asked, and what came of it'
     rows_read: 2,
     total_scored: 2,
     rows_refused: 0,
-    timings_ms: { resolve: 0, load: 0, read: 0, score: 0, write: 0, total: 0 },
+    timings_ms: { resolve: 0, load: 0, read: 0, score: 0, write: 0, wait: 0, total: 0 },
     warnings: [],
   });
   t.is(prediction_distribution['prediction']?.mean, 5.5);
@@ -739,9 +739,22 @@ test('loading, reading and all of it are timed, on the clock of the host', async
     onRun: () => host.pass(3),
   });
   const inline = rightOf(await service.score(sums)()).performance_diagnostics.timings_ms;
-  t.deepEqual(inline, { resolve: 0, load: 0, read: 100, score: 3, write: 0, total: 103 });
+  t.deepEqual(inline, { resolve: 0, load: 0, read: 100, score: 3, write: 0, wait: 0, total: 103 });
   const file = rightOf(await service.score({ ...sums, output_location: 'a.csv' })()).performance_diagnostics.timings_ms;
-  t.deepEqual(file, { resolve: 0, load: 0, read: 100, score: 3, write: 0, total: 103 });
+  t.deepEqual(file, { resolve: 0, load: 0, read: 100, score: 3, write: 0, wait: 0, total: 103 });
+});
+
+test('turns that are left to others are timed by themselves', async (t) => {
+  const host = hostAt(0);
+  const batch = rowBatch({ a: typed('float64', 1), b: typed('float64', 0) });
+  const { service } = await scoringService({
+    ...withGames,
+    sources: { games: sourceOf([batch, batch, batch]) },
+    ports: { host: { ...host, turn: async () => host.pass(7) } },
+    onRun: () => host.pass(3),
+  });
+  const timings = rightOf(await service.score(sums)()).performance_diagnostics.timings_ms;
+  t.like(timings, { read: 0, score: 9, write: 0, wait: 14, total: 23 });
 });
 
 test('a request that is cancelled while it is scored publishes nothing', async (t) => {

@@ -23,7 +23,7 @@ export const scoreAnswer: ScoreAnswer = {
     total_scored: 1,
     rows_refused: 0,
     prediction_distribution: {},
-    timings_ms: { resolve: 1, load: 2, read: 3, score: 4, write: 5, total: 15 },
+    timings_ms: { resolve: 1, load: 2, read: 3, score: 4, write: 5, wait: 6, total: 21 },
     warnings: [],
   },
   output_location: null,

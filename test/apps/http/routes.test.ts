@@ -23,7 +23,7 @@ test('Server-Timing says where the time went', async (t) => {
   const scored = (await post(url, '{}')).headers.get('server-timing') ?? '';
   t.regex(
     scored,
-    /^resolve;dur=1\.00, load;dur=2\.00, read;dur=3\.00, score;dur=4\.00, write;dur=5\.00, total;dur=[\d.]+$/,
+    /^resolve;dur=1\.00, load;dur=2\.00, read;dur=3\.00, score;dur=4\.00, write;dur=5\.00, wait;dur=6\.00, total;dur=[\d.]+$/,
   );
   t.regex((await fetch(`${url}/health`)).headers.get('server-timing') ?? '', /^total;dur=[\d.]+$/);
 });
