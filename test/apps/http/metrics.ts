@@ -11,6 +11,10 @@ export const metricOf = async (url: string, name: string): Promise<ReadonlyMap<s
   );
 };
 
+/** One of its values; 0 while there is none. */
+export const countOf = async (url: string, name: string, labels = ''): Promise<number> =>
+  (await metricOf(url, name)).get(labels) ?? 0;
+
 /** Waits until `condition` is so; the test's own timeout is the limit. */
 export const until = async (condition: () => boolean | Promise<boolean>): Promise<void> => {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));

@@ -3,26 +3,11 @@ import { Agent } from 'node:http';
 import test from 'ava';
 import { replacementPauseMs } from '../../../apps/http/workers.js';
 import { post, serve } from './harness.js';
-import { metricOf, until } from './metrics.js';
-import { keepScoring, scoreOnce, startWorkers, unanswered, urlOf, type Workers } from './workers.js';
-
-const countOf = async (url: string, name: string, labels = ''): Promise<number> =>
-  (await metricOf(url, name)).get(labels) ?? 0;
+import { countOf, until } from './metrics.js';
+import { keepScoring, replaced, scoreOnce, startWorkers, unanswered, urlOf, type Workers } from './workers.js';
 
 const scoredCount = (url: string): Promise<number> =>
   countOf(url, 'scorekeeper_http_requests_total', '{route="/score",status="200"}');
-
-/** Waits until as many workers ended, and two serve. */
-const replaced = (url: string, endedCount: number): Promise<void> =>
-  until(async () => {
-    try {
-      const ended = await countOf(url, 'scorekeeper_workers_ended_total');
-      return ended === endedCount && (await countOf(url, 'scorekeeper_workers')) === 2;
-    } catch {
-      // Its connection was one to the worker that was killed.
-      return false;
-    }
-  });
 
 test('under load, a worker that is killed breaks its own connections, once each, and is replaced; counts never fall', async (t) => {
   const { child, exited, line } = startWorkers(t, 'serve');

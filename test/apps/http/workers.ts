@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { json } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
+import { countOf, until } from './metrics.js';
 
 const fixture = fileURLToPath(new URL('./workers-fixture.js', import.meta.url));
 
@@ -25,7 +26,7 @@ export const startWorkers = (t: ExecutionContext, mode: 'serve' | 'hold' | 'cras
 };
 
 /** Where they listen, which their first line says. */
-export const urlOf = async ({ line }: Workers): Promise<string> => (await line()).split(' ')[0] ?? '';
+export const urlOf = async ({ line }: Pick<Workers, 'line'>): Promise<string> => (await line()).split(' ')[0] ?? '';
 
 /** How one request went: the process that answered it, or why none did. */
 export type Outcome = { readonly pid: number } | { readonly error: string };
@@ -94,3 +95,15 @@ export const keepScoring = (
     },
   };
 };
+
+/** Waits until as many workers ended, and two serve. */
+export const replaced = (url: string, endedCount: number): Promise<void> =>
+  until(async () => {
+    try {
+      const ended = await countOf(url, 'scorekeeper_workers_ended_total');
+      return ended === endedCount && (await countOf(url, 'scorekeeper_workers')) === 2;
+    } catch {
+      // Its connection was one to the worker that was killed.
+      return false;
+    }
+  });
