@@ -104,7 +104,7 @@ export {
   VerifyRequest,
   VersionRequest,
 } from './registry/requests.js';
-export type { VerifyProblem, VerifyReport } from './registry/verify.js';
+export type { FinishedVersion, VerifyProblem, VerifyReport } from './registry/verify.js';
 export { type Distribution, recordDistribution } from './scoring/distribution.js';
 export { keysOf } from './scoring/keys.js';
 export {

@@ -7,7 +7,7 @@ export const renderModels = (models: ModelsPage['models'], width: number): strin
   const rows = Object.values(models).flatMap((versions) =>
     versions.map((version) => [
       `${version.model_type}/${version.name}@${version.version}`,
-      version.status,
+      statusOf(version),
       version.aliases.join(', '),
       isRegistered(version) ? version.registered_at : '',
       isRegistered(version) ? version.original_experiment.name : '',
@@ -18,6 +18,10 @@ export const renderModels = (models: ModelsPage['models'], width: number): strin
   const whole = table(heads, rows);
   return whole.split('\n').every((line) => line.length <= width) ? whole : shortened(rows, width);
 };
+
+/** A pickle can be listed and not scored. */
+const statusOf = (version: ListedVersion): string =>
+  'format' in version && version['format'] === 'pickle' ? `${version.status} (pickle)` : version.status;
 
 const heads = ['model', 'status', 'aliases', 'registered', 'experiment', 'description'];
 
@@ -43,7 +47,7 @@ export const renderInfo = ({ registration }: InfoAnswer['info'], width: number):
   );
   const facts: ReadonlyArray<readonly [string, string]> = [
     ['model', title],
-    ['status', registration.status],
+    ['status', lifecycleOf(registration)],
     ['aliases', registration.aliases.join(', ')],
     ['description', registration.description],
     ['experiment', `${experiment.name} v${experiment.version}`],
@@ -59,6 +63,12 @@ export const renderInfo = ({ registration }: InfoAnswer['info'], width: number):
         .join(', '),
     ],
     ['artifact', `${artifact.file}, ${artifact.bytes.toLocaleString('en-US')} bytes, sha-256 ${artifact.sha256}`],
+    [
+      'copied from',
+      registration.copied_from === undefined
+        ? ''
+        : `version ${registration.copied_from.version} in ${registration.copied_from.registry}`,
+    ],
     ['outputs', signature.outputs.map(({ name, type }) => `${name} ${type}`).join(', ')],
   ];
   const features = signature.features.map(({ name, type, fill }) => [name, type, fill === null ? '' : `${fill}`]);
@@ -67,6 +77,15 @@ export const renderInfo = ({ registration }: InfoAnswer['info'], width: number):
     width,
   );
   return `${told}\n\n${table(['feature', 'type', 'fill'], features, { width })}`;
+};
+
+/** How it stands, since when and why. */
+const lifecycleOf = (version: RegisteredVersion): string => {
+  const [at, reason] =
+    version.status === 'deleted'
+      ? [version.deleted_at, version.delete_reason]
+      : [version.archived_at, version.archive_reason];
+  return `${version.status}${at === undefined ? '' : ` ${at}`}${reason === undefined || reason === '' ? '' : `: ${reason}`}`;
 };
 
 /** Six figures: enough to compare. */

@@ -87,10 +87,16 @@ export const publish =
     );
   };
 
-/** Finishes the intent above the highest version, if there is one; the version that was committed by it, if it was. */
+/** A version that was left unfinished, and how it ended. */
+export interface RolledForward {
+  readonly version: number;
+  readonly ending: Ending;
+}
+
+/** Finishes the intent above the highest version, if there is one. */
 export const rollForward =
   (ports: RegistryPorts) =>
-  (model: ModelId, call: CallOptions): TE.TaskEither<Failure, O.Option<number>> =>
+  (model: ModelId, call: CallOptions): TE.TaskEither<Failure, O.Option<RolledForward>> =>
     pipe(
       readModelState(ports)(model, call),
       TE.map(({ state }) => state.latest_hint),
@@ -99,12 +105,12 @@ export const rollForward =
       TE.chain((highest) => readIntent(ports, model, highest + 1, call)),
       TE.chain(
         O.match(
-          () => TE.right<Failure, O.Option<number>>(O.none),
+          () => TE.right<Failure, O.Option<RolledForward>>(O.none),
           (intent) =>
             pipe(
               toLast(ports, model, intent, call),
               TE.chain(() => help(ports, model, intent, call)),
-              TE.map((ending) => (ending === 'committed' ? O.some(intent.version) : O.none)),
+              TE.map((ending) => O.some({ version: intent.version, ending })),
             ),
         ),
       ),

@@ -24,12 +24,20 @@ export interface VerifyProblem {
   readonly detail: string;
 }
 
+/** A version that was left unfinished: it is registered now, or given up because its artifact was lost. */
+export interface FinishedVersion {
+  readonly model_type: string;
+  readonly name: string;
+  readonly version: number;
+  readonly status: 'registered' | 'aborted';
+}
+
 export interface VerifyReport {
   /** Versions whose record and artifact were read and digested again; legacy, aborted and deleted ones have nothing to digest. */
   readonly versions_verified: number;
   readonly problems: ReadonlyArray<VerifyProblem>;
   /** Versions that were left unfinished, and are finished now. */
-  readonly finished: ReadonlyArray<{ readonly model_type: string; readonly name: string; readonly version: number }>;
+  readonly finished: ReadonlyArray<FinishedVersion>;
 }
 
 /**
@@ -69,7 +77,7 @@ const verifyModel = (
     TE.bind('rolled', () => damageOr(rollForward(ports)(model, call), O.none)),
     TE.let('finished', ({ rolled }) => (O.isSome(rolled.found) ? [rolled.found.value] : [])),
     TE.bind('versions', ({ listed, finished }) =>
-      chooseVersions(ports, model, request, [...new Set([...listed, ...finished])], call),
+      chooseVersions(ports, model, request, [...new Set([...listed, ...finished.map(({ version }) => version)])], call),
     ),
     TE.bind('read', () =>
       damageOr(
@@ -94,7 +102,10 @@ const verifyModel = (
           .map((detail) => ({ ...place, version: null, detail })),
         ...found.flatMap(({ version, damage }) => damage.map((detail) => ({ ...place, version, detail }))),
       ],
-      finished: finished.map((version) => ({ ...place, version })),
+      finished: finished.map(({ version, ending }): FinishedVersion => {
+        const status = ending === 'committed' ? 'registered' : 'aborted';
+        return { ...place, version, status };
+      }),
     })),
   );
 };

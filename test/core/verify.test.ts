@@ -173,7 +173,11 @@ test('an archived version is verified; a deleted, a legacy and an aborted one ha
   await right(service.deleteVersion({ ...prod, model_version: 3 }));
   await another(storeWithFault(store, 'lost', 3, 'dead')).register(request())();
   for (const key of Object.keys(await contentOf(store, 'models/_registry/staging'))) await remove(store, key);
-  t.deepEqual(await right(service.verify({})), { versions_verified: 3, problems: [], finished: [] });
+  t.deepEqual(await right(service.verify({})), {
+    versions_verified: 3,
+    problems: [],
+    finished: [{ model_type: 'rating', name: 'prod', version: 4, status: 'aborted' }],
+  });
   t.is((await provenVersionsOrDeleted(store)).at(-1), 'aborted');
 });
 
@@ -199,7 +203,8 @@ for (const before of [0, 2]) {
         await another(storeWithFault(store, 'lost', nth, 'dead')).register(request({ description: 'died' }))();
         const report = await right(service.verify(scope));
         t.deepEqual(report.problems, []);
-        t.deepEqual(report.finished, [{ model_type: 'rating', name: 'prod', version: before + 1 }], `write ${nth}`);
+        const finished = { model_type: 'rating', name: 'prod', version: before + 1, status: 'registered' } as const;
+        t.deepEqual(report.finished, [finished], `write ${nth}`);
         t.is((await provenVersions(store)).at(-1)?.description, 'died');
         t.is(report.versions_verified, 'model_version' in scope ? 1 : before + 1);
         t.deepEqual((await right(service.verify({}))).finished, []);

@@ -66,8 +66,10 @@ export class VerifyCommand extends BaseCommand {
   private report({ versions_verified: count, problems, finished }: VerifyReport): void {
     const width = this.widthOf('stdout');
     this.print(`${count === 1 ? 'One version was' : `${count} versions were`} verified.`);
-    for (const { model_type, name, version } of finished)
-      this.print(`${model_type}/${name}@${version} was left unfinished, and is finished now.`);
+    for (const { model_type, name, version, status } of finished) {
+      const now = status === 'registered' ? 'is finished now' : 'is given up now, for its artifact is lost';
+      this.print(`${model_type}/${name}@${version} was left unfinished, and ${now}.`);
+    }
     for (const { model_type, name, version, detail } of problems) {
       const place = `${model_type}/${name}${version === null ? '' : `@${version}`}`;
       this.print(hanging(`${place}: ${detail}`, width - 2, 2));

@@ -70,6 +70,8 @@ test.serial('archive needs a reason and a number, and is undone by restore', asy
   const shown = json(await run(folder, ['models', 'show', `${model}@2`, '--json']));
   t.like(shown.registration, { status: 'archived', archive_reason: 'duplicated rows' });
   t.is(json(await run(folder, ['models', 'show', model, '--json'])).registration.version, 1);
+  const told = (await run(folder, ['models', 'show', `${model}@2`])).stdout;
+  t.regex(told, /^status +archived \d{4}-\d\d-\d\dT[\d:.]+Z: duplicated rows$/m);
   const restored = await run(folder, ['restore', `${model}@2`]);
   t.is(restored.stdout, `${model}@2 is not archived.\n`);
 });
@@ -84,6 +86,18 @@ test.serial('copy gives another registry its next version', async (t) => {
   const again = json(await run(folder, ['copy', model, '--to', elsewhere, '--json']));
   t.like(again, { version: 2 });
   t.is(again.copied_from.version, 2);
+  const told = (await run(folder, ['models', 'show', `${model}@2`, '--local', elsewhere])).stdout;
+  t.regex(told, /^copied from +version 2 in local folder /m);
+});
+
+test.serial('a pickle in a list is told from what can be scored', async (t) => {
+  const place = await emptyFolder();
+  const version = join(place, 'models/registered/rating/old/v1');
+  await mkdir(version, { recursive: true });
+  await writeFile(join(version, 'registration.json'), '{"name": "old", "version": 1, "status": "registered"}');
+  await writeFile(join(version, 'pipeline.pkl'), 'a pickle');
+  for (const asked of [['models'], ['versions', 'rating/old']])
+    t.regex((await run(place, asked)).stdout, /^rating\/old@1 +registered \(pickle\)$/m);
 });
 
 test.serial('verify is content with what is whole, and tells what is damaged', async (t) => {
