@@ -39,11 +39,7 @@ export const readKeyed =
               TE.fromEither(openDocument(ports.host)(KeyRecord, `${key}`)(bytes)),
               TE.chain((record) =>
                 record.request_sha256 === digestOf(ports, request)
-                  ? pipe(
-                      // Another process may have recorded it a moment ago, and what is answered under it has to be found again.
-                      ports.store.head(key, call),
-                      TE.map(() => O.some(attemptOf(record))),
-                    )
+                  ? TE.right(O.some(attemptOf(record)))
                   : failTask(
                       'Conflict',
                       `The idempotency key "${brief(request.idempotency_key ?? '')}" was used for another request. Use a new key.`,

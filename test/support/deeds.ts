@@ -44,3 +44,11 @@ export const marks = (how: 'archived' | 'deleted', name: string, version: number
     return async (later) => assert.equal((await versionOf(later, name, version)).status, how);
   },
 });
+
+/** Finishes what was left unfinished. */
+export const verifies: Deed = {
+  ask: async (service) => {
+    await right(service.verify({}));
+    return async (later) => assert.deepEqual((await right(later.verify({}))).problems, []);
+  },
+};

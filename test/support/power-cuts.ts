@@ -134,10 +134,12 @@ const proveSurvivor = async (run: Run, medium: Medium, step: number, survival: S
       assert.ok(allowed.includes(content[key]), `${key} holds ${content[key]}, and may hold ${allowed.join(' or ')}`);
     }
     await stillSo(service);
-    for (const { deed } of underWay) await deed.ask(service);
+    const again: StillSo[] = [];
+    for (const { deed } of underWay) again.push(await deed.ask(service));
     await registers({ description: 'the next' }).ask(service);
     await provenVersions(store);
     await stillSo(service);
+    for (const still of again) await still(service);
   });
 };
 

@@ -1,6 +1,6 @@
 /** Power cuts in a local folder: whatever was under way, nothing that was acknowledged is lost. */
 import test from 'ava';
-import { marks, promotes, registers } from '../../support/deeds.js';
+import { marks, promotes, registers, verifies } from '../../support/deeds.js';
 import { onlySynced } from '../../support/forgetful-fs/medium.js';
 import { beforeEachSync, provePowerCuts, proveSleeps, runOn } from '../../support/power-cuts.js';
 
@@ -29,6 +29,7 @@ test('whenever the power is cut in the life of a registry, what was acknowledged
 for (const [what, before, sleeper, others] of [
   ['registers', [], registers({ description: 'late' }), [registers({ description: 'other' })]],
   ['registers under a key', [], keyed, [keyed]],
+  ['registers under a key while another verifies', [registers({})], keyed, [verifies]],
   ['promotes', [registers({}), keyed], promotes('champion', 1), [promotes('champion', 1)]],
 ] as const) {
   test(`wherever a process that ${what} sleeps before it syncs, nothing that others were told meanwhile is lost`, async (t) => {

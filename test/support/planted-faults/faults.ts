@@ -162,17 +162,17 @@ const inFolder: ReadonlyArray<PlantedFault> = [
     checks: powerCuts,
   },
   {
-    name: 'a record of a key that another process wrote is believed to be synced',
-    file: 'core/registry/idempotency.js',
-    text: 'ports.store.head(key, call), TE.map(() => O.some(attemptOf(record)))',
-    instead: 'TE.right(O.some(attemptOf(record)))',
-    checks: powerCuts,
-  },
-  {
     name: 'an intent that another process created is believed to be synced',
     file: 'core/registry/publish.js',
     text: 'toLast(ports, model, intent, call), TE.chain(() => finishAndTidy(ports, model, intent, call))',
     instead: 'finishAndTidy(ports, model, intent, call)',
+    checks: powerCuts,
+  },
+  {
+    name: 'an intent that another process created is finished by a verification before it is synced',
+    file: 'core/registry/publish.js',
+    text: 'toLast(ports, model, intent, call), TE.chain(() => help(ports, model, intent, call))',
+    instead: 'help(ports, model, intent, call)',
     checks: powerCuts,
   },
   {
