@@ -14,7 +14,6 @@ export const renderModels = (models: ModelsPage['models'], width: number): strin
       typeof version.description === 'string' ? version.description.replaceAll(/\s+/g, ' ') : '',
     ]),
   );
-  if (rows.length === 0) return 'Nothing is registered here.';
   const whole = table(heads, rows);
   return whole.split('\n').every((line) => line.length <= width) ? whole : shortened(rows, width);
 };

@@ -220,6 +220,12 @@ export const readIntent = (
   return pipe(
     store.get(key, call),
     TE.chainEitherK(O.traverse(E.Applicative)(({ bytes }) => openDocument(host)(Intent, `${key}`)(bytes))),
+    // It stands in the way of every later version, and nobody may have a copy of what lived for a moment.
+    TE.mapLeft((failed) =>
+      failed.tag === 'ArtifactUnreadable'
+        ? { ...failed, message: `${failed.message} Without a copy, delete it: no acknowledged registration needs it.` }
+        : failed,
+    ),
   );
 };
 

@@ -267,5 +267,7 @@ const near = (wanted: string, folders: ReadonlyArray<string>): string => {
   const candidates = folders.filter((folder) => folder !== wanted);
   if (candidates.length === 0) return '';
   const found = nearest(wanted, candidates);
-  return found === undefined ? ` There is ${candidates.slice(0, 5).join(', ')}.` : ` Did you mean ${found}?`;
+  if (found !== undefined) return ` Did you mean ${found}?`;
+  const more = candidates.length - 5;
+  return ` There is ${candidates.slice(0, 5).join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
 };

@@ -125,6 +125,16 @@ test('of many versions the message tells the range', async (t) => {
   t.regex((await left(service.info(info({ version: 9 })))).message, /has no version 9\. It has 1 to 7\.$/);
 });
 
+test('of many models the message tells five, and how many more', async (t) => {
+  const { service } = await makeRegistry();
+  await registerAll(
+    service,
+    Array.from({ length: 7 }, (_, i) => ({ name: `model-${i}` })),
+  );
+  const { message } = await left(service.info(info({ model_name: 'x1y2z3w4v5u6' })));
+  t.regex(message, /There is model-0, model-1, model-2, model-3, model-4 and 2 more\.$/);
+});
+
 test('a version that was begun and never finished is not there, and is not told as being there', async (t) => {
   const { store, service, another } = await makeRegistry();
   // The fourth write is the commit.

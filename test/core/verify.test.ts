@@ -153,6 +153,19 @@ test('a damaged intent is told, and stops neither the report nor the other model
   t.regex(report.problems[0]?.detail ?? '', /intents\/v4\.json/);
 });
 
+test('a damaged intent stops who would register until it is deleted, which it says, and its version is the next one', async (t) => {
+  const { store, service, another } = await filled();
+  await another(storeWithFault(store, 'lost', 3, 'dead')).register(request())();
+  const intent = 'models/_registry/rating/prod/intents/v4.json';
+  await tamper(store, intent, () => '{');
+  const stopped = await left(service.register(request()));
+  t.is(stopped.tag, 'ArtifactUnreadable');
+  t.regex(stopped.message, /intents\/v4\.json is not JSON.* delete it: no acknowledged registration needs it\.$/);
+  await right(store.delete(intent, call));
+  t.is((await right(service.register(request()))).registration.version, 4);
+  t.deepEqual((await right(service.verify({}))).problems, []);
+});
+
 test('a damaged intent is told once, also when its artifact is in place already', async (t) => {
   const { store, service, another } = await filled();
   await another(storeWithFault(store, 'lost', 4, 'dead')).register(request())();

@@ -40,9 +40,15 @@ export class ModelsCommand extends BaseCommand {
       ),
       TE.map(({ models, nextPageToken }) => {
         if (this.json) this.printJson(models);
+        else if (Object.values(models).flat().length === 0) this.print(`Nothing${this.asked()} is registered here.`);
         else this.print(renderModels(models, this.widthOf('stdout')));
         if (nextPageToken !== undefined) this.say(`There is more: --page-token ${nextPageToken}`);
       }),
     );
+  }
+
+  private asked(): string {
+    const type = this.modelType === undefined ? '' : ` of the type "${this.modelType}"`;
+    return this.name === undefined ? type : `${type} with the name "${this.name}"`;
   }
 }

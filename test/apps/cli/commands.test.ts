@@ -210,6 +210,10 @@ test.serial('models, versions and models show tell it, to people and as JSON', a
   t.like(page['rating'], [{ name: 'production_rating_model', version: 1, aliases: ['champion'] }]);
   t.deepEqual(json(await run(folder, ['versions', reference, '--json'])), page);
   t.deepEqual(json(await run(folder, ['models', '--model-type', 'hurdle', '--latest', '--json'])), {});
+  t.is(
+    (await run(folder, ['models', '--model-type', 'hurdle'])).stdout,
+    'Nothing of the type "hurdle" is registered here.\n',
+  );
   const shownRecord = json(await run(folder, ['models', 'show', `${reference}@champion`, '--json']));
   t.deepEqual(Object.keys(shownRecord).sort(), [
     'model_info',
