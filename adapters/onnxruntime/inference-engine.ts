@@ -102,7 +102,8 @@ const runWorker =
     new Promise((resolve) => {
       const worker = execFile(
         process.execPath,
-        [workerPath, JSON.stringify(order)],
+        // It runs one row: code that is optimised for more comes too late.
+        ['--no-opt', workerPath, JSON.stringify(order)],
         {
           // An artifact may name files beside it: here are none of the caller's.
           cwd: dirname(workerPath),

@@ -1,89 +1,10 @@
 #!/usr/bin/env node
-/** The command line's entry point: finds the command, parses, runs it, sets the exit code. */
-import { readFileSync } from 'node:fs';
-import { Cli, type Command, type CommandClass } from 'clipanion';
+/** The command line's entry point: reads `.env`, runs the command on the process's streams, sets the exit code. */
 import * as E from 'fp-ts/lib/Either.js';
-import { nearest } from '../../core/index.js';
 import { failureTable } from '../failure-table.js';
-import { bindValues } from './arguments.js';
 import { loadEnvironmentFile } from '../settings.js';
-import type { Context } from './base-command.js';
+import { runCommandLine } from './run.js';
 import { openStandardOutput } from './standard-output.js';
-
-const binaryName = 'scorekeeper';
-
-/** Only the command that is asked for is loaded. */
-const commands: Readonly<Record<string, () => Promise<CommandClass<Context>>>> = {
-  register: async () => (await import('./commands/register.js')).RegisterCommand,
-  models: async () => (await import('./commands/models.js')).ModelsCommand,
-  'models show': async () => (await import('./commands/models-show.js')).ModelsShowCommand,
-  versions: async () => (await import('./commands/versions.js')).VersionsCommand,
-  promote: async () => (await import('./commands/promote.js')).PromoteCommand,
-  rollback: async () => (await import('./commands/rollback.js')).RollbackCommand,
-  history: async () => (await import('./commands/history.js')).HistoryCommand,
-  archive: async () => (await import('./commands/archive.js')).ArchiveCommand,
-  restore: async () => (await import('./commands/restore.js')).RestoreCommand,
-  delete: async () => (await import('./commands/delete.js')).DeleteCommand,
-  verify: async () => (await import('./commands/verify.js')).VerifyCommand,
-  gc: async () => (await import('./commands/gc.js')).GcCommand,
-  copy: async () => (await import('./commands/copy.js')).CopyCommand,
-  experiments: async () => (await import('./commands/experiments.js')).ExperimentsCommand,
-  score: async () => (await import('./commands/score.js')).ScoreCommand,
-  predict: async () => (await import('./commands/predict.js')).PredictCommand,
-  serve: async () => (await import('./commands/serve.js')).ServeCommand,
-  doctor: async () => (await import('./commands/doctor.js')).DoctorCommand,
-};
-
-const run = async (
-  args: ReadonlyArray<string>,
-  context: Pick<Context, 'fromEnvironmentFile' | 'stdout'>,
-): Promise<number> => {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-    readonly version: string;
-  };
-  const cli = new Cli<Context>({ binaryName, binaryVersion: version });
-  const [one = '', two = ''] = args;
-  const name = [`${one} ${two}`, one].find((path) => Object.hasOwn(commands, path));
-  const load = commands[name ?? ''];
-  if (one === '--version') {
-    context.stdout.write(`${version}\n`);
-    return 0;
-  }
-  if (one === '' || args.includes('--help') || args.includes('-h')) {
-    const { renderAll, renderOne } = await import('./help.js');
-    for (const wanted of load === undefined ? Object.values(commands) : [load]) cli.register(await wanted());
-    context.stdout.write(`${load === undefined ? renderAll(cli) : renderOne(cli)}\n`);
-    return 0;
-  }
-  if (load === undefined) {
-    const near = nearest(one, Object.keys(commands));
-    return refuse(`There is no command "${one}"${near === undefined ? '' : `; did you mean ${near}?`}`, '');
-  }
-  cli.register(await load());
-  const bound = bindValues(
-    args,
-    cli.definitions().flatMap(({ options }) => options),
-  );
-  if (E.isLeft(bound)) return refuse(bound.left, ` ${name}`);
-  let command: Command<Context>;
-  try {
-    command = cli.process([...bound.right], context);
-  } catch (error) {
-    // The library's own message goes on with the usage.
-    const [why = ''] = `${error instanceof Error ? error.message : error}`.split('\n');
-    const [, flag] = /^Not enough arguments to option (--\S+)\.$/.exec(why) ?? [];
-    return refuse(
-      flag === undefined ? why : `${flag} needs a value; one that begins with -- is written ${flag}=VALUE.`,
-      ` ${name}`,
-    );
-  }
-  return cli.run(command, context);
-};
-
-const refuse = (why: string, name: string): number => {
-  process.stderr.write(`${why}\n${binaryName}${name} --help shows how it is used.\n`);
-  return failureTable.InvalidInput.exit;
-};
 
 // Messages that nobody can be told change nothing.
 process.stderr.on('error', () => undefined);
@@ -94,6 +15,7 @@ if (E.isLeft(environmentFile)) {
   process.stderr.write(`${tag}: ${message}\n`);
   process.exitCode = failureTable[tag].exit;
 } else {
-  const context = { fromEnvironmentFile: environmentFile.right, stdout: openStandardOutput() };
-  process.exitCode = await run(process.argv.slice(2), context);
+  const { env, stdin, stderr } = process;
+  const context = { env, fromEnvironmentFile: environmentFile.right, stdin, stdout: openStandardOutput(), stderr };
+  process.exitCode = await runCommandLine(process.argv.slice(2), context);
 }

@@ -2,7 +2,7 @@
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { emptyFolder, filesIn, games, onnxFixtures, run, writeExperiment } from './command-line.js';
+import { emptyFolder, filesIn, games, onnxFixtures, runHere, writeExperiment } from './command-line.js';
 
 const folder = await emptyFolder();
 const outside = await emptyFolder();
@@ -17,7 +17,7 @@ test.before(async () => {
   await writeExperiment(join(experiments, 'nameless'), join(onnxFixtures, 'matrix.onnx'));
   await writeFile(join(folder, 'rows.txt'), 'a\n1\n');
   await symlink(outside, join(folder, 'link'));
-  const registered = await run(folder, [...model, 'good']);
+  const registered = await runHere(folder, [...model, 'good']);
   if (registered.code !== 0) throw new Error(registered.stderr);
 });
 
@@ -189,7 +189,7 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
 for (const [what, args, code, sentence, input = ''] of cases) {
   test.serial(`${what}: exit ${code}`, async (t) => {
     const before = await filesIn(folder);
-    const ran = await run(folder, args, { input });
+    const ran = await runHere(folder, args, { input });
     t.is(ran.code, code, ran.stderr);
     t.regex(ran.stderr, sentence);
     t.notRegex(ran.stderr, /\n {4}at /, 'no stack');

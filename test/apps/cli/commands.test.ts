@@ -1,4 +1,4 @@
-/** The command line's main paths, one after the other over one local registry, as a person would walk them. */
+/** The command line's main paths, one after the other over one local registry, as a person would walk them; each once in a process of its own. */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -9,6 +9,7 @@ import {
   onnxFixtures,
   type Ran,
   run,
+  runHere,
   shown,
   start,
   writeExperiment,
@@ -67,13 +68,13 @@ test.serial('help begins with what it is for and examples', async (t) => {
     'doctor',
   ]) {
     t.regex(all.stdout, new RegExp(`\n {2}scorekeeper ${command} `));
-    const { stdout } = await run(folder, [...command.split(' '), '--help']);
+    const { stdout } = await runHere(folder, [...command.split(' '), '--help']);
     for (const line of [...all.stdout.split('\n'), ...stdout.split('\n')]) t.true(line.length <= 80, line);
     t.is(stdout.includes('<REF>'), stdout.includes('\nREF names one version of a model: '), 'it says what REF is');
     const options = /\nOptions\n([^]*?)(?:\n\n|$)/.exec(stdout)?.[1] ?? '';
     t.notRegex(options, /^ {2}--\S+(?: \S+)? {2,}[a-z]/m, 'each option has a phrase with a capital');
   }
-  const one = await run(folder, ['score', '--help']);
+  const one = await runHere(folder, ['score', '--help']);
   t.regex(
     one.stdout,
     /^Scores rows .*\n\nExamples\n[^]*\nUsage\n {2}scorekeeper score <REF> \[options\]\n\nOptions\n[^]*--source NAME\|FILE {2}/,
@@ -81,13 +82,13 @@ test.serial('help begins with what it is for and examples', async (t) => {
 });
 
 test.serial('experiments lists what could be registered', async (t) => {
-  const listed = await run(folder, ['experiments', ...experiments, '--json']);
+  const listed = await runHere(folder, ['experiments', ...experiments, '--json']);
   t.is(listed.code, 0);
   const names = (JSON.parse(listed.stdout) as ReadonlyArray<Document>).map(
     ({ model_type, name, versions }) => `${model_type}/${name} ${versions}`,
   );
   t.true(names.includes('rating/best_rating_model 1'));
-  t.regex((await run(folder, ['experiments'])).stdout, /There are no experiments here/);
+  t.regex((await runHere(folder, ['experiments'])).stdout, /There are no experiments here/);
 });
 
 test.serial('a dry run checks and writes nothing', async (t) => {
@@ -113,7 +114,7 @@ test.serial('a rejected experiment is told with every check, passed or not, and 
     told.stderr,
     /: r2 is 0\.128508, and must be at least 0\.5\. Passed: rmse is \d\.\d+, and must be at most 2\. /,
   );
-  const asked = await run(folder, [...weak, '--json']);
+  const asked = await runHere(folder, [...weak, '--json']);
   t.is(asked.code, 24);
   t.is(asked.stderr, told.stderr);
   const { validation_report, ...problem } = json(asked);
@@ -122,7 +123,7 @@ test.serial('a rejected experiment is told with every check, passed or not, and 
     { rule: 'min', metric: 'r2', threshold: 0.5, passed: false },
     { rule: 'max', metric: 'rmse', threshold: 2, passed: true },
   ]);
-  const unknown = await run(folder, ['models', 'show', 'rating/none', '--json']);
+  const unknown = await runHere(folder, ['models', 'show', 'rating/none', '--json']);
   t.is(unknown.code, 20);
   t.deepEqual(Object.keys(json(unknown)), ['code', 'title', 'detail', 'errors']);
 });
@@ -184,46 +185,46 @@ test.serial('register takes every flag, says where it looked, and registers noth
 test.serial('register tells which checks were made and the alias it set', async (t) => {
   const other = await emptyFolder();
   const elsewhere = [...register, ...experiments, '--local', other];
-  const checked = await run(folder, [...elsewhere, '--alias', 'champion']);
+  const checked = await runHere(folder, [...elsewhere, '--alias', 'champion']);
   t.regex(
     checked.stdout,
     /@1\.\n {2}passed {2}r2 0\.799867 \(at least 0\.5\)\n[^]*\n {2}golden rows predicted again \(50\)\n {2}alias champion is set on version 1\n/,
   );
-  t.regex((await run(folder, [...elsewhere, '--skip-validation'])).stdout, /\n {2}validation was skipped: /);
+  t.regex((await runHere(folder, [...elsewhere, '--skip-validation'])).stdout, /\n {2}validation was skipped: /);
   await writeExperiment(join(other, 'models/experiments/price/flats'), join(onnxFixtures, 'columns.onnx'));
   const price = ['register', '--local', other, '--model-type', 'price', '--experiment', 'flats', '--name', 'm'];
-  const ungated = await run(other, price);
+  const ungated = await runHere(other, price);
   t.is(ungated.code, 0, ungated.stderr);
   t.regex(
     ungated.stdout,
     /\n {2}no metrics gate for type price: nothing was checked; configure model_types\.price\.gate/,
   );
   t.regex(ungated.stdout, /\n {2}no golden rows: /);
-  const told = (await run(other, ['models', 'show', 'price/m'])).stdout;
+  const told = (await runHere(other, ['models', 'show', 'price/m'])).stdout;
   t.regex(told, /^gate +none$/m);
   t.regex(told, /^registered +\S+Z$/m);
 });
 
 test.serial('models, versions and models show tell it, to people and as JSON', async (t) => {
-  const page = json(await run(folder, ['models', '--json']));
+  const page = json(await runHere(folder, ['models', '--json']));
   t.deepEqual(Object.keys(page), ['rating']);
   t.like(page['rating'], [{ name: 'production_rating_model', version: 1, aliases: ['champion'] }]);
-  t.deepEqual(json(await run(folder, ['versions', reference, '--json'])), page);
-  t.deepEqual(json(await run(folder, ['models', '--model-type', 'hurdle', '--latest', '--json'])), {});
+  t.deepEqual(json(await runHere(folder, ['versions', reference, '--json'])), page);
+  t.deepEqual(json(await runHere(folder, ['models', '--model-type', 'hurdle', '--latest', '--json'])), {});
   t.is(
-    (await run(folder, ['models', '--model-type', 'hurdle'])).stdout,
+    (await runHere(folder, ['models', '--model-type', 'hurdle'])).stdout,
     'Nothing of the type "hurdle" is registered here.\n',
   );
-  const shownRecord = json(await run(folder, ['models', 'show', `${reference}@champion`, '--json']));
+  const shownRecord = json(await runHere(folder, ['models', 'show', `${reference}@champion`, '--json']));
   t.deepEqual(Object.keys(shownRecord).sort(), [
     'model_info',
     'original_experiment',
     'registration',
     'validation_metrics',
   ]);
-  const table = await run(folder, ['models', '--local', folder]);
+  const table = await runHere(folder, ['models', '--local', folder]);
   t.regex(table.stdout, /^model +status +aliases .*\nrating\/production_rating_model@1 +registered +champion /);
-  const told = (await run(folder, ['models', 'show', reference])).stdout;
+  const told = (await runHere(folder, ['models', 'show', reference])).stdout;
   t.regex(told, /gate +r2 0\.799867 ≥ 0\.6 passed/);
   t.regex(told, /^registered +\S+Z by tester$/m);
 });
@@ -291,29 +292,30 @@ test.serial('predict takes every form of rows, and tells what it left out', asyn
   const split = { columns: Object.keys(columns), data: rows.map((row) => Object.values(row)) };
   const ndjson = rows.map((row) => JSON.stringify(row)).join('\n');
   for (const input of [JSON.stringify(rows), JSON.stringify(columns), JSON.stringify(split), ndjson]) {
-    const { code, stdout, stderr } = await run(folder, ['predict', reference], { input });
+    const predict = input === ndjson ? run : runHere;
+    const { code, stdout, stderr } = await predict(folder, ['predict', reference], { input });
     t.is(code, 0, stderr);
     for (const [i, { prediction }] of lines(stdout).entries())
       t.true(close(Number(prediction), golden.predictions.prediction[i]));
     t.is(lines(stdout).length, 3);
   }
   const bad = { ...rows[1], min_players: 'two' };
-  const skipped = await run(folder, ['predict', reference, '--on-error', 'skip'], {
+  const skipped = await runHere(folder, ['predict', reference, '--on-error', 'skip'], {
     input: JSON.stringify([rows[0], bad]),
   });
   t.is(skipped.code, 0, skipped.stderr);
   t.is(lines(skipped.stdout).length, 1);
   t.regex(skipped.stderr, /refused row 1: column "min_players": expected float32, got the text "two"\n/);
-  const failed = await run(folder, ['predict', reference], {
+  const failed = await runHere(folder, ['predict', reference], {
     input: JSON.stringify([{ ...bad, min_age: 'old' }]),
   });
   t.is(failed.code, 23);
   t.regex(failed.stderr, /row 0, column "min_players".*--on-error skip.*\n {2}row 0, column "min_age": .*\n$/);
-  t.like(json(await run(folder, ['predict', reference, '--json'], { input: '[]' })), {
+  t.like(json(await runHere(folder, ['predict', reference, '--json'], { input: '[]' })), {
     predictions: [],
     performance_diagnostics: { total_scored: 0 },
   });
-  t.regex((await run(folder, ['predict', reference], { input: '[]' })).stderr, /warning: The data has no rows/);
+  t.regex((await runHere(folder, ['predict', reference], { input: '[]' })).stderr, /warning: The data has no rows/);
 });
 
 test.serial('doctor tries every part and tells where each setting comes from', async (t) => {
@@ -344,12 +346,12 @@ test.serial('doctor tries every part and tells where each setting comes from', a
 
 test.serial('doctor makes no registry where there is none, and tells a file in the place of a folder', async (t) => {
   const home = await emptyFolder();
-  const absent = await run(home, ['doctor', '--local', 'nosuch']);
+  const absent = await runHere(home, ['doctor', '--local', 'nosuch']);
   t.is(absent.code, 0, absent.stderr);
   t.regex(absent.stdout, /^store +ok +local folder .*\/nosuch is not there yet: the first registration makes it$/m);
   t.deepEqual(await readdir(home), []);
   await writeFile(join(home, 'notes.md'), '');
-  const outputs = await run(home, ['doctor'], { env: { SCOREKEEPER_OUTPUT_ROOT: 'notes.md' } });
+  const outputs = await runHere(home, ['doctor'], { env: { SCOREKEEPER_OUTPUT_ROOT: 'notes.md' } });
   t.is(outputs.code, 2);
   t.regex(outputs.stdout, /^store +ok +local folder .* answers and can be written$/m);
   t.regex(outputs.stdout, /^outputs +FAILED +The output root .*\/notes\.md is a file, or below one: /m);
@@ -360,14 +362,21 @@ test.serial('doctor and score refuse a wrong key alike, and a file as source doe
   const wrong = { sources: { rows: declared }, model_types: { rating: { source: 'rows' } } };
   await writeFile(join(folder, 'wrong-key.json'), JSON.stringify(wrong));
   const said = /has no column "gameid" \(did you mean "game_id"\?\)/;
-  const ill = await run(folder, ['doctor', '--settings', 'wrong-key.json']);
+  const ill = await runHere(folder, ['doctor', '--settings', 'wrong-key.json']);
   t.is(ill.code, 2);
   t.regex(ill.stdout, said);
-  const scored = await run(folder, ['score', reference, '--settings', 'wrong-key.json', '--output', 'wrong-key.csv']);
+  const scored = await runHere(folder, [
+    'score',
+    reference,
+    '--settings',
+    'wrong-key.json',
+    '--output',
+    'wrong-key.csv',
+  ]);
   t.is(scored.code, 2);
   t.regex(scored.stderr, said);
   t.false((await filesIn(folder)).includes('wrong-key.csv'));
-  const bare = await run(folder, ['score', reference, '--settings', 'wrong-key.json', '--source', 'rows.ndjson']);
+  const bare = await runHere(folder, ['score', reference, '--settings', 'wrong-key.json', '--source', 'rows.ndjson']);
   t.is(bare.code, 0, bare.stderr);
   t.regex(bare.stderr, /The key "gameid" is no column of the source/);
 });

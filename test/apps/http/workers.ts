@@ -19,7 +19,10 @@ export interface Workers {
 }
 
 export const startWorkers = (t: ExecutionContext, mode: 'serve' | 'hold' | 'crash', port = 0): Workers => {
-  const child = spawn(process.execPath, [fixture, `${port}`, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+  // Many processes that live for seconds: it is not worth their while to optimise code.
+  const child = spawn(process.execPath, ['--no-opt', fixture, `${port}`, mode], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   t.teardown(() => child.kill('SIGKILL'));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   return { child, exited: once(child, 'exit'), line: async () => `${(await lines.next()).value}` };

@@ -28,7 +28,7 @@ const cli = (registry: string, words: ReadonlyArray<string>, input = ''): Promis
   new Promise((resolve, reject) => {
     const child = execFile(
       process.execPath,
-      [main, ...words, '--json', '--local', registry, '--settings', settingsFile],
+      ['--no-opt', main, ...words, '--json', '--local', registry, '--settings', settingsFile],
       { cwd: registry, maxBuffer: 64 * 1024 ** 2 },
       (error, stdout, stderr) => (error === null ? resolve(JSON.parse(stdout) as Json) : reject(new Error(stderr))),
     );
