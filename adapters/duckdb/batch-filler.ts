@@ -1,37 +1,25 @@
-/** Turns the engine's chunks of about 2,000 rows into batches, whole columns at a time. */
+/** Turns the engine's chunks of up to about 2,000 rows into batches, whole columns at a time. */
 import type { DuckDBDataChunk } from '@duckdb/node-api';
-import {
-  allocateColumn,
-  type BatchColumn,
-  type RawColumn,
-  type RawRows,
-  sliceColumn,
-  type TensorType,
-} from '../../core/index.js';
+import type { Column, RawColumn, RawRows, TensorType } from '../../core/index.js';
 import type { Library } from './engine.js';
 import type { Scalar } from './scalar.js';
-
-/** As many rows as a batch may have. */
-export const batchRowLimit = 65_536;
 
 /** A batch that is being filled. */
 export interface BatchFiller {
   readonly rowCount: () => number;
-  /** Copies the first `count` rows of the chunk, whose first columns are the batch's. The caller keeps to the limit. */
+  /** Takes the first `count` rows of the chunk, whose first columns are the batch's. */
   readonly append: (chunk: DuckDBDataChunk, count: number) => void;
   readonly finish: () => RawRows;
 }
 
 export const batchFiller = (library: Library, columns: ReadonlyArray<Scalar>): BatchFiller => {
-  const fillers = columns.map(({ name, type, cellOf }) => ({
-    name,
-    ...(type === 'json' ? jsonFiller(cellOf) : columnFiller(library, type)),
-  }));
+  const fillers = columns.map(({ name, type, cellOf }) => ({ name, ...fillerOf(library, type, cellOf) }));
   let rowCount = 0;
   return {
     rowCount: () => rowCount,
     append: (chunk, count) => {
-      fillers.forEach((filler, i) => filler.append(chunk, i, rowCount, count));
+      if (count === 0) return;
+      fillers.forEach((filler, i) => filler.append(chunk, i, count));
       rowCount += count;
     },
     finish: () => ({ rowCount, columns: new Map(fillers.map((filler) => [filler.name, filler.finish(rowCount)])) }),
@@ -39,17 +27,22 @@ export const batchFiller = (library: Library, columns: ReadonlyArray<Scalar>): B
 };
 
 interface ColumnFiller {
-  readonly append: (chunk: DuckDBDataChunk, index: number, at: number, count: number) => void;
+  readonly append: (chunk: DuckDBDataChunk, index: number, count: number) => void;
   readonly finish: (rowCount: number) => RawColumn;
 }
 
-const jsonFiller = (cellOf = (item: unknown): unknown => item): ColumnFiller => {
+const fillerOf = (library: Library, type: Scalar['type'], cellOf: Scalar['cellOf']): ColumnFiller => {
+  if (type === 'json') return jsonFiller(cellOf);
+  return type === 'string' ? textFiller(library) : numberFiller(library, type);
+};
+
+const jsonFiller = (cellOf: Scalar['cellOf'] = (item) => item): ColumnFiller => {
   const values: unknown[] = [];
   return {
-    append: (chunk, index, _, count) => {
-      const items = count === 0 ? undefined : chunk.getColumnVector(index);
+    append: (chunk, index, count) => {
+      const items = chunk.getColumnVector(index);
       for (let row = 0; row < count; row++) {
-        const item = items?.getItem(row) ?? undefined;
+        const item = items.getItem(row) ?? undefined;
         values.push(item === undefined ? undefined : cellOf(item));
       }
     },
@@ -57,36 +50,87 @@ const jsonFiller = (cellOf = (item: unknown): unknown => item): ColumnFiller => 
   };
 };
 
-const columnFiller = ({ bindings }: Library, type: TensorType): ColumnFiller => {
-  let missing: Uint8Array | undefined;
-  const texts: string[] = [];
-  const column = allocateColumn(type, type === 'string' ? 0 : batchRowLimit);
-  const bytes = column.type === 'string' ? undefined : new Uint8Array(column.values.buffer);
-
+const textFiller = (library: Library): ColumnFiller => {
+  const values: string[] = [];
+  const masks: Mask[] = [];
   return {
-    append: (chunk, index, at, count) => {
-      if (count === 0) return;
-      const vector = bindings.data_chunk_get_vector(chunk.chunk, index);
-      const valid: Uint8Array | null = bindings.vector_get_validity(vector, Math.ceil(count / 64) * 8);
-      for (let row = 0; valid !== null && row < count; row++) {
-        if (((valid[row >> 3] ?? 0) & (1 << (row & 7))) !== 0) continue;
-        missing ??= new Uint8Array(batchRowLimit);
-        missing[at + row] = 1;
-      }
-      if (bytes !== undefined && column.type !== 'string') {
-        const width = column.values.BYTES_PER_ELEMENT;
-        bytes.set(bindings.vector_get_data(vector, count * width), at * width);
-        return;
-      }
-      const strings = chunk.getColumnVector(index);
-      for (let row = 0; row < count; row++) texts.push((strings.getItem(row) as string | null) ?? '');
+    append: (chunk, index, count) => {
+      masks.push(maskOf(library, chunk, index, count));
+      const items = chunk.getColumnVector(index);
+      for (let row = 0; row < count; row++) values.push((items.getItem(row) as string | null) ?? '');
     },
-    finish: (rowCount) => {
-      const full: BatchColumn = {
-        ...(type === 'string' ? { type, values: texts } : column),
-        ...(missing === undefined ? {} : { missing }),
-      };
-      return rowCount === batchRowLimit ? full : sliceColumn(full, 0, rowCount);
-    },
+    finish: (rowCount) => ({ type: 'string', values, ...missingOf(masks, rowCount) }),
   };
+};
+
+const numberFiller = (library: Library, type: NumberType): ColumnFiller => {
+  const { bindings } = library;
+  const parts: Uint8Array[] = [];
+  const masks: Mask[] = [];
+  return {
+    append: (chunk, index, count) => {
+      masks.push(maskOf(library, chunk, index, count));
+      const vector = bindings.data_chunk_get_vector(chunk.chunk, index);
+      // A copy, which nobody else holds.
+      parts.push(bindings.vector_get_data(vector, count * bytesPerValue[type]));
+    },
+    finish: (rowCount) => ({ ...viewOf(type, joined(parts), rowCount), ...missingOf(masks, rowCount) }),
+  };
+};
+
+/** Which of the rows of a chunk are missing (1); undefined when none is. */
+type Mask = { readonly count: number; readonly missing: Uint8Array | undefined };
+
+const maskOf = ({ bindings }: Library, chunk: DuckDBDataChunk, index: number, count: number): Mask => {
+  const vector = bindings.data_chunk_get_vector(chunk.chunk, index);
+  const valid: Uint8Array | null = bindings.vector_get_validity(vector, Math.ceil(count / 64) * 8);
+  let missing: Uint8Array | undefined;
+  for (let row = 0; valid !== null && row < count; row++) {
+    if (((valid[row >> 3] ?? 0) & (1 << (row & 7))) !== 0) continue;
+    missing ??= new Uint8Array(count);
+    missing[row] = 1;
+  }
+  return { count, missing };
+};
+
+const missingOf = (masks: ReadonlyArray<Mask>, rowCount: number): { readonly missing?: Uint8Array } => {
+  if (masks.every(({ missing }) => missing === undefined)) return {};
+  const all = new Uint8Array(rowCount);
+  let at = 0;
+  for (const { count, missing } of masks) {
+    if (missing !== undefined) all.set(missing, at);
+    at += count;
+  }
+  return { missing: all };
+};
+
+const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return first;
+  const all = new Uint8Array(parts.reduce((length, part) => length + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.byteLength;
+  }
+  return all;
+};
+
+type NumberType = Exclude<TensorType, 'string'>;
+
+const bytesPerValue: Readonly<Record<NumberType, number>> = { float32: 4, float64: 8, int32: 4, int64: 8, bool: 1 };
+
+const viewOf = (type: NumberType, { buffer, byteOffset }: Uint8Array, count: number): Column => {
+  switch (type) {
+    case 'float32':
+      return { type, values: new Float32Array(buffer, byteOffset, count) };
+    case 'float64':
+      return { type, values: new Float64Array(buffer, byteOffset, count) };
+    case 'int32':
+      return { type, values: new Int32Array(buffer, byteOffset, count) };
+    case 'int64':
+      return { type, values: new BigInt64Array(buffer, byteOffset, count) };
+    case 'bool':
+      return { type, values: new Uint8Array(buffer, byteOffset, count) };
+  }
 };

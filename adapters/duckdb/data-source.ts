@@ -41,7 +41,7 @@ export interface DuckdbSourceOptions {
   readonly baseDirName?: string;
   /** What the engine may hold in memory; 1 GiB unless given. A query that needs more spills to the system's temporary folder. */
   readonly memoryLimitBytes?: number;
-  /** 2 unless given. */
+  /** 1 unless given: rows are read while those before are scored, and beside that a second thread mostly waits. */
   readonly threads?: number;
 }
 
@@ -79,7 +79,7 @@ const open = async (options: DuckdbSourceOptions, range: YearRange, call: CallOp
   const engine = await openEngine(
     library,
     files.map((file) => file.path),
-    { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 30, threads: options.threads ?? 2 },
+    { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 30, threads: options.threads ?? 1 },
   );
   const prepare = async (connection: DuckDBConnection) => {
     for (const file of files) {

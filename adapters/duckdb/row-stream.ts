@@ -1,7 +1,7 @@
 /** Streams the rows of a query as batches, in bounded memory, and notices when the engine stops half-way. */
-import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import type { RawRows } from '../../core/index.js';
-import { type BatchFiller, batchFiller, batchRowLimit } from './batch-filler.js';
+import { type BatchFiller, batchFiller } from './batch-filler.js';
 import type { Library } from './engine.js';
 import { raise } from './errors.js';
 import type { Scalar } from './scalar.js';
@@ -14,6 +14,9 @@ export interface RowStream {
   readonly end: () => Promise<void>;
 }
 
+/** Chunks with fewer rows, as a filter leaves them, are put together. A whole chunk is a batch: larger ones would leave the processor's cache. */
+const enoughRows = 1024;
+
 /** Begins the query on this connection, which is the stream's until its end. */
 export const streamRows = async (
   library: Library,
@@ -22,7 +25,6 @@ export const streamRows = async (
   query: SourceQuery,
 ): Promise<RowStream> => {
   const { bindings } = library;
-  const chunkRowLimit = bindings.vector_size();
   const list = columns.map((column) => column.sql);
   // A stream that fails ends exactly like one that is read to its end (the C interface keeps the error, the Node interface does
   // not show it). So the last row is ours: rows that end without it were cut short.
@@ -31,9 +33,17 @@ export const streamRows = async (
   const result = await connection.stream(marked, query.values);
   let isAtEnd = false;
   let isBegun = false;
+  let ahead: Promise<DuckDBDataChunk | null> | undefined;
+
+  const fetchAhead = (): void => {
+    ahead = result.fetchChunk();
+    // Whoever asks next hears of it.
+    ahead.catch(() => undefined);
+  };
 
   const appendNext = async (batch: BatchFiller): Promise<void> => {
-    const chunk = await result.fetchChunk();
+    const chunk = await (ahead ?? result.fetchChunk());
+    ahead = undefined;
     if (chunk === null || chunk.rowCount === 0) return raiseCause(connection, list, query);
     const marks = bindings.vector_get_data(bindings.data_chunk_get_vector(chunk.chunk, columns.length), chunk.rowCount);
     isAtEnd = marks[chunk.rowCount - 1] === 1;
@@ -43,13 +53,16 @@ export const streamRows = async (
   return {
     next: async () => {
       const batch = batchFiller(library, columns);
-      while (!isAtEnd && batch.rowCount() + chunkRowLimit <= batchRowLimit) await appendNext(batch);
+      while (!isAtEnd && batch.rowCount() < enoughRows) await appendNext(batch);
+      // The engine goes on while this batch is scored.
+      if (!isAtEnd) fetchAhead();
       if (isBegun && batch.rowCount() === 0) return undefined;
       isBegun = true;
       return batch.finish();
     },
     end: async () => {
       connection.interrupt();
+      await ahead?.catch(() => undefined);
       await drain(result);
       connection.disconnectSync();
     },

@@ -22,7 +22,7 @@ export interface LoadedModel {
   readonly sizeBytes: number;
   /**
    * Runs the model once on complete feeds, one tensor per input, and answers with every output by name. It may hold the
-   * event loop for as long as it computes: the caller keeps batches small. Feeds are not kept or changed.
+   * event loop for as long as it computes: the caller keeps batches small. Feeds are not changed, and not kept after the run: their room is used again.
    * Fails `InferenceFailed`, also after `release`.
    */
   readonly run: (feeds: ReadonlyMap<string, Tensor>) => TaskEither<Failure, ReadonlyMap<string, Tensor>>;

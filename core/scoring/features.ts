@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { brief, show } from '../decode.js';
 import { type Failure, failureOf, nearest } from '../failure.js';
-import type { Feature } from '../model/signature.js';
+import type { Feature, TensorType } from '../model/signature.js';
 import { allocateColumn, type Column, type RawColumn, type RawRows, type RowBatch } from './row-batch.js';
 
 export type { RawColumn };
@@ -22,7 +22,10 @@ export interface CellProblem {
   readonly detail: string;
 }
 
-/** Features ready for tensors: no missing masks, every value in its feature's type. */
+/**
+ * Features ready for tensors: no missing masks, every value in its feature's type, except that a float feature's may still be in another type of
+ * numbers: `inType` rounds them.
+ */
 export interface CoercedBatch {
   readonly batch: RowBatch;
   /** By row, then by feature; at most `problemsPerColumn` of each feature. */
@@ -107,7 +110,7 @@ export const coerceFeatures = (
         }
       }
     }
-    const { inexact, infinite } = countLost(column, source);
+    const { inexact, infinite } = countLost(feature, column, source);
     if (inexact > 0 || infinite > 0) lost.set(feature.name, { inexact, infinite });
   }
   if (problems.length > 1) problems.sort((a, b) => a.row - b.row);
@@ -119,15 +122,22 @@ const coerceWhole = ({ type, fill }: Feature, source: RawColumn): Column | undef
   if (fill !== null || (type !== 'float32' && type !== 'float64')) return undefined;
   if (source.type === 'json' || source.type === 'string' || source.type === 'int64') return undefined;
   const { missing } = source;
-  if (missing === undefined && source.type === type) return source;
+  if (missing === undefined) return source;
   const column: Column =
     type === 'float32'
-      ? { type, values: Float32Array.from(source.values) }
-      : { type, values: Float64Array.from(source.values) };
-  if (missing !== undefined) {
-    for (let row = 0; row < missing.length; row++) if (missing[row] === 1) column.values[row] = Number.NaN;
-  }
+      ? { type, values: new Float32Array(source.values) }
+      : { type, values: new Float64Array(source.values) };
+  for (let row = 0; row < missing.length; row++) if (missing[row] === 1) column.values[row] = Number.NaN;
   return column;
+};
+
+/** A coerced column in the type of its feature. */
+export const inType = (type: TensorType, column: Column): Column => {
+  if (type === column.type) return column;
+  const numbers = column.values as ArrayLike<number>;
+  return type === 'float32'
+    ? { type, values: new Float32Array(numbers) }
+    : { type: 'float64', values: new Float64Array(numbers) };
 };
 
 /** Writes JSON values as long as they are what nearly all are, and answers with the first row that the table has to be asked about. */
@@ -175,18 +185,22 @@ const cellAt = (source: RawColumn, row: number): unknown => {
 const nothingLost: Lost = { inexact: 0, infinite: 0 };
 
 /** After rounding: an integer beyond 2^24 in magnitude may stand for its neighbours as well. */
-const countLost = (column: Column, source: RawColumn): Lost => {
-  if (column.type !== 'float32' && column.type !== 'float64') return nothingLost;
-  const { type, values } = column;
-  const exact = type === 'float32' ? exactInFloat32 : Number.MAX_VALUE;
+const countLost = ({ type }: Feature, { values }: Column, source: RawColumn): Lost => {
+  if (type !== 'float32' && type !== 'float64') return nothingLost;
+  // A little less than the limit may be rounded up to it.
+  const near = type === 'float32' ? exactInFloat32 - 1 : Number.MAX_VALUE;
+  const numbers = values as ArrayLike<number>;
   let inexact = 0;
   let infinite = 0;
-  for (let row = 0; row < values.length; row++) {
-    const value = values[row] ?? Number.NaN;
+  for (let row = 0; row < numbers.length; row++) {
+    const given = numbers[row] ?? Number.NaN;
+    if (!(Math.abs(given) >= near)) continue;
+    const value = type === 'float32' ? Math.fround(given) : given;
     const magnitude = Math.abs(value);
-    if (!(magnitude >= exact)) continue;
     if (magnitude === Number.POSITIVE_INFINITY) infinite++;
-    else if (type === 'float32' && (magnitude > exact || wasRounded(cellAt(source, row), value))) inexact++;
+    else if (type === 'float32' && magnitude >= exactInFloat32) {
+      if (magnitude > exactInFloat32 || wasRounded(cellAt(source, row), value)) inexact++;
+    }
   }
   return inexact === 0 && infinite === 0 ? nothingLost : { inexact, infinite };
 };

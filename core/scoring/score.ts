@@ -5,6 +5,7 @@ import { type Failure, fail } from '../failure.js';
 import type { Feature, Signature, TensorSpec } from '../model/signature.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { LoadedModel, Tensor } from '../ports/inference-engine.js';
+import { inType } from './features.js';
 import { allocatePredictions, copyPrediction, type PredictionColumn, predictionColumnsOf } from './predictions.js';
 import { allocateColumn, type Column, type RowBatch, sliceColumn } from './row-batch.js';
 
@@ -37,12 +38,16 @@ const mostSliceRows = 16_384;
 /** Rows per slice, learnt from what the model cost so far. */
 const slicePlans = new WeakMap<LoadedModel, { rows: number }>();
 
+/** Room for matrices, by input, which one slice after the other uses. */
+export type Room = Map<string, Column>;
+
 /**
  * Predicts every row of a batch of features (as `coerceFeatures` makes them), in order. Between slices the event loop turns, and
- * the deadline and the cancellation are looked at. Fails `InferenceFailed`, `DeadlineExceeded`, `Cancelled`.
+ * the deadline and the cancellation are looked at. Batches that are scored one after the other may share a `room`. Fails `InferenceFailed`,
+ * `DeadlineExceeded`, `Cancelled`.
  */
 export const scoreBatch =
-  (host: Host) =>
+  (host: Host, room: Room = new Map()) =>
   (model: ScoringModel, batch: RowBatch, call: CallOptions): TaskEither<Failure, RowBatch> =>
   async () => {
     const columns = allocatePredictions(model.predictionColumns, batch.rowCount);
@@ -53,7 +58,7 @@ export const scoreBatch =
       if (E.isLeft(stopped)) return stopped;
       const end = Math.min(batch.rowCount, begin + plan.rows);
       const startedMs = host.nowMs();
-      const outputs = await model.loaded.run(feedsOf(model, batch, begin, end))();
+      const outputs = await model.loaded.run(feedsOf(model, batch, begin, end, room))();
       if (E.isLeft(outputs)) return outputs;
       for (const column of model.predictionColumns) {
         const tensor = outputs.right.get(column.output);
@@ -97,6 +102,7 @@ const feedsOf = (
   batch: RowBatch,
   begin: number,
   end: number,
+  room: Room,
 ): ReadonlyMap<string, Tensor> => {
   const feeds = new Map<string, Tensor>();
   for (const { spec, features } of inputs) {
@@ -104,7 +110,7 @@ const feedsOf = (
     const isAlone = first !== undefined && first.index === null;
     const tensor = isAlone
       ? columnTensor(spec, first, batch, begin, end)
-      : matrixTensor(spec, features, batch, begin, end);
+      : matrixTensor(spec, features, batch, begin, end, room);
     feeds.set(spec.name, tensor);
   }
   return feeds;
@@ -119,7 +125,7 @@ const featureColumn = (batch: RowBatch, { name }: Feature): Column => {
 const columnTensor = (input: TensorSpec, feature: Feature, batch: RowBatch, begin: number, end: number): Tensor => {
   const column = featureColumn(batch, feature);
   const isWhole = begin === 0 && end === batch.rowCount;
-  const { type, values } = isWhole ? column : sliceColumn(column, begin, end);
+  const { type, values } = inType(input.type, isWhole ? column : sliceColumn(column, begin, end));
   // The compiler loses sight of the type and its values going together.
   return { type, values, shape: input.shape.length === 1 ? [end - begin] : [end - begin, 1] } as Tensor;
 };
@@ -133,9 +139,10 @@ const matrixTensor = (
   batch: RowBatch,
   begin: number,
   end: number,
+  room: Room,
 ): Tensor => {
   const width = features.length;
-  const tensor = allocateColumn(input.type, (end - begin) * width);
+  const tensor = columnIn(room, input, (end - begin) * width);
   const target = tensor.values as { [at: number]: unknown };
   const sources = features.map((feature) => featureColumn(batch, feature).values as ArrayLike<unknown>);
   for (let block = begin; block < end; block += blockRows) {
@@ -147,4 +154,13 @@ const matrixTensor = (
     }
   }
   return { ...tensor, shape: [end - begin, width] };
+};
+
+/** A column of `count` values, all of which will be written: the beginning of what is there, or new where that is too short. */
+const columnIn = (room: Room, { name, type }: TensorSpec, count: number): Column => {
+  const there = room.get(name);
+  if (there !== undefined && there.values.length >= count) return sliceColumn(there, 0, count);
+  const column = allocateColumn(type, count);
+  room.set(name, column);
+  return column;
 };

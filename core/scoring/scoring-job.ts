@@ -72,6 +72,7 @@ export const runScoringJob =
     let scoreMs = 0;
     let writeMs = 0;
     const { host: timed, lap, waitMs } = startLaps(host);
+    const score = scoreBatch(timed, new Map());
     for await (const pulled of job.stream) {
       if (E.isLeft(pulled)) return misfits === undefined ? pulled : E.left(misfitFailure(misfits, rowsRead));
       for (const part of cutBatch(pulled.right)) {
@@ -87,7 +88,7 @@ export const runScoringJob =
           continue;
         }
         const { raw, features, refused } = fitted.right;
-        const predicted = await scoreBatch(timed)(job.model, features, call)();
+        const predicted = await score(job.model, features, call)();
         if (E.isLeft(predicted)) return predicted;
         for (const [name, recorder] of recorders) recordColumn(recorder, predicted.right.columns.get(name));
         for (const [name, more] of fitted.right.lost) addLost(lost, name, more);
@@ -159,7 +160,8 @@ interface FittedBatch {
 }
 
 const fitBatch = (job: ScoringJob, raw: RawBatch, firstRow: number): E.Either<Misfits, FittedBatch> => {
-  const positions = Array.from({ length: raw.rowCount }, (_, i) => firstRow + i);
+  const positions = new Array<number>(raw.rowCount);
+  for (let row = 0; row < positions.length; row++) positions[row] = firstRow + row;
   const coerced = coerceFeatures(job.features, raw, job.onError === 'skip' ? Number.POSITIVE_INFINITY : problemLimit);
   const { batch, problems, problemTotal, lost } = coerced;
   if (problemTotal === 0) return E.right({ raw, features: batch, rows: positions, refused: [], lost });

@@ -321,7 +321,8 @@ for (const type of Object.keys(cellOf) as ReadonlyArray<TensorType>) {
           (count) => new Map([['y', floats(count)]]),
           (feeds) => {
             const x = feeds.get('x');
-            if (x !== undefined) fed.push(x);
+            // The caller fills it anew for the next slice.
+            if (x !== undefined) fed.push({ ...x, values: x.values.slice() } as Tensor);
           },
         );
         const model = scoringModel(
