@@ -19,7 +19,7 @@ export interface Composition {
 /** A service as the settings say. Nothing is opened or loaded yet. */
 export const compose = (settings: Settings, overrides: Overrides = {}): Composition => {
   const container = new Container({ defaultScope: 'Singleton' });
-  container.load(registryModule(settings, overrides), scoringModule(settings, overrides), serviceModule(settings));
+  container.loadSync(registryModule(settings, overrides), scoringModule(settings, overrides), serviceModule(settings));
   const service = container.get(ids.service);
   return {
     service,
@@ -27,7 +27,7 @@ export const compose = (settings: Settings, overrides: Overrides = {}): Composit
     settings,
     close: async () => {
       await service.close();
-      await container.unbindAllAsync();
+      await container.unbindAll();
     },
   };
 };
