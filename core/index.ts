@@ -30,7 +30,8 @@ export type {
   StoreToken,
   WriteCondition,
 } from './ports/artifact-store.js';
-export type { DataSource, OpenedSource, WantedColumn, YearRange } from './ports/data-source.js';
+export type { ByteStream } from './ports/byte-stream.js';
+export type { DataSource, OpenedSource, PassingRows, WantedColumn, YearRange } from './ports/data-source.js';
 export type { ExperimentSource } from './ports/experiment-source.js';
 export {
   type CallOptions,
@@ -51,6 +52,7 @@ export type {
   SinkWriter,
   Written,
 } from './ports/prediction-sink.js';
+export type { PredictionEncoder, PredictionStream } from './ports/prediction-stream.js';
 export { jsonText, narrowColumn, type Narrowing, type NarrowType, narrowestType } from './scoring/json-column.js';
 export {
   allocateColumn,
@@ -107,6 +109,8 @@ export {
 export type { FinishedVersion, VerifyProblem, VerifyReport } from './registry/verify.js';
 export { type Distribution, recordDistribution } from './scoring/distribution.js';
 export { keysOf } from './scoring/keys.js';
+export { ndjsonEncoder } from './scoring/ndjson-encoder.js';
+export { jsonValueAt } from './scoring/scoring-job.js';
 export {
   type RefusedRow,
   type ScoreAnswer,

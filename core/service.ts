@@ -11,12 +11,13 @@ import type { Gate } from './model/metrics-gate.js';
 import type { Registration } from './model/registration.js';
 import type { ArtifactCache } from './ports/artifact-cache.js';
 import type { ArtifactStore } from './ports/artifact-store.js';
-import type { DataSource } from './ports/data-source.js';
+import type { DataSource, PassingRows } from './ports/data-source.js';
 import type { ExperimentSource } from './ports/experiment-source.js';
 import { type CallOptions, type Host, neverCancelled } from './ports/host.js';
 import type { InferenceEngine } from './ports/inference-engine.js';
 import type { ModelCache, ModelCacheUsage } from './ports/model-cache.js';
 import type { PredictionSink } from './ports/prediction-sink.js';
+import type { PredictionStream } from './ports/prediction-stream.js';
 import { browseInfo, browseModels, type InfoAnswer, type ModelsPage } from './registry/browse.js';
 import { copyVersion } from './registry/copy.js';
 import { gc, type GcReport } from './registry/gc.js';
@@ -91,6 +92,10 @@ export interface ScoreControl extends CallControl {
   readonly onProgress?: (progress: ScoringProgress) => void;
   /** Replaces the service's `inlineRowLimit` for this call. */
   readonly inlineRowLimit?: number;
+  /** Rows that come with the call, instead of `data`; of the keys of the model type's own source, those are carried that are among their columns. */
+  readonly rows?: PassingRows;
+  /** Takes the predictions as they are made, of any number of rows; in the answer, `predictions` is null. */
+  readonly into?: PredictionStream;
 }
 
 /** What `ready` answers. */
@@ -227,10 +232,9 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
     score: (request, control = {}) => {
       const { onProgress = () => undefined, inlineRowLimit = settings.inlineRowLimit ?? defaultInlineRowLimit } =
         control;
-      return decoded(ScoreRequest)(answerScore({ ...ports, resolve }, { ...settings, inlineRowLimit, onProgress }))(
-        request,
-        control,
-      );
+      const { rows, into } = control;
+      const of = { ...settings, inlineRowLimit, onProgress, rows, into };
+      return decoded(ScoreRequest)(answerScore({ ...ports, resolve }, of))(request, control);
     },
     ready: (control = {}) => {
       const known = lookUps();

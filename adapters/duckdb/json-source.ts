@@ -114,7 +114,8 @@ const hintFor = (name: string, { seen }: JsonFile): string => {
   return near === undefined ? '.' : `; did you mean "${near}"?`;
 };
 
-const batchOf = ({ records, lines }: JsonRows, wanted: ReadonlyArray<WantedColumn>): RawRows => ({
+/** The wanted columns of some rows. */
+export const batchOf = ({ records, lines }: JsonRows, wanted: ReadonlyArray<WantedColumn>): RawRows => ({
   rowCount: records.length,
   columns: new Map(
     wanted.map(({ name, role }) => {

@@ -3,13 +3,15 @@ import Router, { type RouterMiddleware } from '@koa/router';
 import * as E from 'fp-ts/lib/Either.js';
 import Koa, { type Middleware } from 'koa';
 import { failure, type Service } from '../../core/index.js';
+import { negotiated } from './answer-formats.js';
 import { isConnectionError } from './client-errors.js';
 import { exchange, type HttpLogger, loggedBug } from './exchange.js';
 import { defaultHttpLimits, type HttpLimits } from './limits.js';
 import { answeringScores, countingRequests, metricsRoute } from './measured.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { type Exchange, type HttpContext, respond, respondProblem } from './respond.js';
-import { healthRoute, infoRoute, modelsRoute, readyRoute, type Route, scoreRoute } from './routes.js';
+import { healthRoute, infoRoute, modelsRoute, readyRoute, type Route } from './routes.js';
+import { scoreRoute } from './score-route.js';
 
 export { createMetrics, defaultHttpLimits, type HttpLimits, type HttpLogger, type Metrics };
 
@@ -42,7 +44,7 @@ export const createHttpApp = ({
   const limits = { ...defaultHttpLimits, ...options.limits };
   const admit = admission(limits.concurrentRequests);
   const router = new Router<Exchange>()
-    .post('/score', admit, answeringScores(scoreRoute(service, limits), metrics))
+    .post('/score', admit, negotiated, answeringScores(scoreRoute(service, limits), metrics))
     .get('/models', admit, answering(modelsRoute(service)))
     .get('/model/:model_type/:model_name/info', admit, answering(infoRoute(service)))
     .get('/health', answering(healthRoute))

@@ -1,14 +1,16 @@
-/** Reads the JSON object that a request carries: its media type, its encoding, its bytes up to the limit. */
+/** Reads what a request carries: its media type, its encoding, a JSON object up to the limit, or the bytes of rows as they arrive. */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import inflate from 'inflation';
 import readRawBody from 'raw-body';
-import { type CallOptions, type Failure, fail, failure, type JsonObject } from '../../core/index.js';
+import { type ByteStream, type CallOptions, type Failure, fail, failure, type JsonObject } from '../../core/index.js';
 import { isConnectionError } from './client-errors.js';
 import { parseStrictJson } from './json.js';
 import type { HttpLimits } from './limits.js';
+import { rowMediaTypes } from './row-bodies.js';
 
 /**
  * The body of a request that says it is JSON, inflated.
@@ -18,7 +20,7 @@ import type { HttpLimits } from './limits.js';
 export const readJsonBytes =
   (limits: HttpLimits) =>
   (request: IncomingMessage, control: CallOptions): TE.TaskEither<Failure, Buffer> =>
-    pipe(TE.fromEither(encodingOf(request.headers)), TE.chain(readBytes(limits, request, control)));
+    pipe(TE.fromEither(jsonEncodingOf(request.headers)), TE.chain(readBytes(limits, request, control)));
 
 /** The body's object, parsed and not decoded. Fails `InvalidInput` (not an object of JSON in UTF-8), `TooLarge` (above `json_depth`). */
 export const parseJsonObject =
@@ -26,12 +28,76 @@ export const parseJsonObject =
   (bytes: Buffer): E.Either<Failure, JsonObject> =>
     pipe(decodeUtf8(bytes), E.chain(parseStrictJson(jsonDepth)), E.filterOrElse(isObject, notAnObject));
 
-const encodingOf = (headers: IncomingHttpHeaders): E.Either<Failure, string> => {
+/** The media type, without its parameters, in lower case. */
+export const mediaTypeOf = (headers: IncomingHttpHeaders): string =>
+  (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+
+/**
+ * The body of a request as it arrives, inflated: what is not pulled waits with the client. `onPart` is told of each part. `close` throws the rest
+ * away, which a client has to send before it reads the answer. Fails `InvalidInput` for an encoding nobody reads here.
+ */
+export const openBody = (
+  request: IncomingMessage,
+  { cancellation }: CallOptions,
+  onPart: () => void,
+): E.Either<Failure, { readonly bytes: ByteStream; readonly close: () => void }> =>
+  pipe(
+    contentEncodingOf(request.headers),
+    E.map((encoding) => {
+      const inflated = inflate(request, { encoding } as object);
+      // What arrives while rows are scored is there at once when they are.
+      const waiting = new PassThrough({ highWaterMark: waitingBytes });
+      // Told to who pulls, if anybody does.
+      waiting.on('error', () => undefined);
+      const breakOff = (): void => void waiting.destroy(new ConnectionEnded());
+      inflated.on('error', (error) => waiting.destroy(error)).pipe(waiting);
+      const isCutOff = (): void => {
+        if (!request.complete) breakOff();
+      };
+      request.once('close', isCutOff);
+      const forget = cancellation.onAbort(breakOff);
+      const bytes = async function* (): AsyncGenerator<E.Either<Failure, Uint8Array>, void, undefined> {
+        try {
+          for await (const part of waiting) {
+            onPart();
+            yield E.right(part as Buffer);
+          }
+        } catch (thrown) {
+          yield E.left(bytesFailure(encoding, thrown));
+        }
+      };
+      const close = (): void => {
+        forget();
+        request.off('close', isCutOff).unpipe();
+        if (inflated !== request) inflated.destroy();
+        waiting.destroy();
+        request.resume();
+      };
+      return { bytes: bytes(), close };
+    }),
+  );
+
+const waitingBytes = 2 ** 18;
+
+class ConnectionEnded extends Error {
+  readonly code = 'ERR_STREAM_PREMATURE_CLOSE';
+}
+
+/** The Content-Encoding of a request that says it is JSON. Fails `InvalidInput`. */
+export const jsonEncodingOf = (headers: IncomingHttpHeaders): E.Either<Failure, string> => {
   const type = headers['content-type'] ?? '';
   if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(type)) {
     const got = type === '' ? 'nothing' : JSON.stringify(type.slice(0, 100));
-    return fail('InvalidInput', `The body must be JSON: send the header Content-Type: application/json, got ${got}.`);
+    return fail(
+      'InvalidInput',
+      `The body must be JSON: send the header Content-Type: application/json, got ${got}. Rows alone come as ${rowMediaTypes.join(', ')}.`,
+    );
   }
+  return contentEncodingOf(headers);
+};
+
+const contentEncodingOf = (headers: IncomingHttpHeaders): E.Either<Failure, string> => {
+  const type = headers['content-type'] ?? '';
   const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(type)?.[1] ?? 'utf-8';
   if (!/^utf-?8$/i.test(charset)) {
     return fail('InvalidInput', `The body must be in UTF-8, got the charset ${JSON.stringify(charset.slice(0, 100))}.`);
@@ -105,7 +171,12 @@ const readFailure = (limits: HttpLimits, encoding: string, thrown: unknown): Fai
       `The body is larger than the limit body_bytes, which is ${limits.bodyBytes} bytes after inflation: send fewer rows at once.`,
     );
   }
-  if (type === 'request.aborted' || isConnectionError(thrown)) return failure('Cancelled', gone);
+  if (type === 'request.aborted') return failure('Cancelled', gone);
+  return bytesFailure(encoding, thrown);
+};
+
+const bytesFailure = (encoding: string, thrown: unknown): Failure => {
+  if (isConnectionError(thrown)) return failure('Cancelled', gone);
   if (encoding !== 'identity')
     return failure('InvalidInput', `The body is damaged, or not ${encoding} as its Content-Encoding says.`);
   throw thrown;

@@ -4,7 +4,7 @@ import type { RouterMiddleware } from '@koa/router';
 import { cancellationOf, nodeHost } from '../../adapters/node-host.js';
 import { type Cancellation, cancellationSource, neverCancelled } from '../../core/index.js';
 import { refusalOf } from './client-errors.js';
-import { type Exchange, type HttpContext, respondProblem } from './respond.js';
+import { type Exchange, type HttpContext, respondProblem, statusOf } from './respond.js';
 
 /** The part of pino's logger that is used. */
 export type HttpLogger = Pick<BaseLogger, 'info' | 'warn' | 'error'>;
@@ -39,11 +39,18 @@ export const exchange = ({
       await next();
     } catch (thrown) {
       bug = thrown ?? new Error('nothing was thrown');
+      if (ctx.headerSent) ctx.res.destroy();
       respondProblem(ctx, 'InternalError');
     }
-    if (stopping?.aborted === true) ctx.set('Connection', 'close');
+    if (stopping?.aborted === true) closeConnection(ctx);
     if (logger !== undefined) log(logger, ctx, ctx._matchedRoute, bug);
   };
+};
+
+/** After the answer, of which the headers may be gone already. */
+const closeConnection = (ctx: HttpContext): void => {
+  if (ctx.headerSent) ctx.req.socket.destroySoon();
+  else ctx.set('Connection', 'close');
 };
 
 /** Aborts when the client goes away or the server gives the request up. */
@@ -63,17 +70,18 @@ const requestIdOf = (given: string): string => (/^[\x21-\x7e]{1,128}$/.test(give
 /** One line a request. It names the route's pattern: paths, queries and bodies are the caller's data. */
 const log = (logger: HttpLogger, ctx: HttpContext, route: string | RegExp | undefined, bug: unknown): void => {
   const { requestId, startedMs, code, detail } = ctx.state;
+  const status = statusOf(ctx);
   const line = {
     request_id: requestId,
     method: ctx.method,
     route: route ?? null,
-    status: code === 'Cancelled' ? null : ctx.status,
+    status: status === 'cancelled' ? null : status,
     duration_ms: Math.round((nowMs() - startedMs) * 100) / 100,
     code,
     ...refusalOf(ctx.res),
   };
   if (bug !== undefined) logger.error({ ...line, err: loggedBug(bug) }, 'request');
-  else if (ctx.status >= 500) logger.warn({ ...line, detail }, 'request');
+  else if (status !== 'cancelled' && status >= 500) logger.warn({ ...line, detail }, 'request');
   else logger.info(line, 'request');
 };
 

@@ -48,16 +48,17 @@ export const startServer = ({
       const app = createHttpApp({ ...options, stopping: stopping.signal, abandoned: abandoned.signal });
       const callback = app.callback();
       const refused = clientErrors(options.logger, options.metrics);
+      // The application answers a late body itself, and one that is streamed may come for hours; what still comes after the answer is cut off.
+      const afterAnswerMs = (options.limits?.requestTimeoutMs ?? defaultHttpLimits.requestTimeoutMs) + 10_000;
       const answer = (request: IncomingMessage, response: ServerResponse): void => {
         refused.watch(response);
+        response.once('finish', () => cutOffLate(request, afterAnswerMs));
         void callback(request, response);
       };
-      // The application answers a late body itself; after that Node cuts the connection of a client that still sends.
-      const requestTimeout = (options.limits?.requestTimeoutMs ?? defaultHttpLimits.requestTimeoutMs) + 10_000;
       const server = createServer(
         {
-          requestTimeout,
-          headersTimeout: Math.min(30_000, requestTimeout),
+          requestTimeout: 0,
+          headersTimeout: Math.min(30_000, afterAnswerMs),
           keepAliveTimeout: keepAliveTimeoutMs,
           requireHostHeader: false,
         },
@@ -82,6 +83,13 @@ export const startServer = ({
     },
     (thrown) => listenFailure(thrown, host, port),
   );
+
+/** Ends the connection of a client that was answered and still sends. */
+const cutOffLate = (request: IncomingMessage, afterMs: number): void => {
+  if (request.complete) return;
+  const timer = setTimeout(() => request.socket.destroy(), afterMs).unref();
+  request.once('close', () => clearTimeout(timer));
+};
 
 const listen = (server: Server, host: string, port: number): Promise<AddressInfo> =>
   new Promise((resolve, reject) => {

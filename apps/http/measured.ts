@@ -4,8 +4,9 @@ import * as E from 'fp-ts/lib/Either.js';
 import { nodeHost } from '../../adapters/node-host.js';
 import { refusalOf } from './client-errors.js';
 import { type Metrics, metricsContentType } from './metrics.js';
-import { type Exchange, respond } from './respond.js';
-import type { Route, Scored } from './routes.js';
+import { type Exchange, respond, statusOf } from './respond.js';
+import type { Route } from './routes.js';
+import type { Scored } from './score-route.js';
 
 const { nowMs } = nodeHost();
 
@@ -14,10 +15,11 @@ export const countingRequests =
   ({ countRequest }: Metrics): RouterMiddleware<Exchange> =>
   async (ctx, next) => {
     await next();
-    const { _matchedRoute: route, res, state, status } = ctx;
+    const { _matchedRoute: route } = ctx;
+    const status = statusOf(ctx);
     countRequest(
       route === undefined ? route : `${route}`,
-      state.code === 'Cancelled' ? 'cancelled' : (refusalOf(res)?.status ?? status),
+      status === 'cancelled' ? status : (refusalOf(ctx.res)?.status ?? status),
     );
   };
 

@@ -10,10 +10,14 @@ export interface Exchange {
   readonly requestId: string;
   readonly startedMs: number;
   readonly control: CallOptions;
+  /** The media type of the answer, where the client has a choice. */
+  accepted?: string;
   /** Of the problem that was answered; `Cancelled` when nobody was there to answer. */
   code?: string;
   /** Of the problem that was answered. */
   detail?: string | undefined;
+  /** What the status of the failure is that ended a streamed answer, whose own status had been sent. */
+  brokenOff?: number;
 }
 
 export type HttpContext = ParameterizedContext<Exchange>;
@@ -30,6 +34,7 @@ export interface Answer {
 
 /** Problems that only HTTP has; like failure tags, their codes never change meaning. */
 const httpProblems = {
+  NotAcceptable: { status: 406, title: 'No answer of a type that is accepted' },
   MethodNotAllowed: { status: 405, title: 'The path does not take this method' },
   TooManyRequests: { status: 429, title: 'Too many requests at once' },
   InternalError: { status: 500, title: 'A fault of the service itself: report it with the request_id' },
@@ -39,10 +44,22 @@ const { nowMs } = nodeHost();
 
 const retryAfterSeconds: Readonly<Record<number, string>> = { 429: '1', 503: '5' };
 
-/** Answers with the outcome. A caller who went away gets nothing. */
+/** Answers with the outcome. A caller who went away gets nothing, and one whose answer was streamed has got it already. */
 export const respond = (ctx: HttpContext, outcome: E.Either<Failure, Answer>): void => {
-  if (E.isRight(outcome)) respondAnswer(ctx, outcome.right);
+  if (ctx.respond === false) {
+    if (E.isLeft(outcome)) noteFailure(ctx, outcome.left);
+  } else if (E.isRight(outcome)) respondAnswer(ctx, outcome.right);
   else respondFailure(ctx, outcome.left);
+};
+
+/** What the answer counts as in the log and the metrics. */
+export const statusOf = ({ state, status }: HttpContext): number | 'cancelled' =>
+  state.code === 'Cancelled' ? 'cancelled' : (state.brokenOff ?? status);
+
+const noteFailure = ({ state }: HttpContext, { tag, message }: Failure): void => {
+  state.code = tag;
+  state.detail = message;
+  state.brokenOff = failureTable[tag].status ?? failureTable.Unavailable.status;
 };
 
 const respondAnswer = (ctx: HttpContext, { body, json, headers, timingsMs }: Answer): void => {
@@ -52,13 +69,29 @@ const respondAnswer = (ctx: HttpContext, { body, json, headers, timingsMs }: Ans
   else send(ctx, 200, 'application/json', JSON.stringify(body), timingsMs);
 };
 
-const respondFailure = (ctx: HttpContext, { tag, message, problems, problemTotal }: Failure): void => {
+const respondFailure = (ctx: HttpContext, failed: Failure): void => {
+  const problem = problemOf(failed);
+  if (problem !== undefined) sendProblem(ctx, problem);
+  else if (ctx.res.destroyed) ctx.state.code = failed.tag;
+  else respondFailure(ctx, stopped);
+};
+
+const stopped = failure('Unavailable', 'The service stopped working on this request: send it again.');
+
+/** None where nobody is left to be answered. */
+const problemOf = ({ tag, message, problems, problemTotal }: Failure): HttpProblem | undefined => {
   const { status, title } = failureTable[tag];
-  if (status !== null) {
-    const more = problemTotal > problems.length ? { errors_total: problemTotal } : {};
-    sendProblem(ctx, { code: tag, status, title, detail: message, errors: problems, ...more });
-  } else if (ctx.res.destroyed) ctx.state.code = tag;
-  else respondFailure(ctx, failure('Unavailable', 'The service stopped working on this request: send it again.'));
+  if (status === null) return undefined;
+  const more = problemTotal > problems.length ? { errors_total: problemTotal } : {};
+  return { code: tag, status, title, detail: message, errors: problems, ...more };
+};
+
+/** A failure as its problem document, for where a status cannot be sent any more. */
+export const failureDocument = (ctx: HttpContext, failed: Failure): object => {
+  const problem = problemOf(failed);
+  return problem === undefined
+    ? failureDocument(ctx, stopped)
+    : problemDocument(problem, { instance: ctx.path, request_id: ctx.state.requestId });
 };
 
 /** Answers with a problem that only HTTP has. */

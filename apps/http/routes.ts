@@ -1,49 +1,12 @@
-/** What each route asks of the service, and what it makes of the answer. */
+/** What each route but that of scoring asks of the service, and what it makes of the answer. */
 import type { RouterContext } from '@koa/router';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
-import { nodeHost } from '../../adapters/node-host.js';
-import { closed, decode, type Failure, failTask, failure, type ScoreAnswer, type Service } from '../../core/index.js';
-import { parseJsonObject, readJsonBytes } from './body.js';
-import type { HttpLimits } from './limits.js';
+import { closed, decode, type Failure, failTask, failure, type Service } from '../../core/index.js';
 import type { Answer, Exchange } from './respond.js';
-import { scoreAnswerJson } from './score-answer-json.js';
 
 export type Route<A extends Answer = Answer> = (ctx: RouterContext<Exchange>) => TE.TaskEither<Failure, A>;
-
-const { nowMs } = nodeHost();
-
-/** A scoring's answer: how long its request took to parse, and the instant from which on it was only to be written. */
-export interface Scored extends Answer {
-  readonly answer: ScoreAnswer;
-  readonly parseMs: number;
-  readonly scoredMs: number;
-}
-
-/** `POST /score` */
-export const scoreRoute =
-  (service: Service, limits: HttpLimits): Route<Scored> =>
-  ({ req, query, querystring, state: { control } }) =>
-    querystring === ''
-      ? pipe(
-          readJsonBytes(limits)(req, control),
-          TE.chain((bytes) => {
-            const startedMs = nowMs();
-            const request = parseJsonObject(limits)(bytes);
-            const parseMs = nowMs() - startedMs;
-            return pipe(
-              TE.fromEither(request),
-              TE.chain((object) => service.score(object, control)),
-              TE.map((answer) => {
-                const scoredMs = nowMs();
-                const timingsMs = answer.performance_diagnostics.timings_ms;
-                return { answer, parseMs, scoredMs, timingsMs, json: scoreAnswerJson(answer) };
-              }),
-            );
-          }),
-        )
-      : failTask('InvalidInput', `POST /score has no query: move ${Object.keys(query).join(', ')} into the body.`);
 
 /** `GET /models` */
 export const modelsRoute =
@@ -108,14 +71,14 @@ const ModelsQuery = closed(
 const InfoQuery = closed('InfoQuery', {}, { version: t.string, alias: t.string });
 
 /** What is not a number or a truth stays text, and the service says what it should be. */
-const count = (text: string | undefined): number | string | undefined =>
-  text !== undefined && /^(?:0|[1-9][0-9]{0,14})$/.test(text) ? Number(text) : text;
+export const count = (text: unknown): unknown =>
+  typeof text === 'string' && /^(?:0|[1-9][0-9]{0,14})$/.test(text) ? Number(text) : text;
 
 const truth = (text: string | undefined): boolean | string | undefined =>
   text === 'true' ? true : text === 'false' ? false : text;
 
 /** Without the fields that are undefined. */
-const optional = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+export const optional = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 /** RFC 8288; relative, because only the caller knows the address that it used. */

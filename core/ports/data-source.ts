@@ -21,7 +21,7 @@ export interface WantedColumn {
 export interface OpenedSource {
   /**
    * Every column there is, in the source's order, also those that cannot be read as scalars; where each row names its own (NDJSON), those of
-   * the first rows.
+   * the first rows, and where rows pass by, of the first.
    */
   readonly columnNames: ReadonlyArray<string>;
   /**
@@ -46,6 +46,12 @@ export interface OpenedSource {
   readonly read: (wanted: ReadonlyArray<WantedColumn>) => BatchStream;
   /** Frees what it holds; harmless twice. */
   readonly close: Task<void>;
+}
+
+/** Rows that come by once: nobody can count them before, and they are opened and read a single time. */
+export interface PassingRows {
+  /** Reads on until the columns are known. Fails as `DataSource.open` does, with `InvalidInput` for what does not parse and `TooLarge` above a limit. */
+  readonly open: (call: CallOptions) => TaskEither<Failure, Omit<OpenedSource, 'countRows'>>;
 }
 
 /** The adapter promises not to change what it reads. Nobody promises that two readings see the same rows. */

@@ -2,23 +2,24 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { brief } from '../decode.js';
 import { type Failure, failTask, failureOf } from '../failure.js';
 import type { ModelReference } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
-import type { DataSource } from '../ports/data-source.js';
+import type { DataSource, PassingRows } from '../ports/data-source.js';
 import type { CallOptions } from '../ports/host.js';
 import type { InferenceEngine, LoadedModel } from '../ports/inference-engine.js';
 import type { ModelCache } from '../ports/model-cache.js';
 import type { PredictionSink } from '../ports/prediction-sink.js';
+import type { PredictionStream } from '../ports/prediction-stream.js';
 import { type ArtifactPorts, readArtifact } from '../registry/artifact.js';
 import { referenceOf } from '../registry/requests.js';
 import { afterFailure } from './after-failure.js';
+import { checkRequest } from './check-request.js';
 import { type OpenedRows, openRows, sourceName } from './open-rows.js';
-import { fileOutput, inlineOutput, provenanceColumns } from './outputs.js';
+import { fileOutput, inlineOutput, provenanceColumns, streamOutput } from './outputs.js';
 import { allocateColumn, type RowBatch } from './row-batch.js';
 import { scoreBatch, type ScoringModel, scoringModel } from './score.js';
-import type { ScoreAnswer, ScoreRequest, ScoringProgress } from './score-request.js';
+import type { RefusedRow, ScoreAnswer, ScoreRequest, ScoringProgress } from './score-request.js';
 import { gatherBatches, runScoringJob, type ScoringJob, type ScoringTotals } from './scoring-job.js';
 
 export interface ScorePorts extends ArtifactPorts {
@@ -34,6 +35,10 @@ export interface ScoreSettings {
   readonly sourceOfType?: Readonly<Record<string, string>>;
   readonly inlineRowLimit: number;
   readonly onProgress: (progress: ScoringProgress) => void;
+  /** Rows that came with the call. */
+  readonly rows?: PassingRows | undefined;
+  /** Who takes the predictions; without it they are in the answer, or in its file. */
+  readonly into?: PredictionStream | undefined;
 }
 
 /**
@@ -47,7 +52,7 @@ export const answerScore =
   async () => {
     const { host } = ports;
     const startedMs = host.nowMs();
-    const checked = checkRequest(request);
+    const checked = checkRequest(request, settings);
     if (E.isLeft(checked)) return checked;
     const reference = referenceOf(request);
     if (E.isLeft(reference)) return reference;
@@ -77,35 +82,6 @@ export const answerScore =
     };
     return E.right({ ...answer, performance_diagnostics: { ...diagnostics, timings_ms } });
   };
-
-/** What no codec of single fields sees. */
-const checkRequest = (request: ScoreRequest): E.Either<Failure, void> => {
-  const { start_year, end_year, data_source, data } = request;
-  const refuse = (pointer: string, message: string): E.Either<Failure, never> =>
-    E.left(failureOf('InvalidInput', message, [{ pointer, detail: message }]));
-  if (start_year !== undefined && end_year !== undefined && start_year > end_year) {
-    return refuse('/start_year', `The start year ${start_year} is after the end year ${end_year}: swap them.`);
-  }
-  if (data !== undefined && data_source !== undefined && data_source !== 'inline') {
-    return refuse(
-      '/data_source',
-      `data was sent together with the data_source "${brief(data_source)}": send one of them.`,
-    );
-  }
-  if (data === undefined && data_source === 'inline') {
-    return refuse(
-      '/data',
-      'The data source is "inline" and there is no data: send the rows as data (predict reads them on stdin).',
-    );
-  }
-  if (data !== undefined && (start_year !== undefined || end_year !== undefined)) {
-    return refuse(
-      start_year === undefined ? '/end_year' : '/start_year',
-      'start_year and end_year choose rows of a source, and the rows were sent as data: leave the years out.',
-    );
-  }
-  return E.right(undefined);
-};
 
 /** Where the output will be, told with the field that asks for it. */
 const resolveOutput = ({ sink }: ScorePorts, location: string): TE.TaskEither<Failure, string> =>
@@ -208,7 +184,8 @@ const scoreRows = (
   const jobId = host.randomId();
   const onError = request.on_error ?? 'fail';
   const job = { ...rows, model, features: registration.signature.features, onError, onProgress: settings.onProgress };
-  const answer = answerOf(request, planOf(loaded, registration).details, jobId, rows);
+  const answer = answerOf(request, settings, planOf(loaded, registration).details, jobId, rows);
+  if (settings.into !== undefined) return scoreInto(ports, settings.into, job, answer, call);
   if (request.output_location === undefined) return scoreInline(ports, settings, job, answer, call);
   const provenance = {
     modelType: registration.model_type,
@@ -227,13 +204,8 @@ const scoreRows = (
         TE.map(({ location, rejectsLocation }) => ({
           ...answer(totals, host.nowMs() - commitStartedMs),
           output_location: location,
-          ...(onError === 'skip'
-            ? {
-                refused: output.refused,
-                refused_total: totals.rowsRefused,
-                rejects_location: rejectsLocation,
-              }
-            : {}),
+          ...refusedOf(job, output, totals),
+          ...(onError === 'skip' ? { rejects_location: rejectsLocation } : {}),
         })),
       );
     }),
@@ -261,9 +233,32 @@ const scoreInline =
     return E.right({
       ...answer({ ...totals.right, readMs: totals.right.readMs + readMs }, 0),
       predictions: output.predictions,
-      ...(job.onError === 'skip' ? { refused: output.refused, refused_total: totals.right.rowsRefused } : {}),
+      ...refusedOf(job, output, totals.right),
     });
   };
+
+/** Of any number of rows, each of which is gone when the next ones are scored. */
+const scoreInto = (
+  { host }: ScorePorts,
+  into: PredictionStream,
+  job: Omit<ScoringJob, 'output'>,
+  answer: (totals: ScoringTotals, commitMs: number) => ScoreAnswer,
+  call: CallOptions,
+): TE.TaskEither<Failure, ScoreAnswer> => {
+  const output = streamOutput(into, job.model.predictionColumns);
+  return pipe(
+    runScoringJob(host)({ ...job, output }, call),
+    TE.chainFirst(() => output.finish),
+    TE.map((totals) => ({ ...answer(totals, 0), ...refusedOf(job, output, totals) })),
+  );
+};
+
+const refusedOf = (
+  { onError }: Pick<ScoringJob, 'onError'>,
+  { refused }: { readonly refused: ReadonlyArray<RefusedRow> },
+  { rowsRefused }: ScoringTotals,
+): Pick<ScoreAnswer, 'refused' | 'refused_total'> =>
+  onError === 'skip' ? { refused, refused_total: rowsRefused } : {};
 
 const isOurs = (key: string, { predictionColumns }: ScoringModel): boolean =>
   key === 'row' || provenanceColumns.includes(key) || predictionColumns.some(({ name }) => name === key);
@@ -271,6 +266,7 @@ const isOurs = (key: string, { predictionColumns }: ScoringModel): boolean =>
 const answerOf =
   (
     request: ScoreRequest,
+    settings: ScoreSettings,
     details: ScoreAnswer['model_details'],
     jobId: string,
     { warnings, openMs }: OpenedRows & { readonly openMs: number },
@@ -282,7 +278,7 @@ const answerOf =
       model_type: request.model_type,
       start_year: request.start_year ?? null,
       end_year: request.end_year ?? null,
-      data_source: sourceName(request),
+      data_source: sourceName(request, settings),
     },
     performance_diagnostics: {
       rows_read: totals.rowsRead,
@@ -298,14 +294,15 @@ const answerOf =
         wait: totals.waitMs,
         total: 0,
       },
-      warnings: [...warnings, ...totals.warnings, ...(totals.rowsRead === 0 ? [nothingRead(request)] : [])],
+      warnings: [...warnings, ...totals.warnings, ...(totals.rowsRead === 0 ? [nothingRead(request, settings)] : [])],
     },
     output_location: null,
     predictions: null,
   });
 
-const nothingRead = ({ data, start_year, end_year }: ScoreRequest): string => {
-  if (data !== undefined) return 'The data has no rows: nothing was scored.';
+const nothingRead = (request: ScoreRequest, settings: ScoreSettings): string => {
+  const { start_year, end_year } = request;
+  if (sourceName(request, settings) === 'inline') return 'The data has no rows: nothing was scored.';
   return start_year === undefined && end_year === undefined
     ? 'The source has no rows: nothing was scored.'
     : 'No rows of the source matched the years: nothing was scored.';

@@ -5,7 +5,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { brief, pointerToken } from '../decode.js';
 import { type Failure, fail, nearest } from '../failure.js';
 import type { Registration } from '../model/registration.js';
-import type { DataSource, OpenedSource, WantedColumn } from '../ports/data-source.js';
+import type { DataSource, OpenedSource, PassingRows, WantedColumn } from '../ports/data-source.js';
 import type { CallOptions } from '../ports/host.js';
 import { afterFailure } from './after-failure.js';
 import { checkColumns, type RawBatch } from './features.js';
@@ -21,6 +21,8 @@ export interface RowSources {
   readonly sources: Readonly<Record<string, DataSource>>;
   /** By model type: the name of the source that `query` means. */
   readonly sourceOfType?: Readonly<Record<string, string>>;
+  /** Those that came with the call. */
+  readonly rows?: PassingRows | undefined;
 }
 
 /** Rows about to be scored, from wherever they come. */
@@ -33,8 +35,8 @@ export interface OpenedRows {
 }
 
 /** What the request calls its source. */
-export const sourceName = ({ data_source, data }: ScoreRequest): string =>
-  data_source ?? (data === undefined ? 'query' : 'inline');
+export const sourceName = ({ data_source, data }: ScoreRequest, { rows }: Pick<RowSources, 'rows'>): string =>
+  data_source ?? (data === undefined && rows === undefined ? 'query' : 'inline');
 
 /** The rows, with their columns checked against the model's features. Fails `NotFound` (source), `SignatureMismatch`, and as the source does. */
 export const openRows = (
@@ -42,21 +44,26 @@ export const openRows = (
   request: ScoreRequest,
   registration: Registration,
   call: CallOptions,
-): TE.TaskEither<Failure, OpenedRows> =>
-  request.data === undefined
-    ? pipe(
-        TE.fromEither(findSource(from, request)),
-        TE.chain((source) => openSource(source, request, registration, call)),
-      )
-    : TE.fromEither(openInline(from, request, registration));
+): TE.TaskEither<Failure, OpenedRows> => {
+  if (request.data !== undefined) return TE.fromEither(openInline(from, request, registration));
+  if (from.rows !== undefined) return openSent(from.rows, ownKeys(from, request), registration, call);
+  return pipe(
+    TE.fromEither(findSource(from, request)),
+    TE.chain((source) => openSource(source, request, registration, call)),
+  );
+};
 
 /** Only its own: a model type may be called `constructor`. */
 const sourceNameOf = (sourceOfType: RowSources['sourceOfType'] = {}, modelType: string): string | undefined =>
   Object.hasOwn(sourceOfType, modelType) ? sourceOfType[modelType] : undefined;
 
+/** Of the model type's own source. */
+const ownKeys = ({ sources, sourceOfType }: RowSources, { model_type }: ScoreRequest): ReadonlyArray<string> =>
+  sources[sourceNameOf(sourceOfType, model_type) ?? '']?.keys ?? [];
+
 /** The source that the request names; `query` is the one configured for the model type. */
 const findSource = ({ sources, sourceOfType }: RowSources, request: ScoreRequest): E.Either<Failure, DataSource> => {
-  const asked = sourceName(request);
+  const asked = sourceName(request, {});
   const name = asked === 'query' ? sourceNameOf(sourceOfType, request.model_type) : asked;
   if (name === undefined) {
     return fail(
@@ -79,25 +86,36 @@ const findSource = ({ sources, sourceOfType }: RowSources, request: ScoreRequest
 
 const openSource = (
   source: DataSource,
-  request: ScoreRequest,
+  { start_year, end_year }: ScoreRequest,
   registration: Registration,
   call: CallOptions,
 ): TE.TaskEither<Failure, OpenedRows> => {
-  const { features } = registration.signature;
   const range = {
-    ...(request.start_year === undefined ? {} : { startYear: request.start_year }),
-    ...(request.end_year === undefined ? {} : { endYear: request.end_year }),
+    ...(start_year === undefined ? {} : { startYear: start_year }),
+    ...(end_year === undefined ? {} : { endYear: end_year }),
   };
+  return withColumns(source.keys, source.keys, source.open(range, call), registration);
+};
+
+type OpenedColumns = Omit<OpenedSource, 'countRows'>;
+
+/** `lookedFor` are keys that a later row may bring. */
+const withColumns = (
+  sourceKeys: ReadonlyArray<string>,
+  lookedFor: ReadonlyArray<string>,
+  open: TE.TaskEither<Failure, OpenedColumns>,
+  { signature: { features } }: Registration,
+): TE.TaskEither<Failure, OpenedRows> => {
   const pointerTo = (row: number, column: string): string => `/${row}/${pointerToken(column)}`;
   return pipe(
-    source.open(range, call),
+    open,
     TE.chain((opened) => {
       const isFeature = new Set(features.map(({ name }) => name));
       return pipe(
-        columnsOf(opened, [...isFeature, ...source.keys]),
+        columnsOf(opened, [...isFeature, ...lookedFor]),
         TE.chainEitherK((columnNames) =>
           pipe(
-            keysOf(source, { ...opened, columnNames }),
+            keysOf({ keys: sourceKeys }, { ...opened, columnNames }),
             E.chainFirst(() => checkColumns(features, new Set(columnNames), (column) => `/${pointerToken(column)}`)),
           ),
         ),
@@ -110,7 +128,7 @@ const openSource = (
             stream: rawStream(opened.read(wanted), opened.textual),
             keys,
             pointerTo,
-            warnings: source.keys
+            warnings: sourceKeys
               .filter((key) => !keys.includes(key))
               .map((key) => `The key "${key}" is no column of the source, and is left out of the output.`),
             close: opened.close,
@@ -124,7 +142,7 @@ const openSource = (
 
 /** The source's columns, with each of `names` that is one. */
 const columnsOf = (
-  { columnNames, columnsAmong }: OpenedSource,
+  { columnNames, columnsAmong }: OpenedColumns,
   names: ReadonlyArray<string>,
 ): TE.TaskEither<Failure, ReadonlyArray<string>> =>
   columnsAmong === undefined
@@ -143,13 +161,30 @@ const rawStream = async function* (batches: BatchStream, textual: boolean): Asyn
   }
 };
 
+/** As those of a source, with the keys that they begin with: nobody waits for one that may never come. */
+const openSent = (
+  rows: PassingRows,
+  keys: ReadonlyArray<string>,
+  registration: Registration,
+  call: CallOptions,
+): TE.TaskEither<Failure, OpenedRows> => {
+  const open = pipe(
+    rows.open(call),
+    TE.map((opened) => ({ ...opened, absentKeys: keys })),
+  );
+  return pipe(
+    withColumns(keys, [], open, registration),
+    TE.map((opened) => ({ ...opened, warnings: [] })),
+  );
+};
+
 const openInline = (
-  { sources, sourceOfType }: RowSources,
+  from: RowSources,
   request: ScoreRequest,
   registration: Registration,
 ): E.Either<Failure, OpenedRows> => {
   const { features } = registration.signature;
-  const keys = sources[sourceNameOf(sourceOfType, request.model_type) ?? '']?.keys ?? [];
+  const keys = ownKeys(from, request);
   const wanted = new Set<string>();
   for (const { name } of features) wanted.add(name);
   for (const key of keys) wanted.add(key);

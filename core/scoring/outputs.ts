@@ -1,10 +1,11 @@
-/** Where scored rows go: into the answer, or into a file with every row's provenance. */
+/** Where scored rows go: into the answer, whole or as they are made, or into a file with every row's provenance. */
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
 import type { ConstantValue, PredictionSink, SinkColumn, SinkSchema, SinkWriter } from '../ports/prediction-sink.js';
+import type { PredictionStream } from '../ports/prediction-stream.js';
 import type { RawColumn } from './features.js';
 import type { PredictionColumn } from './predictions.js';
 import type { BatchColumn, RawRows, RowBatch } from './row-batch.js';
@@ -32,6 +33,41 @@ export const inlineOutput = (): PredictionOutput & {
       for (const row of more.slice(0, refusedLimit - refused.length)) refused.push(row);
       return TE.right(undefined);
     },
+  };
+};
+
+export interface StreamOutput extends PredictionOutput {
+  readonly refused: ReadonlyArray<RefusedRow>;
+  /** To be run after the last row. */
+  readonly finish: TE.TaskEither<Failure, void>;
+}
+
+/** Hands predictions on as they come, under `row`, the keys and their own names, and keeps the first refused rows. */
+export const streamOutput = (
+  into: PredictionStream,
+  predictionColumns: ReadonlyArray<PredictionColumn>,
+): StreamOutput => {
+  const refused: RefusedRow[] = [];
+  let isBegun = false;
+  const begin = (keys: ReadonlyMap<string, RawColumn>): TE.TaskEither<Failure, void> => {
+    if (isBegun) return TE.right(undefined);
+    isBegun = true;
+    return into.begin([rowSpec, ...keySpecs(keys), ...predictionColumns.map(({ name, type }) => ({ name, type }))]);
+  };
+  return {
+    refused,
+    write: (rows, keys, predictions) =>
+      pipe(
+        begin(keys),
+        TE.chain(() =>
+          predictions.rowCount === 0 ? TE.right(undefined) : into.write(withRows(rows, keys, predictions)),
+        ),
+      ),
+    refuse: (more) => {
+      for (const row of more.slice(0, refusedLimit - refused.length)) refused.push(row);
+      return TE.right(undefined);
+    },
+    finish: () => begin(new Map())(),
   };
 };
 
@@ -69,7 +105,7 @@ export const fileOutput = (
     if (writer !== undefined) return TE.right(writer);
     const schema: SinkSchema = {
       columns: [
-        ...(keys.size === 0 ? [{ name: 'row', type: 'int64' } as const] : keySpecs(keys)),
+        ...(keys.size === 0 ? [rowSpec] : keySpecs(keys)),
         ...predictionColumns.map(({ name, type }) => ({ name, type })),
       ],
       constants: constantsOf(provenance),
@@ -85,11 +121,7 @@ export const fileOutput = (
   const openRejects = (): TE.TaskEither<Failure, SinkWriter> => {
     if (rejects !== undefined) return TE.right(rejects);
     const schema: SinkSchema = {
-      columns: [
-        { name: 'row', type: 'int64' },
-        { name: 'pointer', type: 'string' },
-        { name: 'detail', type: 'string' },
-      ],
+      columns: [rowSpec, { name: 'pointer', type: 'string' }, { name: 'detail', type: 'string' }],
       constants: [{ name: 'job_id', type: 'string', value: provenance.jobId }],
     };
     return pipe(
@@ -167,16 +199,23 @@ const constantsOf = (from: Provenance): ReadonlyArray<{ readonly name: string } 
 const keySpecs = (keys: ReadonlyMap<string, RawColumn>): ReadonlyArray<SinkColumn> =>
   [...keys].map(([name, { type }]) => ({ name, type }));
 
-/** Keys before predictions; without keys, each row's position in the data, so that rows can still be told apart. */
-const withKeys = (
+/** Each row's position in the data. */
+const rowSpec = { name: 'row', type: 'int64' } as const;
+
+const withRows = (
   rows: ReadonlyArray<number>,
   keys: ReadonlyMap<string, RawColumn>,
-  predictions: RowBatch,
+  { rowCount, columns }: RowBatch,
 ): RawRows => {
-  const first: ReadonlyMap<string, RawColumn> =
-    keys.size === 0 ? new Map([['row', { type: 'int64', values: BigInt64Array.from(rows, BigInt) }]]) : keys;
-  return { rowCount: predictions.rowCount, columns: new Map([...first, ...predictions.columns]) };
+  const positions: RawColumn = { type: rowSpec.type, values: BigInt64Array.from(rows, BigInt) };
+  return { rowCount, columns: new Map([[rowSpec.name, positions], ...keys, ...columns]) };
 };
+
+/** Keys before predictions; without keys, each row's position in the data, so that rows can still be told apart. */
+const withKeys = (rows: ReadonlyArray<number>, keys: ReadonlyMap<string, RawColumn>, predictions: RowBatch): RawRows =>
+  keys.size === 0
+    ? withRows(rows, keys, predictions)
+    : { rowCount: predictions.rowCount, columns: new Map([...keys, ...predictions.columns]) };
 
 const rejectRows = (refused: ReadonlyArray<RefusedRow>): RowBatch => {
   const problems = refused.flatMap(({ row, errors }) => errors.map((error) => ({ row, ...error })));

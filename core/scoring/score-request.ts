@@ -78,7 +78,7 @@ export interface ScoreAnswer {
   };
   /** Where the predictions are, resolved; null when they are inline. */
   readonly output_location: string | null;
-  /** One object per row: `row` (its position in the data), the keys, the prediction columns. Null with an output location. */
+  /** One object per row: `row` (its position in the data), the keys, the prediction columns. Null with an output location, and where they were taken as they were made. */
   readonly predictions: ReadonlyArray<JsonObject> | null;
   /** With `on_error: "skip"`: the first 100 rows that were left out, and how many there were. */
   readonly refused?: ReadonlyArray<RefusedRow>;

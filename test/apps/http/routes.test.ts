@@ -147,12 +147,12 @@ const queryRefusals: ReadonlyArray<readonly [string, string, RegExp]> = [
   ['GET', '/models?limit=1&limit=2', /\/limit must be string, got an array/],
   ['GET', '/model/rating/m/info?model_version=3', /\/model_version is an unknown field/],
   ['GET', '/model/rating/m/info?model_type=other', /\/model_type is an unknown field/],
-  ['POST', '/score?model_version=3', /POST \/score has no query: move model_version into the body/],
+  ['POST', '/score?model_version=3', /POST \/score has no query with a body of JSON: move model_version into the body/],
 ];
 for (const [method, path, detail] of queryRefusals) {
   test(`${method} ${path} is refused by name`, async (t) => {
     const { url } = await serve(t);
-    const response = await fetch(`${url}${path}`, { method });
+    const response = await fetch(`${url}${path}`, { method, headers: { 'content-type': 'application/json' } });
     t.is(response.status, 400);
     t.regex(`${(await problemOf(response))['detail']}`, detail);
   });
