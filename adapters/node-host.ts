@@ -27,13 +27,26 @@ const quantileSketch = (): QuantileSketch => {
   const { DDSketch } = require('@datadog/sketches-js') as typeof sketches;
   const sketch = new DDSketch({ relativeAccuracy: 0.01 });
   return {
-    add: (value) => {
+    add: (value, count) => {
       // The library would count NaN as zero and fill its memory with bins for an infinity.
-      if (Number.isFinite(value)) sketch.accept(value);
+      if (Number.isFinite(value)) sketch.accept(value, count);
     },
     quantile: (q) => sketch.getValueAtQuantile(q),
+    values: () => {
+      const { mapping, zeroCount } = sketch;
+      const valuesOf = ({ bins, offset }: DDSketch['store'], sign: 1 | -1) =>
+        bins.flatMap((count, i) => (count === 0 ? [] : [[sign * shortest(mapping.value(i + offset)), count] as const]));
+      return [
+        ...valuesOf(sketch.negativeStore, -1),
+        ...(zeroCount === 0 ? [] : [[0, zeroCount] as const]),
+        ...valuesOf(sketch.store, 1),
+      ];
+    },
   };
 };
+
+/** In the middle of its bin, which is 2 % wide, four digits are as good as sixteen. */
+const shortest = (value: number): number => Number(value.toPrecision(4));
 
 /** A cancellation that comes when the signal aborts. */
 export const cancellationOf = (signal: AbortSignal): Cancellation => {

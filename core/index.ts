@@ -31,7 +31,14 @@ export type {
   WriteCondition,
 } from './ports/artifact-store.js';
 export type { ByteStream } from './ports/byte-stream.js';
-export type { DataSource, OpenedSource, PassingRows, WantedColumn, YearRange } from './ports/data-source.js';
+export {
+  type DataSource,
+  type OpenedSource,
+  type PassingRows,
+  StagedRows,
+  type WantedColumn,
+  type YearRange,
+} from './ports/data-source.js';
 export type { ExperimentSource } from './ports/experiment-source.js';
 export {
   type CallOptions,
@@ -43,9 +50,12 @@ export {
   type QuantileSketch,
 } from './ports/host.js';
 export type { InferenceEngine, Inspection, LoadedModel, Tensor } from './ports/inference-engine.js';
+export type { JobFolder, OpenJobFolder, RowRange } from './ports/job-folder.js';
 export type { ModelCache, ModelCacheUsage } from './ports/model-cache.js';
 export type {
   ConstantValue,
+  JoinedOutput,
+  JoinSchema,
   PredictionSink,
   SinkColumn,
   SinkSchema,
@@ -107,6 +117,9 @@ export {
   VersionRequest,
 } from './registry/requests.js';
 export type { FinishedVersion, VerifyProblem, VerifyReport } from './registry/verify.js';
+export type { PlannedJob, Repetition } from './jobs/plan-job.js';
+export type { WorkerPlace } from './jobs/shards.js';
+export type { ShardProgress } from './jobs/work-shards.js';
 export { type Distribution, recordDistribution } from './scoring/distribution.js';
 export { keysOf } from './scoring/keys.js';
 export { ndjsonEncoder } from './scoring/ndjson-encoder.js';
@@ -121,6 +134,7 @@ export {
 export {
   type CallControl,
   createService,
+  type PlanJobControl,
   type Readiness,
   type ScoreControl,
   type Service,
@@ -128,4 +142,5 @@ export {
   type ServiceSettings,
   type ServiceUsage,
   type Undecoded,
+  type WorkJobControl,
 } from './service.js';

@@ -9,12 +9,17 @@ import type { Failure } from './failure.js';
 import type { ExperimentListing } from './model/experiment.js';
 import type { Gate } from './model/metrics-gate.js';
 import type { Registration } from './model/registration.js';
+import { jobCalls } from './jobs/job-calls.js';
+import type { PlannedJob, Repetition } from './jobs/plan-job.js';
+import type { WorkerPlace } from './jobs/shards.js';
+import type { ShardProgress } from './jobs/work-shards.js';
 import type { ArtifactCache } from './ports/artifact-cache.js';
 import type { ArtifactStore } from './ports/artifact-store.js';
 import type { DataSource, PassingRows } from './ports/data-source.js';
 import type { ExperimentSource } from './ports/experiment-source.js';
 import { type CallOptions, type Host, neverCancelled } from './ports/host.js';
 import type { InferenceEngine } from './ports/inference-engine.js';
+import type { OpenJobFolder } from './ports/job-folder.js';
 import type { ModelCache, ModelCacheUsage } from './ports/model-cache.js';
 import type { PredictionSink } from './ports/prediction-sink.js';
 import type { PredictionStream } from './ports/prediction-stream.js';
@@ -64,6 +69,8 @@ export interface ServicePorts {
   readonly sink: PredictionSink;
   /** Without one, every model that is loaded is fetched from the store. */
   readonly artifactCache?: ArtifactCache;
+  /** Without one, the calls that are about jobs fail `InvalidInput`. */
+  readonly jobFolder?: OpenJobFolder;
 }
 
 /** What a team settles once. */
@@ -96,6 +103,15 @@ export interface ScoreControl extends CallControl {
   readonly rows?: PassingRows;
   /** Takes the predictions as they are made, of any number of rows; in the answer, `predictions` is null. */
   readonly into?: PredictionStream;
+}
+
+export interface PlanJobControl extends CallControl {
+  /** What a finished job of the same request means: it is `done` (the default), or done `again`. */
+  readonly repetition?: Repetition;
+}
+
+export interface WorkJobControl extends CallControl {
+  readonly onProgress?: (progress: ShardProgress) => void;
 }
 
 /** What `ready` answers. */
@@ -159,6 +175,21 @@ export interface Service {
    * `ArtifactUnreadable`, `DataUnreadable`, `TooLarge` (more rows than an answer may hold), `InferenceFailed`.
    */
   readonly score: (request: Undecoded<ScoreRequest>, control?: ScoreControl) => TaskEither<Failure, ScoreAnswer>;
+  /**
+   * Plans the job of a request whose shards any number of workers score, in this process or in others, or finds it as it was planned before. All
+   * of them may be killed at any moment: planning, working and finishing go on from what was committed. Fails as `score` does before it reads rows,
+   * and `InvalidInput` without an output location, or for a source that only this process can read.
+   */
+  readonly planJob: (request: Undecoded<ScoreRequest>, control?: PlanJobControl) => TaskEither<Failure, PlannedJob>;
+  /**
+   * Works at the job in the folder `path` until every shard is done, by whichever worker. Fails `NotFound` (no plan), `Conflict` (another registry than
+   * the plan's), and as `score` does.
+   */
+  readonly workJob: (path: string, place: WorkerPlace, control?: WorkJobControl) => TaskEither<Failure, void>;
+  /** Puts the job's output in its place, and answers as `score` does. Fails `NotFound` (no plan), `Conflict` (shards are missing), and as `score` does when it writes. */
+  readonly finishJob: (path: string, control?: CallControl) => TaskEither<Failure, ScoreAnswer>;
+  /** Removes the job's folder: what was done so far is lost. */
+  readonly removeJob: (path: string) => TaskEither<Failure, void>;
   /** Whether scoring can go on: the registry answers, or did when models were looked up. Fails as the store does. */
   readonly ready: (control?: CallControl) => TaskEither<Failure, Readiness>;
   /** What is held and known at this moment; asks nobody. */
@@ -191,6 +222,7 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
         TE.chain((valid) => answer(valid, callOf(control))),
       );
   const { resolve, forget, lookUps, close } = rememberResolved(ports, settings.refreshMs ?? defaultRefreshMs);
+  const jobs = jobCalls({ ...ports, resolve }, settings);
   /** Scoring sees at once what this service itself changed. */
   const forgetting =
     <A extends { readonly model_type: string; readonly model_name: string }, B>(
@@ -236,6 +268,12 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
       const of = { ...settings, inlineRowLimit, onProgress, rows, into };
       return decoded(ScoreRequest)(answerScore({ ...ports, resolve }, of))(request, control);
     },
+    planJob: (request, control = {}) =>
+      decoded(ScoreRequest)((valid, call) => jobs.plan(valid, control.repetition ?? 'done', call))(request, control),
+    workJob: (path, place, control = {}) =>
+      jobs.work(path, place, control.onProgress ?? (() => undefined), callOf(control)),
+    finishJob: (path, control = {}) => jobs.finish(path, callOf(control)),
+    removeJob: jobs.remove,
     ready: (control = {}) => {
       const known = lookUps();
       const call = callOf(control);

@@ -7,19 +7,24 @@ import {
   type CallOptions,
   type DataSource,
   type Failure,
+  type JsonObject,
   nearest,
   type OpenedSource,
+  type RowRange,
+  type StagedRows,
   type WantedColumn,
   type YearRange,
 } from '../../core/index.js';
-import { type Engine, type Library, loadLibrary, openEngine } from './engine.js';
+import { type Engine, type EngineLimits, type Library, loadLibrary, openEngine } from './engine.js';
 import { raise, raised, toFailure } from './errors.js';
-import { interruptible } from './interruptible.js';
+import { assertOngoing, interruptible } from './interruptible.js';
 import { openJsonFile } from './json-source.js';
 import { streamRows } from './row-stream.js';
 import { type Scalar, scalarOf, type SourceColumn } from './scalar.js';
 import { createView, findSourceFile, type SourceFile } from './source-file.js';
+import { snapshotFile } from './source-snapshot.js';
 import { declaredQuery, describeColumns, fileQuery, from, type SourceQuery } from './source-query.js';
+import { rowGroupsOf, stageQuery } from './stage-rows.js';
 
 export interface DuckdbSourceOptions {
   /**
@@ -52,8 +57,34 @@ export interface DuckdbSourceOptions {
  */
 export const duckdbDataSource = (options: DuckdbSourceOptions): DataSource => ({
   keys: options.keys,
-  open: (range, call) => TE.tryCatch(() => open(options, range, call), toFailure('The source')),
+  open: (range, call, stagePath) =>
+    TE.tryCatch(async () => open(options, await findFiles(options), range, call, stagePath), toFailure('The source')),
+  snapshot: (range, call) => TE.tryCatch(() => snapshot(options, range, call), toFailure('The source')),
 });
+
+/** A range of staged rows as a source, which ignores years. Relative paths begin in `baseDir`. */
+export const duckdbStagedSource = (
+  { name, path, textual, casts }: StagedRows,
+  rows: RowRange,
+  options: Omit<DuckdbSourceOptions, 'files' | 'sql'>,
+): DataSource => ({
+  keys: options.keys,
+  open: (_range, call) =>
+    TE.tryCatch(async () => {
+      const file = await findSourceFile(options.baseDir ?? '.', 'rows', path);
+      const opened = await open({ ...options, files: {} }, [{ ...file, name, slice: { rows, casts } }], {}, call);
+      return { ...opened, textual };
+    }, toFailure(name)),
+});
+
+const findFiles = ({ files, baseDir = '.', baseDirName }: DuckdbSourceOptions): Promise<ReadonlyArray<SourceFile>> =>
+  Promise.all(Object.entries(files).map(([view, path]) => findSourceFile(baseDir, view, path, baseDirName)));
+
+const snapshot = async (options: DuckdbSourceOptions, range: YearRange, call: CallOptions): Promise<JsonObject> => {
+  assertOngoing('The source', call);
+  const files = await findFiles(options);
+  return { files: await Promise.all(files.map(snapshotFile)), sql: options.sql ?? null, ...range };
+};
 
 /** What an opened source holds. */
 interface Opened {
@@ -65,22 +96,27 @@ interface Opened {
   readonly call: CallOptions;
   readonly query: SourceQuery;
   readonly columns: ReadonlyArray<SourceColumn>;
+  readonly limits: EngineLimits;
+  readonly stagePath: string | undefined;
+  /** The Parquet file whose rows these are, as they are. */
+  readonly whole: SourceFile | undefined;
 }
 
-const open = async (options: DuckdbSourceOptions, range: YearRange, call: CallOptions): Promise<OpenedSource> => {
-  const files: SourceFile[] = [];
-  for (const [view, path] of Object.entries(options.files)) {
-    files.push(await findSourceFile(options.baseDir ?? '.', view, path, options.baseDirName));
-  }
+const open = async (
+  options: DuckdbSourceOptions,
+  files: ReadonlyArray<SourceFile>,
+  range: YearRange,
+  call: CallOptions,
+  stagePath?: string,
+): Promise<OpenedSource> => {
   const query = options.sql ?? onlyOf(files);
-  if (typeof query !== 'string' && query.format === 'ndjson') return openJsonFile(query, options.keys, range, call);
+  const limits = { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 30, threads: options.threads ?? 1 };
+  if (typeof query !== 'string' && query.format === 'ndjson')
+    return openJsonFile(query, options.keys, range, call, stagePath === undefined ? undefined : { stagePath, limits });
   const what = nameOf(files);
   const library = await loadLibrary();
-  const engine = await openEngine(
-    library,
-    files.map((file) => file.path),
-    { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 30, threads: options.threads ?? 1 },
-  );
+  const paths = files.map((file) => file.path);
+  const engine = await openEngine(library, stagePath === undefined ? paths : [...paths, stagePath], limits);
   const prepare = async (connection: DuckDBConnection) => {
     for (const file of files) {
       await createView(connection, file, call).catch((error: unknown) => {
@@ -91,7 +127,9 @@ const open = async (options: DuckdbSourceOptions, range: YearRange, call: CallOp
   };
   try {
     const prepared = await withConnection(engine, what, call, prepare);
-    return openedSource({ library, engine, files, what, call, ...prepared }, options);
+    const isWhole = typeof query !== 'string' && query.format === 'parquet' && Object.keys(range).length === 0;
+    const whole = isWhole ? query : undefined;
+    return openedSource({ library, engine, files, what, call, limits, stagePath, whole, ...prepared }, options);
   } catch (error) {
     await engine.close();
     throw raised(toSourceFailure(files)(error));
@@ -147,9 +185,25 @@ const openedSource = (opened: Opened, options: DuckdbSourceOptions): OpenedSourc
     textual: files.some((file) => file.format === 'csv'),
     countRows: TE.tryCatch(() => withConnection(engine, what, call, count), toSourceFailure(files)),
     read: (wanted) => ({ [Symbol.asyncIterator]: () => read(opened, wanted) }),
+    ...(opened.stagePath === undefined ? {} : { stage: stage(opened, opened.stagePath) }),
     close: engine.close,
   };
 };
+
+const stage =
+  (opened: Opened, stagePath: string): NonNullable<OpenedSource['stage']> =>
+  (wanted) =>
+    TE.tryCatch(async () => {
+      const { engine, files, what, call, query, limits, whole } = opened;
+      const columns = wanted.map((column) => scalar(opened, column));
+      const path = whole?.path ?? stagePath;
+      const casts =
+        whole === undefined
+          ? await withConnection(engine, what, call, (connection) => stageQuery(connection, query, columns, stagePath))
+          : {};
+      const textual = files.some((file) => file.format === 'csv');
+      return { rows: { name: what, path, textual, casts }, rowGroups: await rowGroupsOf(path, limits) };
+    }, toSourceFailure(opened.files));
 
 async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): AsyncGenerator<Batch, void, undefined> {
   const { library, engine, what, call, query } = opened;
@@ -172,7 +226,7 @@ async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): Async
 
 type Batch = BatchStream extends AsyncIterable<infer B> ? B : never;
 
-const scalar = (opened: Opened, wanted: WantedColumn): Scalar => {
+const scalar = (opened: Opened, wanted: WantedColumn): Scalar & Pick<SourceColumn, 'kind'> => {
   const column = opened.columns.find((one) => one.name === wanted.name);
   if (column === undefined) {
     const near = nearest(
@@ -182,13 +236,13 @@ const scalar = (opened: Opened, wanted: WantedColumn): Scalar => {
     const hint = near === undefined ? '' : `; did you mean "${near}"?`;
     return raise('InvalidInput', `${opened.what}: there is no column "${wanted.name}"${hint}`);
   }
-  return (
+  const found =
     scalarOf(column, wanted.role) ??
     raise(
       'DataUnreadable',
       `${opened.what}: the column "${column.name}" is of the type ${column.kind}, and features and keys are single values: ${cureOf(column.kind)}.`,
-    )
-  );
+    );
+  return { ...found, kind: column.kind };
 };
 
 const cureOf = (kind: string): string => {

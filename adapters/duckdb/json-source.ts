@@ -11,10 +11,12 @@ import {
   type WantedColumn,
   type YearRange,
 } from '../../core/index.js';
+import type { EngineLimits } from './engine.js';
 import { raise, toFailure } from './errors.js';
 import { assertOngoing } from './interruptible.js';
 import { exactValue, type JsonRows, readJsonLines } from './json-lines.js';
 import type { SourceFile } from './source-file.js';
+import { rowGroupsOf, stageBatches } from './stage-rows.js';
 import { yearColumn } from './source-query.js';
 
 /** What an opened file holds. */
@@ -35,6 +37,7 @@ export const openJsonFile = async (
   keys: ReadonlyArray<string>,
   range: YearRange,
   call: CallOptions,
+  staging?: { readonly stagePath: string; readonly limits: EngineLimits },
 ): Promise<OpenedSource> => {
   assertOngoing(file.name, call);
   const opened: JsonFile = { file, range, call, seen: new Set() };
@@ -57,9 +60,28 @@ export const openJsonFile = async (
     textual: false,
     countRows: TE.tryCatch(() => countRows(opened), toFileFailure),
     read: (wanted) => ({ [Symbol.asyncIterator]: () => read(opened, wanted) }),
+    ...(staging === undefined ? {} : { stage: stage(opened, staging) }),
     close: async () => undefined,
   };
 };
+
+const stage =
+  (
+    opened: JsonFile,
+    { stagePath, limits }: { readonly stagePath: string; readonly limits: EngineLimits },
+  ): NonNullable<OpenedSource['stage']> =>
+  (wanted) =>
+    TE.tryCatch(async () => {
+      const { name } = opened.file;
+      const casts = await stageBatches(
+        { [Symbol.asyncIterator]: () => read(opened, wanted) },
+        wanted,
+        stagePath,
+        limits,
+      );
+      const rowGroups = await rowGroupsOf(stagePath, limits);
+      return { rows: { name, path: stagePath, textual: false, casts }, rowGroups };
+    }, toFailure(opened.file.name));
 
 const isRanged = ({ startYear, endYear }: YearRange): boolean => startYear !== undefined || endYear !== undefined;
 

@@ -1,13 +1,26 @@
 /** Prediction sink: Parquet, CSV and NDJSON files on this machine, written by DuckDB beside the target and renamed over it. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { none, type Option, some } from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import type { CallOptions, PredictionSink, SinkSchema, SinkWriter } from '../../core/index.js';
+import type {
+  CallOptions,
+  JoinedOutput,
+  JoinSchema,
+  PredictionSink,
+  SinkSchema,
+  SinkWriter,
+  Written,
+} from '../../core/index.js';
+import type { EngineLimits } from './engine.js';
 import { raise, toFailure } from './errors.js';
 import { assertOngoing, interruptible } from './interruptible.js';
-import { type OutputPlace, resolveOutput } from './output-location.js';
+import { openPartJoin } from './join-parts.js';
+import { type OutputFormat, type OutputPlace, resolveOutput } from './output-location.js';
 import { openRowStage, type RowStage } from './row-stage.js';
+import { syncFile, syncFolder } from './sync.js';
 
 export interface DuckdbSinkOptions {
   /** The folder that outputs stand in; made when it is not there. */
@@ -28,24 +41,39 @@ export interface DuckdbSinkOptions {
 export const duckdbPredictionSink = (options: DuckdbSinkOptions): PredictionSink => {
   const root = resolve(options.root);
   const place = { root, protectedPaths: options.protectedPaths ?? [] };
+  const limits = { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 27, threads: options.threads ?? 2 };
   return {
     root,
     resolve: (location) =>
       TE.tryCatch(async () => (await resolveOutput(place, location)).path, toFailure(described(location))),
     open: (location, schema, call) =>
-      TE.tryCatch(() => openOutput(options, place, location, schema, call), toFailure(described(location))),
+      TE.tryCatch(() => openOutput(limits, place, location, schema, call), toFailure(described(location))),
+    join: (location, schema, parts, call) =>
+      TE.tryCatch(() => joinOutput(limits, place, location, schema, parts, call), toJoinFailure(location, parts)),
+    digest: (location, call) => TE.tryCatch(() => digestOf(place, location, call), toFailure(described(location))),
   };
 };
 
+/** A part that is damaged is no mistake of the caller. */
+const toJoinFailure = (location: string, parts: ReadonlyArray<string>) =>
+  toFailure(described(location), 'DataUnreadable', new Map(parts.map((part) => [part, basename(part)])));
+
 const described = (location: string): string => `The output ${location}`;
 
-const openOutput = async (
-  options: DuckdbSinkOptions,
+/** An output that is written beside its target. */
+interface Begun {
+  readonly place: OutputPlace;
+  readonly location: string;
+  readonly temporary: string;
+  readonly format: OutputFormat;
+}
+
+const beginOutput = async (
   place: OutputPlace,
   location: string,
   schema: SinkSchema,
   call: CallOptions,
-): Promise<SinkWriter> => {
+): Promise<Begun> => {
   assertOngoing(described(location), call);
   assertDistinctNames(schema);
   const { path, format } = await resolveOutput(place, location);
@@ -53,25 +81,90 @@ const openOutput = async (
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   // Made at once, so that a folder that cannot be written is known before anything is scored.
   await (await open(temporary, 'wx')).close();
+  return { place, location, temporary, format };
+};
+
+/** The engine for it; what was begun goes when there is none. */
+const withEngine = async <A>({ temporary }: Begun, engine: Promise<A>): Promise<A> => {
   try {
-    const stage = await openRowStage(schema, temporary, format, {
-      memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 27,
-      threads: options.threads ?? 2,
-    });
-    return writer(place, location, temporary, stage, call);
+    return await engine;
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
   }
 };
 
-const writer = (
+/** Puts it in the target's place in one step; its size. */
+const replaceTarget = async ({ place, location, temporary }: Begun): Promise<Omit<Written, 'rowCount'>> => {
+  const sizeBytes = await syncFile(temporary);
+  // Once more: somebody may have put a link there meanwhile.
+  const { path } = await resolveOutput(place, location);
+  await rename(temporary, path);
+  await syncFolder(dirname(path));
+  return { location: path, sizeBytes };
+};
+
+const openOutput = async (
+  limits: EngineLimits,
   place: OutputPlace,
   location: string,
-  temporary: string,
-  stage: RowStage,
+  schema: SinkSchema,
   call: CallOptions,
-): SinkWriter => {
+): Promise<SinkWriter> => {
+  const begun = await beginOutput(place, location, schema, call);
+  const stage = await withEngine(begun, openRowStage(schema, begun.temporary, begun.format, limits));
+  return writer(begun, stage, call);
+};
+
+const joinOutput = async (
+  limits: EngineLimits,
+  place: OutputPlace,
+  location: string,
+  schema: JoinSchema,
+  parts: ReadonlyArray<string>,
+  call: CallOptions,
+): Promise<JoinedOutput> => {
+  for (const part of parts) {
+    if (!existsSync(part)) raise('NotFound', `The part ${basename(part)} of ${location} is not there any more.`);
+  }
+  const begun = await beginOutput(place, location, schema, call);
+  const { temporary, format } = begun;
+  const abort = () => rm(temporary, { force: true });
+  const joined = await withEngine(begun, openPartJoin(schema, parts, temporary, format, limits));
+  let rowCount: number;
+  try {
+    rowCount = await interruptible(joined, described(location), call, joined.copyOut);
+  } catch (error) {
+    await abort();
+    throw error;
+  } finally {
+    await joined.close();
+  }
+  return {
+    commit: TE.tryCatch(
+      async () => ({ ...(await replaceTarget(begun)), rowCount }),
+      toFailure(described(location), undefined, new Map([[temporary, location]])),
+    ),
+    abort,
+  };
+};
+
+/** Part by part, for it may be larger than the memory. */
+const digestOf = async (place: OutputPlace, location: string, call: CallOptions): Promise<Option<string>> => {
+  assertOngoing(described(location), call);
+  const { path } = await resolveOutput(place, location);
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return none;
+    throw error;
+  }
+  return some(hash.digest('hex'));
+};
+
+const writer = (begun: Begun, stage: RowStage, call: CallOptions): SinkWriter => {
+  const { place, location, temporary } = begun;
   const what = described(location);
   const toOutputFailure = toFailure(what, undefined, new Map([[temporary, location]]));
   let rowCount = 0;
@@ -92,13 +185,7 @@ const writer = (
     commit: TE.tryCatch(async () => {
       try {
         await interruptible(stage, what, call, stage.copyOut);
-        const sizeBytes = await sync(temporary, 'r+');
-        // Once more: somebody may have put a link there meanwhile.
-        const { path } = await resolveOutput(place, location);
-        await rename(temporary, path);
-        // Windows cannot sync a folder.
-        if (process.platform !== 'win32') await sync(dirname(path), 'r');
-        return { location: path, rowCount, sizeBytes };
+        return { ...(await replaceTarget(begun)), rowCount };
       } finally {
         await abort();
       }
@@ -108,22 +195,11 @@ const writer = (
       await abort();
       const { path } = await resolveOutput(place, location);
       await rm(path, { force: true });
-      if (process.platform !== 'win32') await sync(dirname(path), 'r');
+      await syncFolder(dirname(path));
     }, toOutputFailure),
 
     abort,
   };
-};
-
-/** Makes a file's bytes or a folder's names durable; its size. */
-const sync = async (path: string, flags: 'r' | 'r+'): Promise<number> => {
-  const handle = await open(path, flags);
-  try {
-    await handle.sync();
-    return (await handle.stat()).size;
-  } finally {
-    await handle.close();
-  }
 };
 
 const assertDistinctNames = (schema: SinkSchema): void => {

@@ -1,6 +1,6 @@
 /** Holds the rows of an output until they are whole, in bounded memory, and then writes them as one file. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type ConstantValue, type Narrowing, narrowestType, type RawRows, type SinkSchema } from '../../core/index.js';
+import { type Narrowing, narrowestType, type RawRows, type SinkSchema } from '../../core/index.js';
 import { chunkWriter, engineTypes } from './chunk-writer.js';
 import {
   type Engine,
@@ -12,6 +12,7 @@ import {
   quoteText,
 } from './engine.js';
 import type { OutputFormat } from './output-location.js';
+import { constantSql, copyOptions, finiteSql } from './output-sql.js';
 
 export interface RowStage {
   readonly append: (batch: RawRows) => Promise<void>;
@@ -76,8 +77,13 @@ const stageIn = async (
     },
     copyOut: async () => {
       appender.closeSync();
-      const list = [...columnList(schema, narrowings, format), ...schema.constants.map((one) => constant(one, format))];
-      await connection.run(`COPY (SELECT ${list.join(', ')} FROM output) TO ${quoteText(path)} (${options[format]})`);
+      const list = [
+        ...columnList(schema, narrowings, format),
+        ...schema.constants.map((one) => constantSql(one, format)),
+      ];
+      await connection.run(
+        `COPY (SELECT ${list.join(', ')} FROM output) TO ${quoteText(path)} (${copyOptions[format]})`,
+      );
     },
     interrupt: () => connection.interrupt(),
     close: async () => {
@@ -85,13 +91,6 @@ const stageIn = async (
       await engine.close();
     },
   };
-};
-
-// Without a temporary file of the engine's own: the guard lets it open this path only.
-const options: Readonly<Record<OutputFormat, string>> = {
-  parquet: 'FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false',
-  csv: 'FORMAT csv, HEADER true, USE_TMP_FILE false',
-  ndjson: 'FORMAT json, USE_TMP_FILE false',
 };
 
 const columnList = (
@@ -102,21 +101,5 @@ const columnList = (
   schema.columns.map(({ name, type }, i) => {
     const narrowed = narrowings.get(name)?.type();
     const value = narrowed === undefined ? `c${i}` : `c${i}::${engineTypes[narrowed]}`;
-    const isFloat = [type, narrowed].some((one) => one === 'float32' || one === 'float64');
-    return `${isFloat && format !== 'parquet' ? `CASE WHEN isfinite(${value}) THEN ${value} END` : value} AS ${quoteName(name)}`;
+    return `${finiteSql(value, narrowed ?? type, format)} AS ${quoteName(name)}`;
   });
-
-const constant = (one: { readonly name: string } & ConstantValue, format: OutputFormat): string => {
-  const as = ` AS ${quoteName(one.name)}`;
-  switch (one.type) {
-    case 'int32':
-      return `${one.value}::INTEGER${as}`;
-    case 'string': {
-      // Written as text. An enumeration needs no dictionary to be found for it: half the time of the whole copy.
-      const value = quoteText(one.value);
-      return `${value}::ENUM(${value})${as}`;
-    }
-    case 'timestamp':
-      return `${quoteText(one.value)}${format === 'parquet' ? '::TIMESTAMPTZ' : ''}${as}`;
-  }
-};

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type CallOptions, failure } from '../../core/index.js';
+import { type CallOptions, failure, type RowRange } from '../../core/index.js';
 import { quoteName, quoteText } from './engine.js';
 import { raise, raised, toFailure } from './errors.js';
 import { readJsonLines } from './json-lines.js';
@@ -15,6 +15,8 @@ export interface SourceFile {
   readonly name: string;
   readonly path: string;
   readonly format: 'parquet' | 'csv' | 'ndjson';
+  /** Of a Parquet file: the rows that are read, and the types that columns of text are cast to. */
+  readonly slice?: { readonly rows: RowRange; readonly casts: Readonly<Record<string, string>> };
 }
 
 const formats: Readonly<Record<string, SourceFile['format']>> = {
@@ -49,8 +51,17 @@ export const findSourceFile = async (
 
 /** Gives the file a view. Raises `DataUnreadable`, or the engine's error, when it does not parse so far. */
 export const createView = async (connection: DuckDBConnection, file: SourceFile, call: CallOptions): Promise<void> => {
-  const table = await tableFunction(connection, file, call);
-  await connection.run(`CREATE VIEW ${quoteName(file.view)} AS SELECT * FROM ${table}`);
+  const rows = file.slice === undefined ? `* FROM ${await tableFunction(connection, file, call)}` : sliceOf(file);
+  await connection.run(`CREATE VIEW ${quoteName(file.view)} AS SELECT ${rows}`);
+};
+
+/** Row groups outside of the range are not read. */
+const sliceOf = ({ path, slice }: SourceFile): string => {
+  const { rows, casts } = slice ?? raise('InvalidInput', 'There is no range of rows.');
+  const cast = Object.entries(casts).map(([name, type]) => `${quoteName(name)}::${type} AS ${quoteName(name)}`);
+  const columns = `* EXCLUDE (file_row_number) ${cast.length === 0 ? '' : `REPLACE (${cast.join(', ')})`}`;
+  const table = `read_parquet(${quoteText(path)}, file_row_number=true, ${common})`;
+  return `${columns} FROM ${table} WHERE file_row_number >= ${rows.begin} AND file_row_number < ${rows.end}`;
 };
 
 // Otherwise a folder named like `year=2020` would give the file another column.

@@ -1,4 +1,6 @@
 /** Data source: a table in this process's memory, for tests, examples and embedders that have their rows at hand. */
+import { createHash } from 'node:crypto';
+import { serialize } from 'node:v8';
 import * as E from 'fp-ts/lib/Either.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import {
@@ -23,9 +25,14 @@ const batchRowLimit = 65_536;
 export const memoryDataSource = (options: {
   readonly table: RowBatch;
   readonly keys: ReadonlyArray<string>;
+  /** Where rows are staged, by path; without it they cannot be. */
+  readonly staged?: Map<string, RowBatch>;
 }): DataSource => ({
   keys: options.keys,
-  open: (range, call) => {
+  ...(options.staged === undefined
+    ? {}
+    : { snapshot: (range) => TE.of({ columns: digestOf(options.table), ...range }) }),
+  open: (range, call, stagePath) => {
     const over = overFailure(call);
     if (over !== undefined) return TE.left(over);
     const isRanged = range.startYear !== undefined || range.endYear !== undefined;
@@ -39,10 +46,24 @@ export const memoryDataSource = (options: {
       textual: false,
       countRows: TE.right(table.rowCount),
       read: (wanted) => batches(table, wanted, call),
+      ...(options.staged === undefined || stagePath === undefined
+        ? {}
+        : { stage: () => TE.fromIO(() => stage(table, stagePath, options.staged ?? new Map())) }),
       close: async () => undefined,
     });
   },
 });
+
+const digestOf = (table: RowBatch): string => createHash('sha256').update(serialize(table.columns)).digest('hex');
+
+const stage = (table: RowBatch, path: string, staged: Map<string, RowBatch>) => {
+  staged.set(path, table);
+  const rowGroups: number[] = [];
+  for (let begin = 0; begin < table.rowCount; begin += batchRowLimit) {
+    rowGroups.push(Math.min(batchRowLimit, table.rowCount - begin));
+  }
+  return { rows: { name: 'the table', path, textual: false, casts: {} }, rowGroups };
+};
 
 async function* batches(table: RowBatch, wanted: ReadonlyArray<WantedColumn>, call: CallOptions): BatchStream {
   const unknown = wanted.find(({ name }) => !table.columns.has(name));

@@ -1,4 +1,7 @@
 /** Prediction sink in this process's memory: for tests, examples and embedders that want the rows themselves. */
+import { createHash } from 'node:crypto';
+import { serialize } from 'node:v8';
+import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import {
   brief,
@@ -6,6 +9,8 @@ import {
   type CallOptions,
   type Failure,
   failTask,
+  type JoinedOutput,
+  type JoinSchema,
   narrowColumn,
   narrowestType,
   type NarrowType,
@@ -15,6 +20,8 @@ import {
   type RowBatch,
   type SinkSchema,
   type SinkWriter,
+  type TensorType,
+  type Written,
 } from '../../core/index.js';
 
 /** One output: its batches in the order in which they were written, with the values as they were, NaN too; `json` columns in their own type. */
@@ -24,7 +31,10 @@ export interface MemoryOutput {
 }
 
 /** `outputs` holds what was committed, by location, and changes as outputs are committed. */
-export const memoryPredictionSink = (): PredictionSink & { readonly outputs: ReadonlyMap<string, MemoryOutput> } => {
+export const memoryPredictionSink = (): PredictionSink & {
+  readonly outputs: ReadonlyMap<string, MemoryOutput>;
+  readonly remove: (location: string) => void;
+} => {
   const outputs = new Map<string, MemoryOutput>();
   const root = 'memory';
   const resolve = (location: string): TE.TaskEither<Failure, string> =>
@@ -35,19 +45,33 @@ export const memoryPredictionSink = (): PredictionSink & { readonly outputs: Rea
           `The output location "${brief(location)}" is not a relative path with a known extension.`,
         );
 
+  const told = (location: string, batches: ReadonlyArray<RowBatch>): Written => ({
+    location: `${root}/${location}`,
+    rowCount: batches.reduce((sum, batch) => sum + batch.rowCount, 0),
+    sizeBytes: batches.reduce((sum, batch) => sum + sizeOf(batch), 0),
+  });
+
   const begin = (location: string, schema: SinkSchema, call: CallOptions): SinkWriter => {
     const written: RawRows[] = [];
     return {
       write: (batch) => ongoing(call, () => void written.push(copyOf(batch))),
       commit: ongoing(call, () => {
         const output = narrowed(schema, written);
-        const { batches } = output;
         outputs.set(location, output);
-        const sizeBytes = batches.reduce((sum, batch) => sum + sizeOf(batch), 0);
-        const rowCount = batches.reduce((sum, batch) => sum + batch.rowCount, 0);
-        return { location: `${root}/${location}`, rowCount, sizeBytes };
+        return told(location, output.batches);
       }),
       clear: TE.fromIO(() => void outputs.delete(location)),
+      abort: async () => undefined,
+    };
+  };
+
+  const join = (location: string, schema: JoinSchema, parts: ReadonlyArray<MemoryOutput>): JoinedOutput => {
+    const batches = parts.flatMap((part) => part.batches.map((batch) => joined(schema, batch)));
+    return {
+      commit: TE.fromIO(() => {
+        outputs.set(location, { schema, batches });
+        return told(location, batches);
+      }),
       abort: async () => undefined,
     };
   };
@@ -55,7 +79,15 @@ export const memoryPredictionSink = (): PredictionSink & { readonly outputs: Rea
   return {
     root,
     outputs,
+    remove: (location) => void outputs.delete(location),
     resolve,
+    join: (location, schema, parts, call) => {
+      const found = parts.flatMap((part) => outputs.get(part.slice(root.length + 1)) ?? []);
+      if (found.length < parts.length) return failTask('NotFound', `A part of ${location} is not there any more.`);
+      return TE.flatMap(resolve(location), () => ongoing(call, () => join(location, schema, found)));
+    },
+    digest: (location, call) =>
+      TE.flatMap(resolve(location), () => ongoing(call, () => O.map(digestOf)(O.fromNullable(outputs.get(location))))),
     open: (location, schema, call) =>
       TE.flatMap(resolve(location), () => ongoing(call, () => begin(location, schema, call))),
   };
@@ -72,6 +104,39 @@ const ongoing =
     if (Date.now() >= call.deadlineMs) return failTask('DeadlineExceeded', 'The time allowed for writing ran out.')();
     return TE.right(step())();
   };
+
+/** The schema's columns of a part, text in the type that the schema says. */
+const joined = (schema: JoinSchema, { rowCount, columns }: RowBatch): RowBatch => ({
+  rowCount,
+  columns: new Map(
+    schema.columns.map(({ name, type }) => {
+      const column = columns.get(name);
+      if (column === undefined) throw new TypeError(`the part has no column "${name}"`);
+      return [name, column.type === 'string' && type !== 'string' ? castText(column, type) : column];
+    }),
+  ),
+});
+
+const castText = ({ values, missing }: BatchColumn & { readonly type: 'string' }, type: TensorType): BatchColumn => {
+  const texts = values.map((text, row) => (missing?.[row] === 1 ? undefined : text));
+  switch (type) {
+    case 'int64':
+      return narrowColumn(
+        texts.map((text) => (text === undefined ? text : BigInt(text))),
+        type,
+      );
+    case 'float64':
+    case 'bool':
+      return narrowColumn(
+        texts.map((text) => (text === undefined ? text : JSON.parse(text))),
+        type,
+      );
+    default:
+      throw new TypeError(`text does not become ${type}`);
+  }
+};
+
+const digestOf = (output: MemoryOutput): string => createHash('sha256').update(serialize(output)).digest('hex');
 
 /** The caller may use its arrays again. */
 const copyOf = (batch: RawRows): RawRows => ({

@@ -26,6 +26,7 @@ const commands: Readonly<Record<string, () => Promise<CommandClass<Context>>>> =
   copy: async () => (await import('./commands/copy.js')).CopyCommand,
   experiments: async () => (await import('./commands/experiments.js')).ExperimentsCommand,
   score: async () => (await import('./commands/score.js')).ScoreCommand,
+  'job work': async () => (await import('./commands/job-work.js')).JobWorkCommand,
   predict: async () => (await import('./commands/predict.js')).PredictCommand,
   serve: async () => (await import('./commands/serve.js')).ServeCommand,
   doctor: async () => (await import('./commands/doctor.js')).DoctorCommand,

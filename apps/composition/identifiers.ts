@@ -8,6 +8,7 @@ import type {
   Host,
   InferenceEngine,
   ModelCache,
+  OpenJobFolder,
   PredictionSink,
   Service,
   ServicePorts,
@@ -25,6 +26,7 @@ export const ids = {
   cache: id<ModelCache>('cache'),
   sources: id<Readonly<Record<string, DataSource>>>('sources'),
   sink: id<PredictionSink>('sink'),
+  jobFolder: id<OpenJobFolder>('jobFolder'),
   ports: id<ServicePorts>('ports'),
   service: id<Service>('service'),
 };

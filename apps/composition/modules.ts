@@ -5,6 +5,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { ContainerModule } from 'inversify';
 import type { DuckdbSourceOptions } from '../../adapters/duckdb/data-source.js';
+import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import { localFilesystemArtifactCache } from '../../adapters/local-filesystem/artifact-cache.js';
 import { lruCacheModelCache } from '../../adapters/lru-cache/model-cache.js';
 import { nodeHost } from '../../adapters/node-host.js';
@@ -12,7 +13,7 @@ import { createService, type DataSource, type Failure, failTask, type Prediction
 import { readText } from '../named-file.js';
 import { isBucketAddress, type Registry, type Settings, type SourceSettings } from '../settings.js';
 import { ids } from './identifiers.js';
-import { engineOnDemand, experimentsOnDemand, sinkOnDemand, sourceOnDemand } from './on-demand.js';
+import { engineOnDemand, experimentsOnDemand, jobFolderOnDemand, sinkOnDemand, sourceOnDemand } from './on-demand.js';
 import { openStore } from './stores.js';
 
 /** What one run has otherwise than its settings. Folders are absolute. */
@@ -68,6 +69,11 @@ export const scoringModule = (settings: Settings, overrides: Overrides): Contain
     );
     bind(ids.cache).toResolvedValue(() => lruCacheModelCache({ limitBytes: settings.limits.model_cache_bytes }));
     bind(ids.sources).toResolvedValue(() => sourcesOf(settings, overrides));
+    bind(ids.jobFolder).toConstantValue((path) =>
+      jobFolderOnDemand(path, localFilesystemArtifactStore({ root: path }), async () =>
+        (await import('../../adapters/duckdb/job-rows.js')).duckdbJobRows({ folder: path }),
+      ),
+    );
     bind(ids.sink).toResolvedValue(() => {
       const root = overrides.outputRoot ?? settings.outputRoot;
       if (isBucketAddress(root)) return noSink(root);
@@ -99,14 +105,14 @@ const noSink = (root: string): PredictionSink => {
     'InvalidInput',
     `Predictions cannot be written to ${root} by this version. Set SCOREKEEPER_OUTPUT_ROOT to a folder, or name no output location and take them from the answer.`,
   );
-  return { root, open: () => refused, resolve: () => refused };
+  return { root, open: () => refused, join: () => refused, digest: () => refused, resolve: () => refused };
 };
 
 /** The service over all of these. */
 export const serviceModule = (settings: Settings): ContainerModule =>
   new ContainerModule(({ bind }) => {
     bind(ids.ports).toResolvedValue(
-      (host, store, experiments, engine, cache, sources, sink, artifactCache) => ({
+      (host, store, experiments, engine, cache, sources, sink, jobFolder, artifactCache) => ({
         host,
         store,
         experiments,
@@ -114,9 +120,20 @@ export const serviceModule = (settings: Settings): ContainerModule =>
         cache,
         sources,
         sink,
+        jobFolder,
         ...(artifactCache === undefined ? {} : { artifactCache }),
       }),
-      [ids.host, ids.store, ids.experiments, ids.engine, ids.cache, ids.sources, ids.sink, ids.artifactCache],
+      [
+        ids.host,
+        ids.store,
+        ids.experiments,
+        ids.engine,
+        ids.cache,
+        ids.sources,
+        ids.sink,
+        ids.jobFolder,
+        ids.artifactCache,
+      ],
     );
     bind(ids.service).toResolvedValue((ports) => createService(ports, serviceSettings(settings)), [ids.ports]);
   });

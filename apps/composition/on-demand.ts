@@ -2,7 +2,16 @@
 import { pipe } from 'fp-ts/lib/function.js';
 import type { Task } from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import type { DataSource, ExperimentSource, Failure, InferenceEngine, PredictionSink } from '../../core/index.js';
+import {
+  type ArtifactStore,
+  type DataSource,
+  type ExperimentSource,
+  type Failure,
+  failTask,
+  type InferenceEngine,
+  type JobFolder,
+  type PredictionSink,
+} from '../../core/index.js';
 
 export const engineOnDemand = (load: Task<InferenceEngine>): InferenceEngine => {
   const loaded = TE.fromTask<InferenceEngine, Failure>(load);
@@ -44,7 +53,46 @@ export const sourceOnDemand = (keys: ReadonlyArray<string>, load: TE.TaskEither<
       load,
       TE.flatMap((source) => source.open(...asked)),
     ),
+  snapshot: (...asked) =>
+    pipe(
+      load,
+      TE.flatMap(
+        ({ snapshot }) =>
+          snapshot?.(...asked) ??
+          failTask('InvalidInput', 'This source can be read by one process only: score it without --processes.'),
+      ),
+    ),
 });
+
+/** A job's folder, whose rows are of the table engine. */
+export const jobFolderOnDemand = (
+  path: string,
+  documents: ArtifactStore,
+  load: Task<Omit<JobFolder, 'documents'>>,
+): JobFolder => {
+  const loaded = TE.fromTask<Omit<JobFolder, 'documents'>, Failure>(load);
+  const parts = async () => (await load()).parts;
+  return {
+    documents,
+    parts: sinkOnDemand(path, parts),
+    readStaged: (rows, keys, range) =>
+      sourceOnDemand(
+        keys,
+        pipe(
+          loaded,
+          TE.map(({ readStaged }) => readStaged(rows, keys, range)),
+        ),
+      ),
+    removeRows: pipe(
+      loaded,
+      TE.flatMap(({ removeRows }) => removeRows),
+    ),
+    remove: pipe(
+      loaded,
+      TE.flatMap(({ remove }) => remove),
+    ),
+  };
+};
 
 export const sinkOnDemand = (root: string, load: Task<PredictionSink>): PredictionSink => {
   const loaded = TE.fromTask<PredictionSink, Failure>(load);
@@ -54,6 +102,16 @@ export const sinkOnDemand = (root: string, load: Task<PredictionSink>): Predicti
       pipe(
         loaded,
         TE.flatMap((sink) => sink.open(...asked)),
+      ),
+    join: (...asked) =>
+      pipe(
+        loaded,
+        TE.flatMap((sink) => sink.join(...asked)),
+      ),
+    digest: (...asked) =>
+      pipe(
+        loaded,
+        TE.flatMap((sink) => sink.digest(...asked)),
       ),
     resolve: (location) =>
       pipe(

@@ -1,7 +1,9 @@
 /** Port: where rows to score come from. */
 import type { Task } from 'fp-ts/lib/Task.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import * as t from 'io-ts';
 import type { Failure } from '../failure.js';
+import type { JsonObject } from '../model/sealed-document.js';
 import type { BatchStream } from '../scoring/row-batch.js';
 import type { CallOptions } from './host.js';
 
@@ -16,6 +18,21 @@ export interface WantedColumn {
   readonly name: string;
   readonly role: 'feature' | 'key';
 }
+
+/** The rows of a source in one Parquet file, where several processes read them, each a range. */
+export const StagedRows = t.readonly(
+  t.type({
+    /** What messages call it. */
+    name: t.string,
+    path: t.string,
+    /** As `OpenedSource` has it. */
+    textual: t.boolean,
+    /** Columns that stand there as text, and the type that each of them is read as, by the name that the engine has for it. */
+    casts: t.readonly(t.record(t.string, t.string)),
+  }),
+  'StagedRows',
+);
+export type StagedRows = t.TypeOf<typeof StagedRows>;
 
 /** A source whose query was prepared: its columns are known, no row was read yet. */
 export interface OpenedSource {
@@ -44,6 +61,13 @@ export interface OpenedSource {
    * `Unavailable`, `DeadlineExceeded`, `Cancelled`.
    */
   readonly read: (wanted: ReadonlyArray<WantedColumn>) => BatchStream;
+  /**
+   * Only where `open` was given a path: writes the wanted columns of all the rows there, in order, and makes the file durable; or finds them in a
+   * Parquet file that the source is anyway. Tells how many rows its row groups have, which can be read one by one. Fails as `read` does.
+   */
+  readonly stage?: (
+    wanted: ReadonlyArray<WantedColumn>,
+  ) => TaskEither<Failure, { readonly rows: StagedRows; readonly rowGroups: ReadonlyArray<number> }>;
   /** Frees what it holds; harmless twice. */
   readonly close: Task<void>;
 }
@@ -59,9 +83,14 @@ export interface DataSource {
   /** The columns that are carried from the source to the output beside the predictions. `keysOf` checks them against an opened source. */
   readonly keys: ReadonlyArray<string>;
   /**
-   * Prepares the query for the range; the options hold for everything that the opened source does.
+   * Prepares the query for the range; the options hold for everything that the opened source does. `stagePath` is for its `stage`.
    * Fails `NotFound` when a file is not there, `DataUnreadable` when a file does not parse, `InvalidInput` when the query does not parse or
    * names what is not there, or a range is given and the source has no year to compare it with, `Unavailable`, `PermissionDenied`, `DeadlineExceeded`, `Cancelled`.
    */
-  readonly open: (range: YearRange, call: CallOptions) => TaskEither<Failure, OpenedSource>;
+  readonly open: (range: YearRange, call: CallOptions, stagePath?: string) => TaskEither<Failure, OpenedSource>;
+  /**
+   * Only where several processes can read the rows: all that decides which rows a range has, at the cost of no row. Two that are equal tell the
+   * same rows. Fails as `open` does.
+   */
+  readonly snapshot?: (range: YearRange, call: CallOptions) => TaskEither<Failure, JsonObject>;
 }

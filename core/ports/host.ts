@@ -16,10 +16,12 @@ export interface CallOptions {
 
 /** A bounded-memory estimate of quantiles: each answer is within 1 % (relative) of a value at that rank. */
 export interface QuantileSketch {
-  /** Passes over what is not finite. */
-  readonly add: (value: number) => void;
+  /** Counts the value `count` times (once unless given). Passes over what is not finite. */
+  readonly add: (value: number, count?: number) => void;
   /** `q` from 0 to 1; NaN while empty. */
   readonly quantile: (q: number) => number;
+  /** Some thousand values at most, each with its count, that give the same quantiles when they are added to another sketch. */
+  readonly values: () => ReadonlyArray<readonly [value: number, count: number]>;
 }
 
 /** The adapter promises: calls never throw, except out of memory. Nobody promises that the clock is correct. */

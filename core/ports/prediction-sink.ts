@@ -1,4 +1,5 @@
 /** Port: where predictions go, all or nothing. */
+import type { Option } from 'fp-ts/lib/Option.js';
 import type { Task } from 'fp-ts/lib/Task.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
@@ -16,6 +17,11 @@ export interface SinkColumn {
 export interface SinkSchema {
   readonly columns: ReadonlyArray<SinkColumn>;
   readonly constants: ReadonlyArray<{ readonly name: string } & ConstantValue>;
+}
+
+/** A schema in which every column has its type. */
+export interface JoinSchema extends SinkSchema {
+  readonly columns: ReadonlyArray<{ readonly name: string; readonly type: TensorType }>;
 }
 
 export type ConstantValue =
@@ -44,6 +50,9 @@ export interface SinkWriter {
   readonly abort: Task<void>;
 }
 
+/** An output that is whole and not in its place yet; ended by one of the two, which do what a writer's do. */
+export type JoinedOutput = Pick<SinkWriter, 'commit' | 'abort'>;
+
 /**
  * The format is told by the extension: `.parquet` (zstd), `.csv`, `.ndjson` or `.jsonl`.
  *
@@ -59,6 +68,19 @@ export interface PredictionSink {
    * `PermissionDenied`, `Unavailable` (also when the disk is full), `DeadlineExceeded`, `Cancelled`.
    */
   readonly open: (location: string, schema: SinkSchema, call: CallOptions) => TaskEither<Failure, SinkWriter>;
+  /**
+   * Writes beside the target the rows of `parts`, in their order: outputs of such a sink in Parquet or NDJSON, where they are, with the columns of
+   * the schema. A column that is text in the parts becomes what the schema says; constants are the schema's. Fails as `open` does, and `NotFound`
+   * when a part is not there.
+   */
+  readonly join: (
+    location: string,
+    schema: JoinSchema,
+    parts: ReadonlyArray<string>,
+    call: CallOptions,
+  ) => TaskEither<Failure, JoinedOutput>;
+  /** The SHA-256, in lower-case hex, of the output at `location`; none when there is none. Fails like `open`. */
+  readonly digest: (location: string, call: CallOptions) => TaskEither<Failure, Option<string>>;
   /** Where `location` will be, resolved, without touching anything. Fails `InvalidInput` like `open`. */
   readonly resolve: (location: string) => TaskEither<Failure, string>;
 }

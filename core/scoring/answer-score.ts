@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { type Failure, failTask, failureOf } from '../failure.js';
+import { fail, type Failure, failureOf } from '../failure.js';
 import type { ModelReference } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
 import type { DataSource, PassingRows } from '../ports/data-source.js';
@@ -15,8 +15,9 @@ import { type ArtifactPorts, readArtifact } from '../registry/artifact.js';
 import { referenceOf } from '../registry/requests.js';
 import { afterFailure } from './after-failure.js';
 import { checkRequest } from './check-request.js';
-import { type OpenedRows, openRows, sourceName } from './open-rows.js';
+import { type OpenedRows, openRows, type RowSources, sourceName } from './open-rows.js';
 import { fileOutput, inlineOutput, provenanceColumns, streamOutput } from './outputs.js';
+import type { PredictionColumn } from './predictions.js';
 import { allocateColumn, type RowBatch } from './row-batch.js';
 import { scoreBatch, type ScoringModel, scoringModel } from './score.js';
 import type { RefusedRow, ScoreAnswer, ScoreRequest, ScoringProgress } from './score-request.js';
@@ -84,7 +85,7 @@ export const answerScore =
   };
 
 /** Where the output will be, told with the field that asks for it. */
-const resolveOutput = ({ sink }: ScorePorts, location: string): TE.TaskEither<Failure, string> =>
+export const resolveOutput = ({ sink }: Pick<ScorePorts, 'sink'>, location: string): TE.TaskEither<Failure, string> =>
   pipe(
     sink.resolve(location),
     TE.mapLeft((failed) =>
@@ -95,7 +96,7 @@ const resolveOutput = ({ sink }: ScorePorts, location: string): TE.TaskEither<Fa
   );
 
 /** Fetches the artifact, checks its digest, loads it and warms it up with one row. */
-const loadModel = (
+export const loadModel = (
   ports: ScorePorts,
   registration: Registration,
   call: CallOptions,
@@ -124,14 +125,30 @@ const planOf = (loaded: LoadedModel, registration: Registration): Plan => {
   const known = plans.get(registration);
   if (known !== undefined) return known;
   const { loaded: _, ...model } = scoringModel(loaded, registration.signature, registration.model_info.classes);
-  const { model_type, name, version, description, registered_at, original_experiment, model_info } = registration;
-  const details = { model_type, name, version, description, registered_at, original_experiment, model_info };
-  const plan = { model, details };
+  const plan = { model, details: detailsOf(registration) };
   plans.set(registration, plan);
   return plan;
 };
 
-const modelOf = (loaded: LoadedModel, registration: Registration): ScoringModel => ({
+export const detailsOf = ({
+  model_type,
+  name,
+  version,
+  description,
+  registered_at,
+  original_experiment,
+  model_info,
+}: Registration): ScoreAnswer['model_details'] => ({
+  model_type,
+  name,
+  version,
+  description,
+  registered_at,
+  original_experiment,
+  model_info,
+});
+
+export const modelOf = (loaded: LoadedModel, registration: Registration): ScoringModel => ({
   ...planOf(loaded, registration).model,
   loaded,
 });
@@ -174,13 +191,8 @@ const scoreRows = (
 ): TE.TaskEither<Failure, ScoreAnswer> => {
   const { host, sink } = ports;
   const model = modelOf(loaded, registration);
-  const clash = rows.keys.find((key) => isOurs(key, model));
-  if (clash !== undefined) {
-    return failTask(
-      'InvalidInput',
-      `The source's key "${clash}" has the name of a column that every output has of its own. Rename it in the source's SQL.`,
-    );
-  }
+  const checked = checkKeyNames(rows.keys, model.predictionColumns);
+  if (E.isLeft(checked)) return TE.fromEither(checked);
   const jobId = host.randomId();
   const onError = request.on_error ?? 'fail';
   const job = { ...rows, model, features: registration.signature.features, onError, onProgress: settings.onProgress };
@@ -260,8 +272,21 @@ const refusedOf = (
 ): Pick<ScoreAnswer, 'refused' | 'refused_total'> =>
   onError === 'skip' ? { refused, refused_total: rowsRefused } : {};
 
-const isOurs = (key: string, { predictionColumns }: ScoringModel): boolean =>
-  key === 'row' || provenanceColumns.includes(key) || predictionColumns.some(({ name }) => name === key);
+/** Right when no key has the name of a column that is ours. Fails `InvalidInput`. */
+export const checkKeyNames = (
+  keys: ReadonlyArray<string>,
+  predictionColumns: ReadonlyArray<PredictionColumn>,
+): E.Either<Failure, void> => {
+  const isOurs = (key: string): boolean =>
+    key === 'row' || provenanceColumns.includes(key) || predictionColumns.some(({ name }) => name === key);
+  const clash = keys.find(isOurs);
+  return clash === undefined
+    ? E.right(undefined)
+    : fail(
+        'InvalidInput',
+        `The source's key "${clash}" has the name of a column that every output has of its own. Rename it in the source's SQL.`,
+      );
+};
 
 const answerOf =
   (
@@ -300,9 +325,13 @@ const answerOf =
     predictions: null,
   });
 
-const nothingRead = (request: ScoreRequest, settings: ScoreSettings): string => {
+/** What an answer says when there were no rows. */
+export const nothingRead = (
+  request: Pick<ScoreRequest, 'data_source' | 'data' | 'start_year' | 'end_year'>,
+  sent: Pick<RowSources, 'rows'>,
+): string => {
   const { start_year, end_year } = request;
-  if (sourceName(request, settings) === 'inline') return 'The data has no rows: nothing was scored.';
+  if (sourceName(request, sent) === 'inline') return 'The data has no rows: nothing was scored.';
   return start_year === undefined && end_year === undefined
     ? 'The source has no rows: nothing was scored.'
     : 'No rows of the source matched the years: nothing was scored.';

@@ -1,4 +1,5 @@
 /** The distribution of a prediction column: one streaming pass, constant memory. */
+import * as t from 'io-ts';
 import type { Host, QuantileSketch } from '../ports/host.js';
 
 /** Quantiles and histogram are exact up to 10,000 values; beyond, within 1 % (relative), and `approximate` says so. */
@@ -21,8 +22,29 @@ export interface Distribution {
   readonly approximate: boolean;
 }
 
+/** What was recorded of some rows, to be added to what was recorded of others; some kilobytes at most. */
+export const DistributionState = t.readonly(
+  t.type({
+    count: t.number,
+    nulls: t.number,
+    mean: t.number,
+    /** The sum of the squared deviations from the mean. */
+    squares: t.number,
+    /** Null, as is the next, when there are no numbers. */
+    min: t.union([t.number, t.null]),
+    max: t.union([t.number, t.null]),
+    /** The values of a quantile sketch, each with its count: `3.5 12,3.6 7`. In documents for people, numbers would stand on a line each. */
+    sketch: t.string,
+  }),
+  'DistributionState',
+);
+export type DistributionState = t.TypeOf<typeof DistributionState>;
+
 export interface DistributionRecorder {
   readonly add: (values: ArrayLike<number | bigint>, missing?: Uint8Array) => void;
+  /** Adds what another recorder recorded; from then on the distribution is approximate. */
+  readonly addState: (state: DistributionState) => void;
+  readonly state: () => DistributionState;
   readonly result: () => Distribution;
 }
 
@@ -56,16 +78,15 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
   let sketch: QuantileSketch | undefined;
 
   const keep = (value: number): void => {
-    if (sketch === undefined && exact.length < exactLimit) {
-      exact.push(value);
-      return;
-    }
-    if (sketch === undefined) {
-      sketch = host.quantileSketch();
-      for (const earlier of exact) sketch.add(earlier);
-      exact = [];
-    }
-    sketch.add(value);
+    if (sketch === undefined && exact.length < exactLimit) exact.push(value);
+    else sketched().add(value);
+  };
+  const sketched = (): QuantileSketch => {
+    if (sketch !== undefined) return sketch;
+    sketch = host.quantileSketch();
+    for (const earlier of exact) sketch.add(earlier);
+    exact = [];
+    return sketch;
   };
 
   return {
@@ -85,6 +106,34 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
         keep(value);
       }
     },
+    // Two means and two sums of squares as one: Chan, Golub and LeVeque, The American Statistician 37:3, 1983.
+    addState: (state) => {
+      nulls += state.nulls;
+      if (state.min === null || state.max === null) return;
+      const both = count + state.count;
+      const delta = state.mean - mean;
+      mean += (delta * state.count) / both;
+      squares += state.squares + (delta * delta * count * state.count) / both;
+      count = both;
+      min = Math.min(min, state.min);
+      max = Math.max(max, state.max);
+      for (const pair of state.sketch.split(',')) {
+        const [value, times] = pair.split(' ');
+        sketched().add(Number(value), Number(times));
+      }
+    },
+    state: () => ({
+      count,
+      nulls,
+      mean,
+      squares,
+      min: count === 0 ? null : min,
+      max: count === 0 ? null : max,
+      sketch: sketched()
+        .values()
+        .map((pair) => pair.join(' '))
+        .join(),
+    }),
     result: () => {
       if (count === 0) return { ...nothing, nulls };
       const inOrder = min === max ? Float64Array.of(min) : Float64Array.from(exact).sort();

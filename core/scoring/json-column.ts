@@ -8,13 +8,19 @@ export interface Narrowing {
   readonly add: (values: ReadonlyArray<unknown>) => void;
   /** int64 when they are integers that a double or a bigint holds exactly (or there are none), float64, bool, else string. */
   readonly type: () => NarrowType;
+  /** Every type that holds them all, the narrowest first. */
+  readonly types: () => ReadonlyArray<NarrowType>;
 }
+
+export const narrowTypes: ReadonlyArray<NarrowType> = ['int64', 'float64', 'bool', 'string'];
 
 /** Begins a column without values. */
 export const narrowestType = (): Narrowing => {
   let integers = true;
   let numbers = true;
   let booleans = true;
+  const holds = (type: NarrowType): boolean =>
+    ({ int64: integers, float64: numbers, bool: booleans, string: true })[type];
   return {
     add: (values) => {
       for (const value of values) {
@@ -24,7 +30,8 @@ export const narrowestType = (): Narrowing => {
         booleans &&= typeof value === 'boolean';
       }
     },
-    type: () => (integers ? 'int64' : numbers ? 'float64' : booleans ? 'bool' : 'string'),
+    type: () => narrowTypes.find(holds) ?? 'string',
+    types: () => narrowTypes.filter(holds),
   };
 };
 

@@ -5,7 +5,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { brief, pointerToken } from '../decode.js';
 import { type Failure, fail, nearest } from '../failure.js';
 import type { Registration } from '../model/registration.js';
-import type { DataSource, OpenedSource, PassingRows, WantedColumn } from '../ports/data-source.js';
+import type { DataSource, OpenedSource, PassingRows, WantedColumn, YearRange } from '../ports/data-source.js';
 import type { CallOptions } from '../ports/host.js';
 import { afterFailure } from './after-failure.js';
 import { checkColumns, type RawBatch } from './features.js';
@@ -35,8 +35,10 @@ export interface OpenedRows {
 }
 
 /** What the request calls its source. */
-export const sourceName = ({ data_source, data }: ScoreRequest, { rows }: Pick<RowSources, 'rows'>): string =>
-  data_source ?? (data === undefined && rows === undefined ? 'query' : 'inline');
+export const sourceName = (
+  { data_source, data }: Pick<ScoreRequest, 'data_source' | 'data'>,
+  { rows }: Pick<RowSources, 'rows'>,
+): string => data_source ?? (data === undefined && rows === undefined ? 'query' : 'inline');
 
 /** The rows, with their columns checked against the model's features. Fails `NotFound` (source), `SignatureMismatch`, and as the source does. */
 export const openRows = (
@@ -61,8 +63,11 @@ const sourceNameOf = (sourceOfType: RowSources['sourceOfType'] = {}, modelType: 
 const ownKeys = ({ sources, sourceOfType }: RowSources, { model_type }: ScoreRequest): ReadonlyArray<string> =>
   sources[sourceNameOf(sourceOfType, model_type) ?? '']?.keys ?? [];
 
-/** The source that the request names; `query` is the one configured for the model type. */
-const findSource = ({ sources, sourceOfType }: RowSources, request: ScoreRequest): E.Either<Failure, DataSource> => {
+/** The source that the request names; `query` is the one configured for the model type. Fails `NotFound`. */
+export const findSource = (
+  { sources, sourceOfType }: RowSources,
+  request: ScoreRequest,
+): E.Either<Failure, DataSource> => {
   const asked = sourceName(request, {});
   const name = asked === 'query' ? sourceNameOf(sourceOfType, request.model_type) : asked;
   if (name === undefined) {
@@ -84,30 +89,55 @@ const findSource = ({ sources, sourceOfType }: RowSources, request: ScoreRequest
   return fail('NotFound', `There is no data source "${brief(name)}". ${hint}`);
 };
 
-const openSource = (
+/** The years that the request names. */
+export const rangeOf = ({
+  start_year: startYear,
+  end_year: endYear,
+}: Pick<ScoreRequest, 'start_year' | 'end_year'>): YearRange => ({
+  ...(startYear === undefined ? {} : { startYear }),
+  ...(endYear === undefined ? {} : { endYear }),
+});
+
+/** The rows of a source, with their columns checked against the model's features. Fails `SignatureMismatch`, and as the source does. */
+export const openSource = (
   source: DataSource,
-  { start_year, end_year }: ScoreRequest,
+  request: Pick<ScoreRequest, 'start_year' | 'end_year'>,
   registration: Registration,
   call: CallOptions,
-): TE.TaskEither<Failure, OpenedRows> => {
-  const range = {
-    ...(start_year === undefined ? {} : { startYear: start_year }),
-    ...(end_year === undefined ? {} : { endYear: end_year }),
-  };
-  return withColumns(source.keys, source.keys, source.open(range, call), registration);
-};
+): TE.TaskEither<Failure, OpenedRows> =>
+  pipe(openColumns(source, source.open(rangeOf(request), call), registration), TE.map(rowsOf));
 
-type OpenedColumns = Omit<OpenedSource, 'countRows'>;
+type Opened = Omit<OpenedSource, 'countRows'>;
+
+/** What was opened, and which of its columns are read. */
+interface OpenedColumns<A> extends Pick<OpenedRows, 'keys' | 'warnings'> {
+  readonly opened: A;
+  readonly wanted: ReadonlyArray<WantedColumn>;
+}
+
+/** The columns of a source, checked against the model's features; no row is read. Fails `SignatureMismatch`, and as the source does. */
+export const openColumns = (
+  { keys }: DataSource,
+  open: TE.TaskEither<Failure, OpenedSource>,
+  registration: Registration,
+): TE.TaskEither<Failure, OpenedColumns<OpenedSource>> => withColumns(keys, keys, open, registration);
+
+const rowsOf = ({ opened, wanted, keys, warnings }: OpenedColumns<Opened>): OpenedRows => ({
+  stream: rawStream(opened.read(wanted), opened.textual),
+  keys,
+  pointerTo: (row, column) => `/${row}/${pointerToken(column)}`,
+  warnings,
+  close: opened.close,
+});
 
 /** `lookedFor` are keys that a later row may bring. */
-const withColumns = (
+const withColumns = <A extends Opened>(
   sourceKeys: ReadonlyArray<string>,
   lookedFor: ReadonlyArray<string>,
-  open: TE.TaskEither<Failure, OpenedColumns>,
+  open: TE.TaskEither<Failure, A>,
   { signature: { features } }: Registration,
-): TE.TaskEither<Failure, OpenedRows> => {
-  const pointerTo = (row: number, column: string): string => `/${row}/${pointerToken(column)}`;
-  return pipe(
+): TE.TaskEither<Failure, OpenedColumns<A>> =>
+  pipe(
     open,
     TE.chain((opened) => {
       const isFeature = new Set(features.map(({ name }) => name));
@@ -119,30 +149,25 @@ const withColumns = (
             E.chainFirst(() => checkColumns(features, new Set(columnNames), (column) => `/${pointerToken(column)}`)),
           ),
         ),
-        TE.map((keys): OpenedRows => {
-          const wanted: ReadonlyArray<WantedColumn> = [
+        TE.map((keys) => ({
+          opened,
+          wanted: [
             ...features.map(({ name }) => ({ name, role: 'feature' }) as const),
             ...keys.filter((key) => !isFeature.has(key)).map((name) => ({ name, role: 'key' }) as const),
-          ];
-          return {
-            stream: rawStream(opened.read(wanted), opened.textual),
-            keys,
-            pointerTo,
-            warnings: sourceKeys
-              .filter((key) => !keys.includes(key))
-              .map((key) => `The key "${key}" is no column of the source, and is left out of the output.`),
-            close: opened.close,
-          };
-        }),
+          ],
+          keys,
+          warnings: sourceKeys
+            .filter((key) => !keys.includes(key))
+            .map((key) => `The key "${key}" is no column of the source, and is left out of the output.`),
+        })),
         afterFailure(opened.close),
       );
     }),
   );
-};
 
 /** The source's columns, with each of `names` that is one. */
 const columnsOf = (
-  { columnNames, columnsAmong }: OpenedColumns,
+  { columnNames, columnsAmong }: Opened,
   names: ReadonlyArray<string>,
 ): TE.TaskEither<Failure, ReadonlyArray<string>> =>
   columnsAmong === undefined
@@ -174,7 +199,7 @@ const openSent = (
   );
   return pipe(
     withColumns(keys, [], open, registration),
-    TE.map((opened) => ({ ...opened, warnings: [] })),
+    TE.map((columns) => rowsOf({ ...columns, warnings: [] })),
   );
 };
 

@@ -4,7 +4,14 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
-import type { ConstantValue, PredictionSink, SinkColumn, SinkSchema, SinkWriter } from '../ports/prediction-sink.js';
+import type {
+  ConstantValue,
+  JoinSchema,
+  PredictionSink,
+  SinkColumn,
+  SinkSchema,
+  SinkWriter,
+} from '../ports/prediction-sink.js';
 import type { PredictionStream } from '../ports/prediction-stream.js';
 import type { RawColumn } from './features.js';
 import type { PredictionColumn } from './predictions.js';
@@ -13,7 +20,7 @@ import { jsonRows, type PredictionOutput } from './scoring-job.js';
 import type { RefusedRow } from './score-request.js';
 
 /** Refused rows that an answer tells. */
-const refusedLimit = 100;
+export const refusedLimit = 100;
 
 /** Collects predictions and the first refused rows for an answer. */
 export const inlineOutput = (): PredictionOutput & {
@@ -120,12 +127,8 @@ export const fileOutput = (
   };
   const openRejects = (): TE.TaskEither<Failure, SinkWriter> => {
     if (rejects !== undefined) return TE.right(rejects);
-    const schema: SinkSchema = {
-      columns: [rowSpec, { name: 'pointer', type: 'string' }, { name: 'detail', type: 'string' }],
-      constants: [{ name: 'job_id', type: 'string', value: provenance.jobId }],
-    };
     return pipe(
-      sink.open(rejectsLocation(location), schema, call),
+      sink.open(rejectsLocation(location), rejectsSchema(provenance), call),
       TE.map((opened) => {
         rejects = opened;
         return opened;
@@ -177,7 +180,13 @@ const locationOf = (commit: SinkWriter['commit']): TE.TaskEither<Failure, string
   );
 
 /** `a/b.parquet` → `a/b.rejects.ndjson`. */
-const rejectsLocation = (location: string): string => `${location.replace(/\.[^./]+$/, '')}.rejects.ndjson`;
+export const rejectsLocation = (location: string): string => `${location.replace(/\.[^./]+$/, '')}.rejects.ndjson`;
+
+/** A refused row has a row here for each of its problems. */
+export const rejectsSchema = ({ jobId }: Provenance): JoinSchema => ({
+  columns: [rowSpec, { name: 'pointer', type: 'string' }, { name: 'detail', type: 'string' }],
+  constants: [{ name: 'job_id', type: 'string', value: jobId }],
+});
 
 /** The names of `constantsOf`. */
 export const provenanceColumns: ReadonlyArray<string> = [
@@ -188,7 +197,7 @@ export const provenanceColumns: ReadonlyArray<string> = [
   'scored_at',
 ];
 
-const constantsOf = (from: Provenance): ReadonlyArray<{ readonly name: string } & ConstantValue> => [
+export const constantsOf = (from: Provenance): ReadonlyArray<{ readonly name: string } & ConstantValue> => [
   { name: 'model_type', type: 'string', value: from.modelType },
   { name: 'model_name', type: 'string', value: from.modelName },
   { name: 'model_version', type: 'int32', value: from.modelVersion },

@@ -9,6 +9,7 @@ import { recordDistribution, type Distribution, type DistributionRecorder } from
 import { type CellProblem, coerceFeatures, keepRows, type Lost, type RawBatch, type RawColumn } from './features.js';
 import { addMisfits, misfitFailure, type Misfits, rowsToCount } from './misfits.js';
 import type { RefusedRow, ScoringProgress } from './score-request.js';
+import type { ScoringTally } from './scoring-tally.js';
 import { startLaps } from './laps.js';
 import { scoreBatch, type ScoringModel } from './score.js';
 import { type BatchColumn, type RowBatch, sliceColumn } from './row-batch.js';
@@ -29,6 +30,8 @@ export interface PredictionOutput {
 
 export interface ScoringJob {
   readonly stream: RawStream;
+  /** The position in the data of the stream's first row; 0 unless the stream is a part of the data. */
+  readonly firstRow?: number;
   readonly model: ScoringModel;
   readonly features: ReadonlyArray<Feature>;
   /** Columns that are carried along. */
@@ -51,6 +54,8 @@ export interface ScoringTotals {
   readonly writeMs: number;
   /** In turns of the event loop that were left to others; not in the three before. */
   readonly waitMs: number;
+  /** The distributions and warnings in a form that can be added up with those of other rows. */
+  readonly tally: () => ScoringTally;
 }
 
 /**
@@ -78,7 +83,7 @@ export const runScoringJob =
       for (const part of cutBatch(pulled.right)) {
         if (rowsRead > 0) await timed.turn();
         readMs += lap();
-        const fitted = fitBatch(job, part, rowsRead);
+        const fitted = fitBatch(job, part, (job.firstRow ?? 0) + rowsRead);
         if (misfits !== undefined || E.isLeft(fitted)) {
           misfits = addMisfits(misfits, E.isLeft(fitted) ? fitted.left : undefined);
           rowsRead += part.rowCount;
@@ -115,15 +120,19 @@ export const runScoringJob =
       scoreMs,
       writeMs,
       waitMs: waitMs(),
+      tally: () => ({
+        distributions: Object.fromEntries([...recorders].map(([name, recorder]) => [name, recorder.state()])),
+        lost: Object.fromEntries(lost),
+      }),
     });
   };
 
-const addLost = (to: Map<string, Lost>, name: string, more: Lost): void => {
+export const addLost = (to: Map<string, Lost>, name: string, more: Lost): void => {
   const { inexact, infinite } = to.get(name) ?? { inexact: 0, infinite: 0 };
   to.set(name, { inexact: inexact + more.inexact, infinite: infinite + more.infinite });
 };
 
-const lossWarnings = ([name, { inexact, infinite }]: readonly [string, Lost]): ReadonlyArray<string> => {
+export const lossWarnings = ([name, { inexact, infinite }]: readonly [string, Lost]): ReadonlyArray<string> => {
   const are = (count: number, one: string, many: string): ReadonlyArray<string> =>
     count === 0 ? [] : [count === 1 ? `1 value of "${name}" is ${one}.` : `${count} values of "${name}" are ${many}.`];
   const beyond = 'beyond ±16,777,216, which float32 does not hold exactly';

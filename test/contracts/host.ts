@@ -104,4 +104,20 @@ export const hostContract: Contract<HostHarness> = [
       assertAccurate(sketch, [4, 4]);
     },
   },
+  {
+    name: 'a sketch that is given the values of two others answers as one that was given theirs',
+    run: async ({ host }) => {
+      const ramp = Array.from({ length: 3001 }, (_, i) => (i - 1000) / 7);
+      const [one, two, both, whole] = [0, 1, 2, 3].map(() => host.quantileSketch());
+      for (const value of ramp) {
+        (value < 3 ? one : two)?.add(value);
+        whole?.add(value);
+      }
+      for (const part of [one, two]) for (const [value, count] of part?.values() ?? []) both?.add(value, count);
+      for (let hundredth = 0; hundredth <= 100; hundredth++)
+        assert.equal(both?.quantile(hundredth / 100), whole?.quantile(hundredth / 100));
+      assert.deepEqual(both?.values(), whole?.values());
+      assert.deepEqual(host.quantileSketch().values(), []);
+    },
+  },
 ];

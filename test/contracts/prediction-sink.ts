@@ -1,11 +1,13 @@
 /** The promises of the port PredictionSink. */
 import assert from 'node:assert/strict';
 import * as E from 'fp-ts/lib/Either.js';
+import * as O from 'fp-ts/lib/Option.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import {
   type BatchColumn,
   type CallOptions,
   type Failure,
+  type JoinSchema,
   neverCancelled,
   type PredictionSink,
   type RawColumn,
@@ -333,6 +335,94 @@ export const predictionSinkContract: Contract<PredictionSinkHarness> = [
         assert.equal(await tagOf(opened), 'InvalidInput', `open ${location}`);
       }
       assert.deepEqual(await harness.stored(), []);
+    },
+  },
+  {
+    name: 'parts are joined in their order, with the constants of the whole, and text in the type that holds it',
+    run: async (harness) => {
+      const names = ['b', 'a', 'c'].map((name) => `parts/${name}.parquet`);
+      for (const [i, name] of names.entries()) {
+        const columns = new Map<string, BatchColumn>([
+          [
+            'key',
+            { type: 'string', values: [`${i}`, `${2n ** 60n + BigInt(i)}`, ''], missing: Uint8Array.of(0, 0, 1) },
+          ],
+          ['prediction', { type: 'float32', values: Float32Array.of(i, NaN, i + 0.5) }],
+        ]);
+        const rows = { rowCount: 3, columns };
+        const writer = await open(
+          harness,
+          name,
+          schemaOf(rows, [{ name: 'job_id', type: 'string', value: `part ${i}` }]),
+        );
+        await expectRight(writer.write(rows));
+        await expectRight(writer.commit);
+      }
+      const location = `whole${harness.extension}`;
+      await store(harness, location, countedRows(1));
+      const schema: JoinSchema = {
+        columns: [
+          { name: 'key', type: 'int64' },
+          { name: 'prediction', type: 'float32' },
+        ],
+        constants: [
+          { name: 'job_id', type: 'string', value: 'all' },
+          { name: 'scored_at', type: 'timestamp', value: '2026-03-04T05:06:07.089Z' },
+        ],
+      };
+      const parts = await Promise.all(names.map((name) => expectRight(harness.sink.resolve(name))));
+      const joined = await expectRight(harness.sink.join(location, schema, parts, call));
+      await assertStored(harness, location, countedRows(1));
+      const written = await expectRight(joined.commit);
+      await joined.abort();
+      assert.equal(written.rowCount, 9);
+      assert.equal(written.location, await expectRight(harness.sink.resolve(location)));
+      const found = await harness.readBack(location);
+      assert.deepEqual([...(found?.cells.keys() ?? [])], ['key', 'prediction', 'job_id', 'scored_at']);
+      if (harness.extension === '.parquet') assert.equal(found?.types.get('key'), 'int64');
+      assert.deepEqual(
+        found?.cells.get('key')?.map((cell) => (cell === null ? null : BigInt(cell))),
+        [0, 1, 2].flatMap((i) => [BigInt(i), 2n ** 60n + BigInt(i), null]),
+      );
+      const notFinite = harness.extension === '.parquet' ? NaN : null;
+      assert.deepEqual(
+        found?.cells.get('prediction')?.map((cell, row) => (row % 3 === 1 ? cell : Number(cell))),
+        [0, notFinite, 0.5, 1, notFinite, 1.5, 2, notFinite, 2.5],
+      );
+      assert.deepEqual(new Set(found?.cells.get('job_id')), new Set(['all']));
+    },
+  },
+  {
+    name: 'an output that is joined and given up, or that lacks a part, leaves the previous one, and nothing else',
+    run: async (harness) => {
+      const location = `joined${harness.extension}`;
+      await store(harness, location, countedRows(5));
+      await store(harness, 'part.parquet', countedRows(3));
+      const [part, gone] = await Promise.all(
+        ['part.parquet', 'gone.parquet'].map((name) => expectRight(harness.sink.resolve(name))),
+      );
+      const { columns } = schemaOf(countedRows(0));
+      const schema = { columns, constants: [] } as JoinSchema;
+      const joined = await expectRight(harness.sink.join(location, schema, [part ?? ''], call));
+      await joined.abort();
+      await joined.abort();
+      assert.equal(await tagOf(harness.sink.join(location, schema, [part ?? '', gone ?? ''], call)), 'NotFound');
+      await assertStored(harness, location, countedRows(5));
+      assert.deepEqual(await harness.stored(), [location, 'part.parquet']);
+    },
+  },
+  {
+    name: 'a digest tells outputs apart, and where there is none',
+    run: async (harness) => {
+      const [one, same, other] = ['one', 'same', 'other'].map((name) => `${name}${harness.extension}`);
+      const digest = async (location = '') => O.toUndefined(await expectRight(harness.sink.digest(location, call)));
+      assert.equal(await digest(one), undefined);
+      await store(harness, one ?? '', countedRows(5));
+      await store(harness, same ?? '', countedRows(5));
+      await store(harness, other ?? '', countedRows(6));
+      assert.match((await digest(one)) ?? '', /^[0-9a-f]{64}$/);
+      assert.equal(await digest(one), await digest(same));
+      assert.notEqual(await digest(one), await digest(other));
     },
   },
 ];

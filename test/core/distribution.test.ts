@@ -221,3 +221,25 @@ for (const [what, values] of [
     }
   });
 }
+
+test('what parts recorded adds up to the distribution of the whole, in any order', (t) => {
+  const whole = scattered(30_000, -40, 700);
+  const parts = [whole.subarray(0, 12), whole.subarray(12, 20_000), whole.subarray(20_000), new Float64Array(0)];
+  const states = parts.map((values) => {
+    const recorder = recordDistribution(host);
+    recorder.add(values);
+    recorder.add([Number.NaN]);
+    return JSON.parse(JSON.stringify(recorder.state()));
+  });
+  const expected = distributionOf(whole, [Number.NaN], [Number.NaN], [Number.NaN], [Number.NaN]);
+  for (const inOrder of [states, states.toReversed()]) {
+    const recorder = recordDistribution(host);
+    for (const state of inOrder) recorder.addState(state);
+    const { mean, std, ...found } = recorder.result();
+    const { mean: meanOfAll, std: stdOfAll, ...rest } = expected;
+    t.deepEqual(found, rest);
+    t.true(Math.abs((mean ?? Number.NaN) - (meanOfAll ?? 0)) < 1e-9);
+    t.true(Math.abs((std ?? Number.NaN) - (stdOfAll ?? 0)) < 1e-9);
+  }
+  t.is(recordDistribution(host).result().approximate, false);
+});

@@ -17,10 +17,11 @@ import {
 import type { Overrides } from '../../composition/compose.js';
 import { isAddress } from '../../places.js';
 import type { Settings } from '../../settings.js';
-import { BaseCommand } from '../base-command.js';
+import { BaseCommand, type Session } from '../base-command.js';
 import { type Progress, startProgress } from '../progress.js';
 import { decodeFlags, numeric, present, referenceHelp, scored } from '../references.js';
 import { renderReport } from '../report.js';
+import { processCountOf, scoreWithProcesses } from '../sharded-score.js';
 
 export class ScoreCommand extends BaseCommand {
   static override paths = [['score']];
@@ -35,6 +36,10 @@ export class ScoreCommand extends BaseCommand {
       [
         'A file, with the version under an alias',
         '$0 score rating/production_rating_model@champion --source new-games.csv --output predictions.csv',
+      ],
+      [
+        'A large file, with all processors',
+        '$0 score rating/production_rating_model --source games.parquet --processes auto --output predictions.parquet',
       ],
       [
         'Predictions as NDJSON on stdout, the report on stderr',
@@ -56,6 +61,13 @@ export class ScoreCommand extends BaseCommand {
   startYear = Option.String('--start-year', { description: 'YEAR: Score rows of this year and later' });
   endYear = Option.String('--end-year', { description: 'YEAR: Score rows of this year and earlier' });
   output = Option.String('--output', { description: 'FILE: Write the predictions to this file (default: stdout)' });
+  processes = Option.String('--processes', {
+    description:
+      'N|auto: Score with N processes, or with auto: one for each processor; a run that was stopped or killed goes on where it was (needs --output; default: in this process)',
+  });
+  overwrite = Option.Boolean('--overwrite', false, {
+    description: 'With --processes: score again what was scored before',
+  });
   onError = Option.String('--on-error', {
     description: 'fail|skip: Fail at a row that does not fit the model, or leave such rows out (default: fail)',
   });
@@ -66,25 +78,51 @@ export class ScoreCommand extends BaseCommand {
       E.apS('reference', parseModelReference(this.reference)),
       E.apS('output', placeOutput(this.output)),
       E.bind('request', ({ reference, output }) => this.request(reference, output.location)),
+      E.apS('processCount', this.processes === undefined ? E.right(undefined) : processCountOf(this.processes)),
       TE.fromEither,
-      TE.flatMap(({ request, output }) =>
+      TE.flatMap(({ request, output, processCount }) =>
         this.withService(
-          ({ service, cancellation }) => {
-            return async () => {
-              const progress: Progress = await startProgress(this.isTerminal('stderr'));
-              const control = { cancellation, onProgress: progress.tell, inlineRowLimit: Number.MAX_SAFE_INTEGER };
-              try {
-                return await service.score(request, control)();
-              } finally {
-                progress.stop();
-              }
-            };
-          },
+          (session) =>
+            processCount === undefined
+              ? this.scoreHere(session, request)
+              : this.scoreAside(session, request, processCount),
           (settings) => E.right({ ...output.overrides, ...this.sourceFile(settings, request.model_type) }),
         ),
       ),
       TE.map((answer) => this.report(answer)),
     );
+  }
+
+  /** In this process. */
+  private scoreHere({ service, cancellation }: Session, request: ScoreRequest): TE.TaskEither<Failure, ScoreAnswer> {
+    return async () => {
+      const progress: Progress = await startProgress(this.isTerminal('stderr'));
+      const control = { cancellation, onProgress: progress.tell, inlineRowLimit: Number.MAX_SAFE_INTEGER };
+      try {
+        return await service.score(request, control)();
+      } finally {
+        progress.stop();
+      }
+    };
+  }
+
+  /** In processes of their own. */
+  private scoreAside(
+    session: Session,
+    request: ScoreRequest,
+    processCount: number,
+  ): TE.TaskEither<Failure, ScoreAnswer> {
+    return scoreWithProcesses(session, {
+      request,
+      repetition: this.overwrite ? 'again' : 'done',
+      processCount,
+      flags: Object.entries(this.flags()).flatMap(([name, value]) =>
+        value === undefined ? [] : [`--${name}=${value}`],
+      ),
+      startProgress: () => startProgress(this.isTerminal('stderr')),
+      say: (line) => this.say(line),
+      command: ['scorekeeper', ...process.argv.slice(2)].map(quoted).join(' '),
+    });
   }
 
   private request(reference: ModelReference, location: string | undefined): E.Either<Failure, ScoreRequest> {
@@ -117,6 +155,9 @@ export class ScoreCommand extends BaseCommand {
     this.say(renderReport(answer, this.colorsOf('stderr'), this.widthOf('stderr')));
   }
 }
+
+/** For a shell. */
+const quoted = (word: string): string => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 /** It has a slash or an extension; one that no source file has may also be a mistake in the name of a source. */
 const isWrittenLikeAFile = (name: string, sources: ReadonlyArray<string>): boolean =>

@@ -1,0 +1,32 @@
+/** The files of rows of a sharded job in a folder of this machine: staged rows, and parts of the output. */
+import { readdir, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { JobFolder } from '../../core/index.js';
+import { duckdbStagedSource } from './data-source.js';
+import { toFailure } from './errors.js';
+import { duckdbPredictionSink } from './prediction-sink.js';
+
+/** What a job's folder has besides its documents, which stand beside the rows. `threads` is what each engine may use; 2 unless given. */
+export const duckdbJobRows = (options: {
+  readonly folder: string;
+  readonly threads?: number;
+}): Omit<JobFolder, 'documents'> => {
+  const { folder, ...limits } = options;
+  const path = resolve(folder);
+  const failed = toFailure("The job's folder");
+  return {
+    parts: duckdbPredictionSink({ root: path, ...limits }),
+    readStaged: (rows, keys, range) => duckdbStagedSource(rows, range, { keys, baseDir: path, ...limits }),
+    removeRows: TE.tryCatch(async () => {
+      for (const entry of await readdir(path, { withFileTypes: true })) {
+        if (entry.isFile() && !entry.name.startsWith('_')) await rm(join(path, entry.name), { force: true });
+      }
+    }, failed),
+    remove: TE.tryCatch(async () => {
+      await rm(path, { recursive: true, force: true });
+      // The folder of this output's jobs goes with its last one.
+      await rmdir(dirname(path)).catch(() => undefined);
+    }, failed),
+  };
+};

@@ -1,0 +1,99 @@
+/** Stages rows in a Parquet file, so that several processes can read them, each a range. */
+import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import * as E from 'fp-ts/lib/Either.js';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { type BatchStream, type RawColumn, type SinkSchema, type WantedColumn } from '../../core/index.js';
+import { type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
+import { raised } from './errors.js';
+import { openRowStage } from './row-stage.js';
+import type { Scalar, SourceColumn } from './scalar.js';
+import { from, type SourceQuery } from './source-query.js';
+import { syncFile, syncFolder } from './sync.js';
+
+/** Columns that are staged as text, and what they are cast to when they are read. */
+type Casts = Readonly<Record<string, string>>;
+
+/** Writes the columns of the query to the file, by the engine alone. Parquet has no JSON and no integers beyond 64 bits: they are text there. */
+export const stageQuery = async (
+  connection: DuckDBConnection,
+  query: SourceQuery,
+  columns: ReadonlyArray<Scalar & Pick<SourceColumn, 'kind'>>,
+  path: string,
+): Promise<Casts> => {
+  const list = columns.map(
+    ({ name, type, sql }) => `${type === 'json' ? `(${sql})::VARCHAR` : sql} AS ${quoteName(name)}`,
+  );
+  // The engine writes no table without columns.
+  const rows = from((list.length === 0 ? ['NULL AS nothing'] : list).join(', '), query);
+  const copy = `COPY (${rows}) TO ${quoteText(path)} (FORMAT parquet, USE_TMP_FILE false)`;
+  await writing(path, () => connection.run(copy, query.values));
+  return Object.fromEntries(columns.flatMap(({ name, type, kind }) => (type === 'json' ? [[name, kind]] : [])));
+};
+
+/** Writes batches of JSON values to the file. Ends as the stream does. */
+export const stageBatches = async (
+  batches: BatchStream,
+  wanted: ReadonlyArray<WantedColumn>,
+  path: string,
+  limits: EngineLimits,
+): Promise<Casts> => {
+  const schema: SinkSchema = { columns: wanted.map(({ name }) => ({ name, type: 'string' })), constants: [] };
+  await writing(path, async () => {
+    const stage = await openRowStage(schema, path, 'parquet', limits);
+    try {
+      for await (const batch of batches) {
+        if (E.isLeft(batch)) throw raised(batch.left);
+        const { rowCount, columns } = batch.right;
+        await stage.append({
+          rowCount,
+          columns: new Map([...columns].map(([name, column]) => [name, asJson(column)])),
+        });
+      }
+      await stage.copyOut();
+    } finally {
+      await stage.close();
+    }
+  });
+  return Object.fromEntries(wanted.map(({ name }) => [name, 'JSON']));
+};
+
+const asJson = (column: RawColumn): RawColumn => {
+  const values = column.values as ReadonlyArray<unknown>;
+  const missing = Uint8Array.from(values, (value) => (value === undefined || value === null ? 1 : 0));
+  const texts = values.map((value) => (typeof value === 'bigint' ? `${value}` : (JSON.stringify(value) ?? '')));
+  return { type: 'string', values: texts, missing };
+};
+
+/** Makes the file, in a folder that is made, and makes it durable; or leaves neither. */
+const writing = async (path: string, write: () => Promise<unknown>): Promise<void> => {
+  const folder = dirname(path);
+  await mkdir(folder, { recursive: true });
+  try {
+    await write();
+    await syncFile(path);
+    await syncFolder(folder);
+  } catch (error) {
+    await rm(path, { force: true });
+    // With the one for all jobs of its output, unless others are there.
+    await rmdir(folder)
+      .then(() => rmdir(dirname(folder)))
+      .catch(() => undefined);
+    throw error;
+  }
+};
+
+/** How many rows each row group of a Parquet file has. */
+export const rowGroupsOf = async (path: string, limits: EngineLimits): Promise<ReadonlyArray<number>> => {
+  const engine = await openEngine(await loadLibrary(), [path], limits);
+  try {
+    const connection = await engine.connect();
+    const groups = await connection.runAndReadAll(
+      `SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata(${quoteText(path)}) ORDER BY ALL`,
+    );
+    connection.disconnectSync();
+    return groups.getRows().map(([, rows]) => Number(rows));
+  } finally {
+    await engine.close();
+  }
+};

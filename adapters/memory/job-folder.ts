@@ -1,0 +1,78 @@
+/** Job folders in this process's memory, for tests: what one worker did, the others see. */
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import {
+  type ArtifactStore,
+  type BatchColumn,
+  failTask,
+  type OpenJobFolder,
+  type RowBatch,
+  sliceColumn,
+} from '../../core/index.js';
+import { memoryArtifactStore } from './artifact-store.js';
+import { memoryDataSource } from './data-source.js';
+import type { memoryPredictionSink } from './prediction-sink.js';
+
+/** Parts go to `sink`, under the folder's path; `staged` is where sources stage their rows. */
+export const memoryJobFolders = (options: {
+  readonly sink: ReturnType<typeof memoryPredictionSink>;
+  readonly staged: Map<string, RowBatch>;
+}): OpenJobFolder & { readonly documents: (path: string) => ArtifactStore } => {
+  const { sink, staged } = options;
+  const stores = new Map<string, ArtifactStore>();
+  const documentsOf = (path: string): ArtifactStore => {
+    const store = stores.get(path) ?? memoryArtifactStore();
+    stores.set(path, store);
+    return store;
+  };
+  const open: OpenJobFolder = (path) => {
+    const within = path.slice(sink.root.length + 1);
+    const rowsBelow = (name: string): boolean => name.startsWith(`${within}/`);
+    const removeRows = (): void => {
+      for (const name of sink.outputs.keys()) if (rowsBelow(name)) sink.remove(name);
+      for (const name of staged.keys()) if (name.startsWith(`${path}/`)) staged.delete(name);
+    };
+    return {
+      documents: {
+        ...documentsOf(path),
+        delete: (key, call) =>
+          pipe(
+            documentsOf(path).delete(key, call),
+            TE.tapIO(() => () => sink.remove(`${within}/${key}`)),
+          ),
+      },
+      parts: {
+        root: path,
+        open: (location, ...asked) => sink.open(`${within}/${location}`, ...asked),
+        join: (location, ...asked) => sink.join(`${within}/${location}`, ...asked),
+        digest: (location, call) => sink.digest(`${within}/${location}`, call),
+        resolve: (location) => sink.resolve(`${within}/${location}`),
+      },
+      readStaged: ({ path: name }, keys, { begin, end }) => ({
+        keys,
+        open: (range, call) => {
+          const table = staged.get(name.includes('/') ? name : `${path}/${name}`);
+          return table === undefined
+            ? failTask('NotFound', `${name}: there are no such rows.`)
+            : memoryDataSource({ keys, table: sliceOf(table, begin, end) }).open(range, call);
+        },
+      }),
+      removeRows: TE.fromIO(removeRows),
+      remove: TE.fromIO(() => {
+        removeRows();
+        stores.delete(path);
+      }),
+    };
+  };
+  return Object.assign(open, { documents: documentsOf });
+};
+
+const sliceOf = (table: RowBatch, begin: number, end: number): RowBatch => ({
+  rowCount: end - begin,
+  columns: new Map(
+    Array.from(table.columns, ([name, column]): readonly [string, BatchColumn] => [
+      name,
+      sliceColumn(column, begin, end),
+    ]),
+  ),
+});

@@ -1,0 +1,75 @@
+/** `job work`: one worker of a sharded job. */
+import { resolve } from 'node:path';
+import { Option } from 'clipanion';
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { cancellationSource, fail, type Failure, failure, type WorkerPlace } from '../../../core/index.js';
+import type { Settings } from '../../settings.js';
+import { BaseCommand } from '../base-command.js';
+import type { FromJobWorker, ToJobWorker } from '../job-messages.js';
+
+export class JobWorkCommand extends BaseCommand {
+  static override paths = [['job', 'work']];
+
+  static override usage = {
+    description: 'Works at a job of several processes until all of its rows are scored.',
+    examples: [
+      ['The second of three workers', 'SCOREKEEPER_TASK_INDEX=1 SCOREKEEPER_TASK_COUNT=3 $0 job work OUT'],
+    ] satisfies Array<[string, string]>,
+    details:
+      'OUT is the folder of a job that score --processes began. Which worker this is and how many there are, is in SCOREKEEPER_TASK_INDEX (from 0) and SCOREKEEPER_TASK_COUNT; without them it works alone. It begins with its own share, and goes on with what nobody has done. A worker may be killed, stopped and started again at any time, and several may be in one place.\n\nIt exits with 0 when every row is scored, by whichever worker; with 75 when it should be started again, also when it was told to stop by SIGTERM; else with the code of the failure.',
+  };
+
+  folder = Option.String({ name: 'OUT' });
+
+  protected override sayRegistry(settings: Settings): void {
+    if (!process.connected) super.sayRegistry(settings);
+  }
+
+  perform(): TE.TaskEither<Failure, void> {
+    return pipe(
+      TE.fromEither(placeOf(this.context.env)),
+      TE.flatMap((place) =>
+        this.withService(({ service, cancellation }) => async () => {
+          const stop = cancellationSource();
+          cancellation.onAbort(stop.cancel);
+          // Whoever forked this process is gone, or says so.
+          process.once('disconnect', stop.cancel);
+          process.once('message', (_: ToJobWorker) => stop.cancel());
+          const worked = await service.workJob(resolve(this.folder), place, {
+            cancellation: stop.cancellation,
+            onProgress: (progress) => send({ kind: 'progress', ...progress }),
+          })();
+          return stop.cancellation.aborted && E.isLeft(worked) ? E.left(stopped) : worked;
+        }),
+      ),
+      TE.tapError((failed) => TE.fromIO(() => send({ kind: 'failed', failure: failed }))),
+      TE.map(() => {
+        if (this.json) this.printJson({ path: resolve(this.folder) });
+      }),
+      // It would keep this process alive.
+      (task) => async () => {
+        const outcome = await task();
+        if (process.connected) process.disconnect();
+        return outcome;
+      },
+    );
+  }
+}
+
+const stopped = failure('Unavailable', 'The worker was told to stop before all rows were scored: start it again.');
+
+const send = (message: FromJobWorker): void => void process.send?.(message, undefined, undefined, () => undefined);
+
+/** Which worker this is. Fails `InvalidInput`. */
+const placeOf = (env: Readonly<Record<string, string | undefined>>): E.Either<Failure, WorkerPlace> => {
+  const index = env['SCOREKEEPER_TASK_INDEX'] || '0';
+  const count = env['SCOREKEEPER_TASK_COUNT'] || `${Number(index) + 1}`;
+  return /^\d{1,9}$/.test(index) && /^\d{1,9}$/.test(count) && Number(index) < Number(count)
+    ? E.right({ index: Number(index), count: Number(count) })
+    : fail(
+        'InvalidInput',
+        `SCOREKEEPER_TASK_INDEX must be a number from 0 and below SCOREKEEPER_TASK_COUNT, got ${index} of ${count}.`,
+      );
+};

@@ -1,0 +1,319 @@
+/** Finishes a sharded job: what its commits say becomes the manifest, what the manifest names becomes the output. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { type Failure, failTask } from '../failure.js';
+import type { Registration } from '../model/registration.js';
+import type { CallOptions, Host } from '../ports/host.js';
+import type { JobFolder } from '../ports/job-folder.js';
+import type { JoinedOutput, JoinSchema, PredictionSink } from '../ports/prediction-sink.js';
+import { afterFailure } from '../scoring/after-failure.js';
+import { detailsOf, nothingRead } from '../scoring/answer-score.js';
+import { recordDistribution } from '../scoring/distribution.js';
+import { constantsOf, refusedLimit, rejectsLocation, rejectsSchema } from '../scoring/outputs.js';
+import type { ScoreAnswer } from '../scoring/score-request.js';
+import type { ScoringTally } from '../scoring/scoring-tally.js';
+import { addLost, lossWarnings } from '../scoring/scoring-job.js';
+import {
+  createDocument,
+  JobManifest,
+  type JobPlan,
+  jobLayout,
+  JobSuccess,
+  readDocument,
+  readPlan,
+  ShardCommit,
+} from './job-documents.js';
+import { joinedColumns, provenanceOf } from './part-output.js';
+import type { JobPorts } from './plan-job.js';
+import { registrationOf } from './work-shards.js';
+
+/**
+ * Puts the output of the job in the folder `path` in its place, once every shard has a commit, and answers as a scoring does; a job that is finished
+ * answers the same again. Its files of rows go then. Several may do so at the same time, and one that was killed is taken up by the next.
+ * Fails `NotFound` (no plan), `Conflict` (shards are missing, or row counts do not agree), and as the sink does; then the previous output is as it was.
+ */
+export const finishJob =
+  (ports: JobPorts) =>
+  (path: string, call: CallOptions): TE.TaskEither<Failure, ScoreAnswer> => {
+    const startedMs = ports.host.nowMs();
+    const folder = ports.jobFolder(path);
+    const documents = { host: ports.host, folder };
+    const success = readDocument(documents)(JobSuccess, jobLayout.success, call);
+    return pipe(
+      TE.Do,
+      TE.apS('plan', readPlan(documents, path, call)),
+      TE.bind('registration', ({ plan }) => registrationOf(ports, plan, call)),
+      TE.bind('manifest', ({ plan }) => settleManifest(ports.host, folder, plan, call)),
+      TE.chainFirst(({ plan, manifest }) =>
+        pipe(
+          success,
+          TE.chain(
+            O.match(
+              () =>
+                pipe(
+                  publish(ports, folder, plan, manifest, call),
+                  // Another one may have finished the job meanwhile, and removed the parts.
+                  TE.orElse((failed) =>
+                    pipe(success, TE.chain(O.match(() => TE.left<Failure, unknown>(failed), TE.right))),
+                  ),
+                ),
+              (done): TE.TaskEither<Failure, unknown> => TE.right(done),
+            ),
+          ),
+        ),
+      ),
+      TE.chainFirst(() => folder.removeRows),
+      TE.bind('output', ({ plan }) => ports.sink.resolve(plan.output_location)),
+      TE.bind('rejects', ({ plan, manifest }) =>
+        manifest.rows_refused === 0 ? TE.right(null) : ports.sink.resolve(rejectsLocation(plan.output_location)),
+      ),
+      TE.map((job) => answerOf(ports.host, job, ports.host.nowMs() - startedMs)),
+    );
+  };
+
+/** The manifest, made of the commits unless it is there already. */
+const settleManifest = (
+  host: Host,
+  folder: JobFolder,
+  plan: JobPlan,
+  call: CallOptions,
+): TE.TaskEither<Failure, JobManifest> =>
+  pipe(
+    readDocument({ host, folder })(JobManifest, jobLayout.manifest, call),
+    TE.chain(
+      O.match(
+        () =>
+          pipe(
+            readCommits(host, folder, plan, call),
+            TE.chain((commits) =>
+              createDocument({ host, folder })(JobManifest, jobLayout.manifest, manifestOf(host, plan, commits), call),
+            ),
+          ),
+        (manifest) => TE.right(manifest),
+      ),
+    ),
+  );
+
+const readCommits =
+  (
+    host: Host,
+    folder: JobFolder,
+    plan: JobPlan,
+    call: CallOptions,
+  ): TE.TaskEither<Failure, ReadonlyArray<ShardCommit>> =>
+  async () => {
+    const commits: ShardCommit[] = [];
+    let missing = 0;
+    for (const [shard, { begin, end }] of plan.shards.entries()) {
+      const read = await readDocument({ host, folder })(ShardCommit, jobLayout.commit(shard), call)();
+      if (E.isLeft(read)) return read;
+      if (O.isNone(read.right)) {
+        missing++;
+        continue;
+      }
+      const commit = read.right.value;
+      if (commit.rows_read !== end - begin || commit.rows_scored + commit.rows_refused !== commit.rows_read) {
+        return failTask(
+          'Conflict',
+          `The commit of shard ${shard} tells of ${commit.rows_read} rows, and the plan of ${end - begin}: remove the job's folder, and score again.`,
+        )();
+      }
+      commits.push(commit);
+    }
+    return missing === 0
+      ? E.right(commits)
+      : failTask('Conflict', `${missing} of ${plan.shards.length} shards are not done yet: run the workers again.`)();
+  };
+
+const manifestOf = (host: Host, plan: JobPlan, commits: ReadonlyArray<ShardCommit>): JobManifest => {
+  const sum = (of: (commit: ShardCommit) => number): number => commits.reduce((total, one) => total + of(one), 0);
+  return {
+    schema_version: 1,
+    job_id: plan.job_id,
+    shards: commits.map(({ shard, part, rejects, rows_read, rows_scored, rows_refused }) => ({
+      shard,
+      part,
+      rejects,
+      rows_read,
+      rows_scored,
+      rows_refused,
+    })),
+    rows_read: sum(({ rows_read }) => rows_read),
+    rows_scored: sum(({ rows_scored }) => rows_scored),
+    rows_refused: sum(({ rows_refused }) => rows_refused),
+    columns: joinedColumns(commits.map(({ columns }) => columns)),
+    refused: commits.flatMap(({ refused }) => refused).slice(0, refusedLimit),
+    tally: addTallies(
+      host,
+      commits.map(({ tally }) => tally),
+    ),
+    timings_ms: {
+      read: sum(({ timings_ms }) => timings_ms.read),
+      score: sum(({ timings_ms }) => timings_ms.score),
+      write: sum(({ timings_ms }) => timings_ms.write),
+      wait: sum(({ timings_ms }) => timings_ms.wait),
+    },
+  };
+};
+
+const addTallies = (host: Host, tallies: ReadonlyArray<ScoringTally>): ScoringTally => {
+  const lost = new Map<string, ScoringTally['lost'][string]>();
+  for (const tally of tallies) for (const [name, more] of Object.entries(tally.lost)) addLost(lost, name, more);
+  const names = Object.keys(tallies[0]?.distributions ?? {});
+  return {
+    distributions: Object.fromEntries(
+      names.map((name) => {
+        const recorder = recordDistribution(host);
+        for (const { distributions } of tallies) {
+          const state = distributions[name];
+          if (state !== undefined) recorder.addState(state);
+        }
+        return [name, recorder.state()];
+      }),
+    ),
+    lost: Object.fromEntries(lost),
+  };
+};
+
+/** Writes the output, and says so. Refused rows go first: who sees the new predictions sees theirs beside them. */
+const publish = (
+  { host, sink }: JobPorts,
+  folder: JobFolder,
+  plan: JobPlan,
+  manifest: JobManifest,
+  call: CallOptions,
+): TE.TaskEither<Failure, JobSuccess> => {
+  const location = plan.output_location;
+  const provenance = provenanceOf(plan);
+  const parts = manifest.shards.map(({ part }) => part.name);
+  const rejects = manifest.shards.flatMap((shard) => (shard.rejects === null ? [] : [shard.rejects.name]));
+  const schema: JoinSchema = { columns: manifest.columns, constants: constantsOf(provenance) };
+  return pipe(
+    joinParts(sink, folder, location, schema, parts, call),
+    TE.chain((predictions) =>
+      pipe(
+        replaceRejects(sink, folder, plan, rejects, call),
+        TE.chain(() => predictions.commit),
+        afterFailure(predictions.abort),
+      ),
+    ),
+    TE.chain(() => digestOf(sink, location, call)),
+    TE.bindTo('output_sha256'),
+    TE.bind('rejects_sha256', () =>
+      rejects.length === 0 ? TE.right(null) : digestOf(sink, rejectsLocation(location), call),
+    ),
+    TE.chain((digests) =>
+      createDocument({ host, folder })(
+        JobSuccess,
+        jobLayout.success,
+        { schema_version: 1, job_id: plan.job_id, ...digests },
+        call,
+      ),
+    ),
+  );
+};
+
+const joinParts = (
+  sink: PredictionSink,
+  { parts }: JobFolder,
+  location: string,
+  schema: JoinSchema,
+  names: ReadonlyArray<string>,
+  call: CallOptions,
+): TE.TaskEither<Failure, JoinedOutput> =>
+  pipe(
+    names.map((name) => parts.resolve(name)),
+    TE.sequenceSeqArray,
+    TE.chain((paths) => sink.join(location, schema, paths, call)),
+  );
+
+/** Refused rows beside the output; with `skip` and none, those of an earlier scoring go. */
+const replaceRejects = (
+  sink: PredictionSink,
+  folder: JobFolder,
+  plan: JobPlan,
+  rejects: ReadonlyArray<string>,
+  call: CallOptions,
+): TE.TaskEither<Failure, unknown> => {
+  const location = rejectsLocation(plan.output_location);
+  const schema = rejectsSchema(provenanceOf(plan));
+  if (rejects.length > 0) {
+    return pipe(
+      joinParts(sink, folder, location, schema, rejects, call),
+      TE.chain(({ commit, abort }) => pipe(commit, afterFailure(abort))),
+    );
+  }
+  return plan.parameters.on_error === 'fail'
+    ? TE.right(null)
+    : pipe(
+        sink.open(location, schema, call),
+        TE.chain(({ clear }) => clear),
+      );
+};
+
+const digestOf = (sink: PredictionSink, location: string, call: CallOptions): TE.TaskEither<Failure, string> =>
+  pipe(
+    sink.digest(location, call),
+    TE.chain(
+      O.match(
+        () => failTask('Conflict', `The output ${location} was removed while the job was finished: run it again.`),
+        (digest) => TE.right(digest),
+      ),
+    ),
+  );
+
+const answerOf = (
+  host: Host,
+  {
+    plan,
+    registration,
+    manifest,
+    output,
+    rejects,
+  }: {
+    readonly plan: JobPlan;
+    readonly registration: Registration;
+    readonly manifest: JobManifest;
+    readonly output: string;
+    readonly rejects: string | null;
+  },
+  totalMs: number,
+): ScoreAnswer => {
+  const { start_year, end_year, data_source, on_error } = plan.parameters;
+  const { distributions, lost } = manifest.tally;
+  const asked = {
+    data_source,
+    ...(start_year === null ? {} : { start_year }),
+    ...(end_year === null ? {} : { end_year }),
+  };
+  return {
+    job_id: plan.job_id,
+    model_details: detailsOf(registration),
+    scoring_parameters: { model_type: plan.model.model_type, start_year, end_year, data_source },
+    performance_diagnostics: {
+      rows_read: manifest.rows_read,
+      total_scored: manifest.rows_scored,
+      rows_refused: manifest.rows_refused,
+      prediction_distribution: Object.fromEntries(
+        Object.entries(distributions).map(([name, state]) => {
+          const recorder = recordDistribution(host);
+          recorder.addState(state);
+          return [name, recorder.result()];
+        }),
+      ),
+      timings_ms: { resolve: 0, load: 0, ...manifest.timings_ms, total: totalMs },
+      warnings: [
+        ...plan.source.warnings,
+        ...Object.entries(lost).flatMap(lossWarnings),
+        ...(manifest.rows_read === 0 ? [nothingRead(asked, {})] : []),
+      ],
+    },
+    output_location: output,
+    predictions: null,
+    ...(on_error === 'skip'
+      ? { refused: manifest.refused, refused_total: manifest.rows_refused, rejects_location: rejects }
+      : {}),
+  };
+};

@@ -1,0 +1,29 @@
+/** Port: the folder of one sharded job, which all its processes share: documents, staged rows, parts of the output. */
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../failure.js';
+import type { ArtifactStore } from './artifact-store.js';
+import type { DataSource, StagedRows } from './data-source.js';
+import type { PredictionSink } from './prediction-sink.js';
+
+/** Rows `begin` (included) to `end` (excluded), counted from 0. */
+export interface RowRange {
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Every name in the folder that does not begin with `_` is a file of rows. Nothing is made before the first write. */
+export interface JobFolder {
+  /** Keys begin in the folder. */
+  readonly documents: ArtifactStore;
+  /** Files of rows; locations begin in the folder. */
+  readonly parts: PredictionSink;
+  /** A range of staged rows as a source, which ignores years. A relative path of theirs begins in the folder. */
+  readonly readStaged: (rows: StagedRows, keys: ReadonlyArray<string>, range: RowRange) => DataSource;
+  /** Removes all files of rows, also those that killed processes left half written. Fails `PermissionDenied`, `Unavailable`. */
+  readonly removeRows: TaskEither<Failure, void>;
+  /** Removes the folder with all that is in it. Fails `PermissionDenied`, `Unavailable`. */
+  readonly remove: TaskEither<Failure, void>;
+}
+
+/** By its path, as `PredictionSink.resolve` resolves. */
+export type OpenJobFolder = (path: string) => JobFolder;
