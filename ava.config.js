@@ -9,6 +9,7 @@ const longest = [
   'adapters/duckdb/data-source',
   'adapters/onnxruntime/inference-engine',
   'reliability/planted-faults',
+  'apps/cli/jobs',
   'apps/cli/commands',
   'apps/http/workers',
   'adapters/google-cloud-storage/faults',
