@@ -34,7 +34,7 @@ const quantileSketch = (): QuantileSketch => {
     quantile: (q) => sketch.getValueAtQuantile(q),
     values: () => {
       const { mapping, zeroCount } = sketch;
-      const valuesOf = ({ bins, offset }: DDSketch['store'], sign: 1 | -1) =>
+      const valuesOf = ({ bins, offset }: sketches.DDSketch['store'], sign: 1 | -1) =>
         bins.flatMap((count, i) => (count === 0 ? [] : [[sign * shortest(mapping.value(i + offset)), count] as const]));
       return [
         ...valuesOf(sketch.negativeStore, -1),
