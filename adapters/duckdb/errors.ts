@@ -12,6 +12,8 @@ export const raise = (tag: FailureTag, message: string): never => {
   throw raised(failure(tag, message));
 };
 
+const tooLarge = 'the file would be larger than this user may write: raise the limit (ulimit -f)';
+
 const systemCodes: Readonly<Record<string, readonly [FailureTag, string]>> = {
   ENOENT: ['NotFound', 'there is no such file'],
   EACCES: ['PermissionDenied', 'access was refused'],
@@ -23,6 +25,7 @@ const systemCodes: Readonly<Record<string, readonly [FailureTag, string]>> = {
   EISDIR: ['InvalidInput', 'a folder stands where a file is needed'],
   ENOSPC: ['Unavailable', 'the disk is full: free some space and try again'],
   EDQUOT: ['Unavailable', 'the disk quota is used up: free some space and try again'],
+  EFBIG: ['Unavailable', tooLarge],
 };
 
 const engineError = /^(?:Failed to [a-z ]+: )?[A-Z][A-Za-z ]+ Error: /;
@@ -30,6 +33,7 @@ const engineError = /^(?:Failed to [a-z ]+: )?[A-Z][A-Za-z ]+ Error: /;
 /** What the engine's errors mean, whatever was asked of it; the first that fits. */
 const enginePatterns: ReadonlyArray<readonly [RegExp, FailureTag, string]> = [
   [/no space left|max_temp_directory_size/i, 'Unavailable', 'the disk is full: free some space and try again'],
+  [/: File too large/, 'Unavailable', tooLarge],
   [/Out of Memory Error/, 'TooLarge', 'more memory is needed than memoryLimitBytes allows'],
   [/^Permission Error/, 'PermissionDenied', 'only the declared files may be read, and nothing changed'],
   [/permission denied/i, 'PermissionDenied', 'access was refused'],

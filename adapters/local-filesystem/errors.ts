@@ -36,6 +36,7 @@ export const unless = async <A>(codes: ReadonlyArray<string>, work: Promise<A>):
 const told: Readonly<Record<string, readonly [FailureTag, string]>> = {
   ENOSPC: ['Unavailable', 'The disk is full: free some space and try again'],
   EDQUOT: ['Unavailable', 'The disk quota is used up: free some space and try again'],
+  EFBIG: ['Unavailable', 'The file would be larger than this user may write: raise the limit (ulimit -f)'],
   EMFILE: ['Unavailable', 'This process has too many open files: raise the limit (ulimit -n) or do less at once'],
   ENFILE: ['Unavailable', 'The system has too many open files: try again later'],
   EACCES: ['PermissionDenied', 'Access was refused: give this user access to it'],

@@ -35,13 +35,15 @@ export interface Running {
   readonly ended: Promise<Ran>;
 }
 
-/** Starts a command whose stdin stays open. */
+/** Starts a command whose stdin stays open; `before` begins its command line, as `nice` would. */
 export const start = (
   cwd: string,
   args: ReadonlyArray<string>,
   env: Readonly<Record<string, string>> = {},
+  before: ReadonlyArray<string> = [],
 ): Running => {
-  const child = spawn(process.execPath, [...flags, main, ...args], {
+  const [program, ...words] = [...before, process.execPath, ...flags, main, ...args];
+  const child = spawn(program ?? '', words, {
     cwd,
     env: { PATH: process.env['PATH'], HOME: cwd, ...env },
   });
@@ -58,9 +60,17 @@ export const start = (
 export const run = (
   cwd: string,
   args: ReadonlyArray<string>,
-  { input = '', env = {} }: { readonly input?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  {
+    input = '',
+    env = {},
+    before = [],
+  }: {
+    readonly input?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly before?: ReadonlyArray<string>;
+  } = {},
 ): Promise<Ran> => {
-  const { child, ended } = start(cwd, args, env);
+  const { child, ended } = start(cwd, args, env, before);
   // A command that reads no rows does not wait for them.
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(input);
