@@ -25,6 +25,7 @@ import { createView, findSourceFile, type SourceFile } from './source-file.js';
 import { snapshotFile } from './source-snapshot.js';
 import { declaredQuery, describeColumns, fileQuery, from, type SourceQuery } from './source-query.js';
 import { rowGroupsOf, stageQuery } from './stage-rows.js';
+import { whileUnchanged } from './unchanged-files.js';
 
 export interface DuckdbSourceOptions {
   /**
@@ -58,7 +59,10 @@ export interface DuckdbSourceOptions {
 export const duckdbDataSource = (options: DuckdbSourceOptions): DataSource => ({
   keys: options.keys,
   open: (range, call, stagePath) =>
-    TE.tryCatch(async () => open(options, await findFiles(options), range, call, stagePath), toFailure('The source')),
+    TE.tryCatch(async () => {
+      const files = await findFiles(options);
+      return whileUnchanged(files, await open(options, files, range, call, stagePath));
+    }, toFailure('The source')),
   snapshot: (range, call) => TE.tryCatch(() => snapshot(options, range, call), toFailure('The source')),
 });
 

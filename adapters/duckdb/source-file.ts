@@ -14,6 +14,8 @@ export interface SourceFile {
   /** As it was configured, for messages. */
   readonly name: string;
   readonly path: string;
+  /** As it was found: another file, or other bytes, have another one. */
+  readonly identity: string;
   readonly format: 'parquet' | 'csv' | 'ndjson';
   /** Of a Parquet file: the rows that are read, and the types that columns of text are cast to. */
   readonly slice?: { readonly rows: RowRange; readonly casts: Readonly<Record<string, string>> };
@@ -41,12 +43,18 @@ export const findSourceFile = async (
   try {
     if (!(await stat(path)).isFile()) return raise('DataUnreadable', `${name}: this is not a file.`);
     await access(path, constants.R_OK);
+    return { view, name, path, format, identity: await fileIdentity(path) };
   } catch (error) {
     const failed = toFailure(name)(error);
     if (failed.tag !== 'NotFound' || baseDirName === undefined || isAbsolute(name)) throw raised(failed);
     throw raised(failure('NotFound', `${name}: there is no such file in ${baseDirName}, where its path begins.`));
   }
-  return { view, name, path, format };
+};
+
+/** What a write changes, and a rename in the file's place. */
+export const fileIdentity = async (path: string): Promise<string> => {
+  const { dev, ino, size, mtimeNs } = await stat(path, { bigint: true });
+  return [dev, ino, size, mtimeNs].join(' ');
 };
 
 /** Gives the file a view. Raises `DataUnreadable`, or the engine's error, when it does not parse so far. */
