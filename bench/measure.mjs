@@ -5,7 +5,7 @@ export const median = (values) => {
   return inOrder.length % 2 === 1 ? inOrder[middle] : (inOrder[middle - 1] + inOrder[middle]) / 2;
 };
 
-/** Runs `ours` and `baseline` in turn, `pairs` times after one warm-up each; both answer with a rate (higher is better). */
+/** Runs `ours` and `baseline` in turn, `pairs` times after one warm-up each; both answer with a number, the same figure of either. */
 export const inPairs = async (title, unit, pairs, ours, baseline) => {
   await ours();
   await baseline();

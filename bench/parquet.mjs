@@ -1,10 +1,7 @@
-// Parquet to Parquet through a model, against DuckDB copying the same columns: what reading and writing alone cost.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// Parquet to Parquet in one process: a linear model against DuckDB evaluating its formula on all cores, and 200 trees against ONNX Runtime
+// alone on one core, by the clock and by the processor's time; and how late the event loop is while such a job runs.
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { DuckDBInstance } from '@duckdb/node-api';
-import { createService } from '../dist/core/index.js';
 import { artifactStoreExperimentSource } from '../dist/adapters/artifact-store/experiment-source.js';
 import { duckdbDataSource } from '../dist/adapters/duckdb/data-source.js';
 import { duckdbPredictionSink } from '../dist/adapters/duckdb/prediction-sink.js';
@@ -12,68 +9,82 @@ import { localFilesystemArtifactStore } from '../dist/adapters/local-filesystem/
 import { lruCacheModelCache } from '../dist/adapters/lru-cache/model-cache.js';
 import { nodeHost } from '../dist/adapters/node-host.js';
 import { onnxruntimeInferenceEngine } from '../dist/adapters/onnxruntime/inference-engine.js';
-import { goldenRecords, registered } from './games.mjs';
+import { createService } from '../dist/core/index.js';
+import { duckdbFormula } from './baselines/duckdb-formula.mjs';
+import { onnxruntimeOnTensors } from './baselines/onnxruntime-tensors.mjs';
 import { inPairs } from './measure.mjs';
+import { linearModel, treeModel } from './onnx.mjs';
+import { features, makeFolder, randomNumbers, registerModel, writeTable } from './table.mjs';
 
-const rowCount = Number(process.env.BENCH_ROWS ?? 300_000);
-const experiment = 'rating/linear_rating_model';
-const registry = registered('rating', 'linear_rating_model');
-const folder = mkdtempSync(join(tmpdir(), 'scorekeeper-bench-'));
-process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+const rowCount = Number(process.env.BENCH_ROWS ?? 2_000_000);
+const treeRowCount = Math.ceil(rowCount / 10);
+const folder = makeFolder();
+const random = randomNumbers(1);
+const coefficients = Object.fromEntries(features.map((name) => [name, random() - 0.5]));
+const trees = treeModel(features.length, 200, 6, random);
+registerModel(folder, 'linear', linearModel(Object.values(coefficients), 0.25));
+registerModel(folder, 'trees', trees);
+await writeTable(join(folder, 'linear.parquet'), rowCount);
+await writeTable(join(folder, 'trees.parquet'), treeRowCount);
 
-const features = Object.keys(goldenRecords(experiment, 1)[0]);
-const duckdb = await (await DuckDBInstance.create()).connect();
-const column = (name) =>
-  name === 'primary_category'
-    ? `'category ' || (range % 20) as ${name}`
-    : `(hash(range, '${name}') % 1000)::FLOAT as ${name}`;
-await duckdb.run(
-  `copy (select range as game_id, ${features.map(column)} from range(${rowCount})) to '${folder}/in.parquet'`,
-);
-
+const store = localFilesystemArtifactStore({ root: folder });
+const source = (name) => duckdbDataSource({ files: { [name]: `${name}.parquet` }, keys: ['row_id'], baseDir: folder });
 const service = createService({
   host: nodeHost(),
-  store: localFilesystemArtifactStore({ root: registry }),
-  experiments: artifactStoreExperimentSource({
-    store: localFilesystemArtifactStore({ root: registry }),
-    root: 'models/experiments',
-  }),
+  store,
+  experiments: artifactStoreExperimentSource({ store, root: 'models/experiments' }),
   engine: onnxruntimeInferenceEngine(),
   cache: lruCacheModelCache({ limitBytes: 256 * 1024 ** 2 }),
-  sources: { in: duckdbDataSource({ files: { in: 'in.parquet' }, keys: ['game_id'], baseDir: folder }) },
+  sources: { linear: source('linear'), trees: source('trees') },
   sink: duckdbPredictionSink({ root: folder }),
 });
 
-const timed = (work) => async () => {
-  const startedMs = performance.now();
-  await work();
-  return rowCount / ((performance.now() - startedMs) / 1000);
+const score = (name) => async () => {
+  const request = { model_type: 'bench', model_name: name, data_source: name, output_location: `${name}.out.parquet` };
+  const scored = await service.score(request)();
+  if (scored._tag === 'Left') throw new Error(scored.left.message);
 };
 
-await inPairs(
-  `Parquet to Parquet, linear model, ${features.length} features, against DuckDB summing the same columns`,
-  'rows/s',
-  5,
-  timed(async () => {
-    const scored = await service.score({
-      model_type: 'rating',
-      model_name: 'bench',
-      data_source: 'in',
-      output_location: 'out.parquet',
-    })();
-    if (scored._tag === 'Left') throw new Error(scored.left.message);
-  }),
-  timed(() =>
-    duckdb.run(
-      `copy (select game_id, ${features.filter((name) => name !== 'primary_category').join(' + ')} + length(primary_category) as prediction ` +
-        `from '${folder}/in.parquet') to '${folder}/baseline.parquet' (compression zstd)`,
-    ),
-  ),
+/** Rows by the second of the clock, or of the processor. */
+const rate = {
+  'rows/s': (rows, work) => async () => {
+    const startedMs = performance.now();
+    await work();
+    return rows / ((performance.now() - startedMs) / 1000);
+  },
+  'rows/processor-s': (rows, work) => async () => {
+    const before = process.cpuUsage();
+    await work();
+    const { user, system } = process.cpuUsage(before);
+    return rows / ((user + system) / 1_000_000);
+  },
+};
+
+const onTensors = await onnxruntimeOnTensors(trees, features.length, treeRowCount, random);
+const formula = await duckdbFormula(
+  join(folder, 'linear.parquet'),
+  join(folder, 'formula.parquet'),
+  ...[coefficients, 0.25],
 );
+for (const [unit, of] of Object.entries(rate)) {
+  await inPairs(
+    `Parquet to Parquet, linear model, ${features.length} features, against DuckDB evaluating the formula`,
+    ...[unit, 5, of(rowCount, score('linear')), of(rowCount, formula)],
+  );
+  await inPairs(
+    'Parquet to Parquet, 200 trees, against ONNX Runtime on tensors in memory',
+    ...[unit, 5, of(treeRowCount, score('trees')), of(treeRowCount, onTensors)],
+  );
+}
 
 const delay = monitorEventLoopDelay({ resolution: 1 });
-delay.enable();
-await service.score({ model_type: 'rating', model_name: 'bench', data_source: 'in', output_location: 'out.parquet' })();
-delay.disable();
-console.log(`Event-loop delay while such a job runs: p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms, goal 20 ms`);
+for (const name of ['linear', 'trees']) {
+  delay.reset();
+  delay.enable();
+  await score(name)();
+  delay.disable();
+  console.log(
+    `Event-loop delay while the job runs (${name}): p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms, goal 20 ms`,
+  );
+}
 await service.close();

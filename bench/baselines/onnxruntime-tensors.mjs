@@ -1,0 +1,16 @@
+// Baseline: ONNX Runtime alone, on one core, on tensors that are in memory already.
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+
+const rowsAtOnce = 2048;
+
+/** What predicts `rowCount` rows, the same few thousand again and again; `random` fills them. */
+export const onnxruntimeOnTensors = async (artifact, width, rowCount, random) => {
+  const session = await InferenceSession.create(artifact, { intraOpNumThreads: 1, interOpNumThreads: 1 });
+  const tensors = Array.from({ length: 8 }, () => {
+    const values = Float32Array.from({ length: rowsAtOnce * width }, random);
+    return new Tensor('float32', values, [rowsAtOnce, width]);
+  });
+  return async () => {
+    for (let at = 0, i = 0; at < rowCount; at += rowsAtOnce, i++) await session.run({ X: tensors[i % tensors.length] });
+  };
+};
