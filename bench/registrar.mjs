@@ -4,7 +4,8 @@ import { registerNext, serviceOver } from './versions.mjs';
 
 const { folder, modelType, experiment } = workerData;
 const service = serviceOver(folder);
-parentPort.on('message', async (number) => {
-  const { registration } = await registerNext(service, folder, modelType, experiment, number);
-  parentPort.postMessage(registration.version);
+parentPort.on('message', (number) => {
+  void registerNext(service, folder, modelType, experiment, number).then(({ registration }) =>
+    parentPort.postMessage(registration.version),
+  );
 });

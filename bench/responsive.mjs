@@ -43,18 +43,18 @@ const model = { model_type: 'rating', model_name: 'bench' };
 const json = { 'content-type': 'application/json' };
 const lines = { accept: 'application/x-ndjson' };
 
-/** A thread that posts; `bytes` of the answer have come so far. */
+/** A thread that posts; `bytes()` of the answer have come so far. */
 const post = ({ query = '', headers, piece, times = 1 }) => {
   const workerData = { url: `${server.url}/score${query}`, headers, piece, times };
   const client = new Worker(new URL('client.mjs', import.meta.url), { workerData });
-  const asked = { bytes: 0, ended: undefined };
-  asked.ended = new Promise((resolve, reject) => {
+  let bytes = 0;
+  const ended = new Promise((resolve, reject) => {
     client.on('error', reject).on('message', (message) => {
       if (message === 'done') resolve();
-      else asked.bytes += message.bytes;
+      else bytes += message.bytes;
     });
   });
-  return asked;
+  return { ended, bytes: () => bytes };
 };
 
 const toFile = { headers: json, piece: JSON.stringify({ ...model, output_location: 'out.parquet' }) };
@@ -101,17 +101,17 @@ await measure('one JSON document of 10,000 rows after the other', async () => {
 });
 
 const first = post(asLines);
-while (first.bytes === 0) await pause(10);
+while (first.bytes() === 0) await pause(10);
 const startedMs = performance.now();
-const before = first.bytes;
+const before = first.bytes();
 const second = post(asLines);
 let whenFirstEnded;
-void first.ended.then(() => (whenFirstEnded = second.bytes));
+void first.ended.then(() => (whenFirstEnded = second.bytes()));
 await first.ended;
 console.log(
   `Two at once: until the first ended, ${((performance.now() - startedMs) / 1000).toFixed(0)} s, it sent ` +
-    `${((first.bytes - before) / 2 ** 20).toFixed(0)} MiB, and the second ${(whenFirstEnded / 2 ** 20).toFixed(0)}: ` +
-    `${(whenFirstEnded / (first.bytes - before)).toFixed(2)} × as much`,
+    `${((first.bytes() - before) / 2 ** 20).toFixed(0)} MiB, and the second ${(whenFirstEnded / 2 ** 20).toFixed(0)}: ` +
+    `${(whenFirstEnded / (first.bytes() - before)).toFixed(2)} × as much`,
 );
 await second.ended;
 await server.close();

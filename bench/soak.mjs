@@ -39,13 +39,13 @@ const score = (dueMs) =>
   new Promise((resolve) => {
     const fail = (reason) => resolve(failed.push(`${reason}`));
     request(`${url}/score`, { agent, method: 'POST', headers: { 'content-type': 'application/json' } })
-      .on('response', (response) =>
-        json(response).then((answer) => {
+      .on('response', (response) => {
+        void json(response).then((answer) => {
           if (response.statusCode !== 200) return fail(answer.detail);
           answered.push({ dueMs, tookMs: performance.now() - dueMs, version: answer.model_details.version });
           resolve();
-        }, fail),
-      )
+        }, fail);
+      })
       .on('error', fail)
       .end(body);
   });
