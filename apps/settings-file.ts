@@ -80,6 +80,8 @@ const scalars = {
 export const limits = {
   /** Of a request's body, after inflation. */
   body_bytes: Count,
+  /** Of a body that has to wait on disk until it is whole. */
+  spool_bytes: Count,
   json_depth: Count,
   /** That an answer without an output location may hold. */
   inline_rows: Count,
@@ -105,6 +107,7 @@ export const defaults = {
   workers: 1,
   refresh_ms: 2_000,
   body_bytes: 32 * 2 ** 20,
+  spool_bytes: 2 ** 30,
   json_depth: 32,
   inline_rows: 10_000,
   request_timeout_ms: 60_000,

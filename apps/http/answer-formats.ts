@@ -1,37 +1,40 @@
 /** The media types of a scoring's answer: JSON, and those that are sent as they are made. */
 import type { RouterContext } from '@koa/router';
 import type { Next } from 'koa';
-import { ndjsonEncoder, type PredictionEncoder } from '../../core/index.js';
-import { type Exchange, respondProblem } from './respond.js';
+import { ndjsonEncoder } from '../../core/index.js';
+import { parquetAnswer } from './parquet-answer.js';
+import { type Exchange, type HttpContext, respondProblem } from './respond.js';
+import type { Stillness } from './stillness.js';
+import { encodedAnswer, type StreamedAnswer } from './streamed-answer.js';
 
-/** A format that is sent as it is made. */
-export interface StreamFormat {
-  readonly contentType: string;
-  /** A new one for each answer. The library is loaded when somebody asks for what it writes. */
-  readonly encoder: () => PredictionEncoder | Promise<PredictionEncoder>;
-  /** Whether the last line says how it went; else only a connection that breaks off tells of a failure. */
-  readonly hasTrailer: boolean;
-}
+/** Begins an answer that is sent as it is made. The library is loaded when somebody asks for what it writes. */
+export type OpenAnswer = (ctx: HttpContext, watch: Stillness) => StreamedAnswer | Promise<StreamedAnswer>;
 
-const streamFormats: Readonly<Record<string, StreamFormat>> = {
-  'application/x-ndjson': {
-    contentType: 'application/x-ndjson',
-    encoder: () => ndjsonEncoder,
-    hasTrailer: true,
+const parquet = 'application/vnd.apache.parquet';
+const arrow = 'application/vnd.apache.arrow.stream';
+
+const streamed: Readonly<Record<string, OpenAnswer>> = {
+  'application/x-ndjson': (ctx, watch) => encodedAnswer(ctx, watch, ndjsonEncoder, 'application/x-ndjson', true),
+  'text/csv': async (ctx, watch) => {
+    const { csvEncoder } = await import('../../adapters/csv/encoder.js');
+    return encodedAnswer(ctx, watch, csvEncoder, 'text/csv; charset=utf-8; header=present');
   },
-  'text/csv': {
-    contentType: 'text/csv; charset=utf-8; header=present',
-    encoder: async () => (await import('../../adapters/csv/encoder.js')).csvEncoder,
-    hasTrailer: false,
+  [parquet]: async (ctx, watch) => {
+    const { stageParquet } = await import('../../adapters/duckdb/parquet-stage.js');
+    return parquetAnswer(ctx, watch, stageParquet(watch.control), parquet);
+  },
+  [arrow]: async (ctx, watch) => {
+    const { arrowEncoder } = await import('../../adapters/arrow/encoder.js');
+    return encodedAnswer(ctx, watch, arrowEncoder(), arrow);
   },
 };
 
 /** In the order in which they are preferred where a client does not mind. */
-const mediaTypes: ReadonlyArray<string> = ['application/json', ...Object.keys(streamFormats)];
+const mediaTypes: ReadonlyArray<string> = ['application/json', ...Object.keys(streamed)];
 
-/** The format of a media type that `negotiated` chose; undefined for JSON. */
-export const streamFormatOf = (mediaType: string | undefined): StreamFormat | undefined =>
-  mediaType === undefined ? undefined : streamFormats[mediaType];
+/** Of a media type that `negotiated` chose; undefined for JSON. */
+export const streamedAnswerOf = (mediaType: string | undefined): OpenAnswer | undefined =>
+  mediaType === undefined ? undefined : streamed[mediaType];
 
 /** Chooses what the client wants (RFC 9110, 12.5.1), or answers that there is no such thing. */
 export const negotiated = async (ctx: RouterContext<Exchange>, next: Next): Promise<void> => {

@@ -26,6 +26,27 @@ const readers: Readonly<Record<string, ReadRows>> = {
       recordLimitBytes: limits.bodyBytes,
       tooLong: tooLong('the record that begins in line', limits),
     }),
+  'application/vnd.apache.parquet': async (bytes, { spoolBytes }) =>
+    (await import('../../adapters/duckdb/parquet-rows.js')).parquetRows({
+      bytes,
+      name,
+      spoolLimitBytes: spoolBytes,
+      tooLarge: failure(
+        'TooLarge',
+        `${name} is larger than the limit spool_bytes, which is ${spoolBytes} bytes: a Parquet file waits on disk until it is whole; send several, or an Arrow stream.`,
+      ),
+    }),
+  'application/vnd.apache.arrow.stream': async (bytes, { bodyBytes }) =>
+    (await import('../../adapters/arrow/rows.js')).arrowRows({
+      bytes,
+      name,
+      batchLimitBytes: bodyBytes,
+      tooLarge: (batch) =>
+        failure(
+          'TooLarge',
+          `${name}: batch ${batch} is larger than the limit body_bytes, which is ${bodyBytes} bytes: write smaller record batches.`,
+        ),
+    }),
 };
 
 export const rowMediaTypes: ReadonlyArray<string> = Object.keys(readers);

@@ -12,7 +12,7 @@ import {
   type ScoreAnswer,
   type Service,
 } from '../../core/index.js';
-import { type StreamFormat, streamFormatOf } from './answer-formats.js';
+import { type OpenAnswer, streamedAnswerOf } from './answer-formats.js';
 import { jsonEncodingOf, mediaTypeOf, openBody, parseJsonObject, readJsonBytes } from './body.js';
 import type { HttpLimits } from './limits.js';
 import type { Answer, Exchange } from './respond.js';
@@ -20,7 +20,7 @@ import { count, optional, type Route } from './routes.js';
 import { rowReaderOf } from './row-bodies.js';
 import { scoreAnswerJson } from './score-answer-json.js';
 import { type Stillness, watchStillness } from './stillness.js';
-import { streamAnswer } from './streamed-answer.js';
+import type { StreamedAnswer } from './streamed-answer.js';
 
 const { nowMs } = nodeHost();
 
@@ -37,10 +37,10 @@ export const scoreRoute =
   (service: Service, limits: HttpLimits): Route<Scored> =>
   (ctx) => {
     const { req, query, querystring, state } = ctx;
-    const format = streamFormatOf(state.accepted);
+    const openAnswer = streamedAnswerOf(state.accepted);
     const readRows = rowReaderOf(mediaTypeOf(req.headers));
     if (readRows !== undefined) {
-      return scoreStream(service, limits, ctx, format, (watch) =>
+      return scoreStream(service, limits, ctx, openAnswer, (watch) =>
         pipe(
           TE.fromEither(openBody(req, watch.control, watch.moved)),
           TE.chainTaskK(({ bytes, close }) => async () => ({
@@ -66,17 +66,17 @@ export const scoreRoute =
         const startedMs = nowMs();
         const request = parseJsonObject(limits)(bytes);
         const parseMs = nowMs() - startedMs;
-        if (format !== undefined) {
+        if (openAnswer !== undefined) {
           const asked = pipe(
             request,
             E.map((fields) => ({ request: fields, parseMs })),
           );
-          return scoreStream(service, limits, ctx, format, () => TE.fromEither(asked));
+          return scoreStream(service, limits, ctx, openAnswer, () => TE.fromEither(asked));
         }
         return pipe(
           TE.fromEither(request),
           TE.chain((object) => service.score(object, state.control)),
-          TE.map(scoredAs(undefined, parseMs)),
+          TE.map(scoredAs(parseMs, true)),
         );
       }),
     );
@@ -107,19 +107,17 @@ const scoreStream =
     service: Service,
     limits: HttpLimits,
     ctx: Context,
-    format: StreamFormat | undefined,
+    openAnswer: OpenAnswer | undefined,
     ask: (watch: Stillness) => TE.TaskEither<Failure, Asked>,
   ): TE.TaskEither<Failure, Scored> =>
   async () => {
     const watch = watchStillness(ctx.state.control, limits.requestTimeoutMs);
     const asked = await ask(watch)();
+    let answer: StreamedAnswer | undefined;
     try {
       if (E.isLeft(asked)) return asked;
       const { request, parseMs = 0, rows } = asked.right;
-      const answer =
-        format === undefined
-          ? undefined
-          : streamAnswer(ctx, format, await format.encoder(), watch.control, watch.moved);
+      answer = await openAnswer?.(ctx, watch);
       const control = {
         ...watch.control,
         onProgress: watch.moved,
@@ -128,8 +126,9 @@ const scoreStream =
       };
       const scored = pipe(await service.score(request, control)(), E.mapLeft(watch.told));
       const ended = answer === undefined ? scored : await answer.end(scored);
-      return pipe(ended, E.map(scoredAs(format, parseMs)));
+      return pipe(ended, E.map(scoredAs(parseMs, answer === undefined)));
     } finally {
+      await answer?.close();
       if (E.isRight(asked)) asked.right.close?.();
       watch.release();
     }
@@ -137,9 +136,9 @@ const scoreStream =
 
 /** As JSON, unless it was sent in another format. */
 const scoredAs =
-  (format: StreamFormat | undefined, parseMs: number) =>
+  (parseMs: number, isJson: boolean) =>
   (answer: ScoreAnswer): Scored => {
     const scoredMs = nowMs();
     const timingsMs = answer.performance_diagnostics.timings_ms;
-    return { answer, parseMs, scoredMs, timingsMs, ...(format === undefined ? { json: scoreAnswerJson(answer) } : {}) };
+    return { answer, parseMs, scoredMs, timingsMs, ...(isJson ? { json: scoreAnswerJson(answer) } : {}) };
   };

@@ -169,6 +169,7 @@ const openLogger = async (): Promise<HttpLogger> => {
 
 const httpLimits = ({ limits }: Settings) => ({
   bodyBytes: limits.body_bytes,
+  spoolBytes: limits.spool_bytes,
   jsonDepth: limits.json_depth,
   requestTimeoutMs: limits.request_timeout_ms,
   concurrentRequests: limits.concurrent_requests,

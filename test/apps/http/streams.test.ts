@@ -1,12 +1,22 @@
 /** `POST /score` with rows that arrive and answers that are sent as they are made. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { tableFromIPC } from 'apache-arrow';
 import test, { type ExecutionContext } from 'ava';
 import type * as TE from 'fp-ts/lib/TaskEither.js';
 import { createMetrics } from '../../../apps/http/metrics.js';
 import type { ServerOptions } from '../../../apps/http/main.js';
-import type { DataSource, Failure, RowBatch } from '../../../core/index.js';
-import { rowBatch, scoringService, sourceOf, typed } from '../../support/scoring.js';
+import { type DataSource, failure, type Failure, type RowBatch } from '../../../core/index.js';
+import { arrowEncoder } from '../../../adapters/arrow/encoder.js';
+import { parquetRows } from '../../../adapters/duckdb/parquet-rows.js';
+import { stageParquet } from '../../../adapters/duckdb/parquet-stage.js';
+import { passed } from '../../adapters/passing-rows.js';
+import { bytesOf } from '../../support/bytes.js';
+import { rightOf, rowBatch, scoringService, sourceOf, typed, unhurried } from '../../support/scoring.js';
+import { until } from './metrics.js';
 import { latch, problemOf, rawConnection, recordingLogger, serve } from './harness.js';
 
 const query = 'model_type=games&model_name=sums';
@@ -45,16 +55,49 @@ const send = (
     headers: { 'content-type': type, ...headers },
   });
 
-const bodies: ReadonlyArray<readonly [string, string]> = [
-  [
-    'application/json',
-    '{"model_type":"games","model_name":"sums","data":[{"id":"x","a":1,"b":2},{"id":"y, z","a":null,"b":0}]}',
-  ],
-  [ndjson, '{"id":"x","a":1,"b":2}\n{"id":"y, z","a":null,"b":0}\n'],
-  ['text/csv', 'b,id,a\r\n2,x,1\r\n0,"y, z",\r\n'],
-];
-for (const [type, body] of bodies) {
-  test(`${type} is answered as JSON, NDJSON and CSV alike`, async (t) => {
+const arrow = 'application/vnd.apache.arrow.stream';
+const parquet = 'application/vnd.apache.parquet';
+
+/** Where the server keeps what has to wait on disk. */
+let temporary = '';
+test.before(async () => {
+  temporary = await mkdtemp(join(tmpdir(), 'scorekeeper-streams-'));
+  process.env['TMPDIR'] = temporary;
+});
+test.after.always(() => rm(temporary, { recursive: true, force: true }));
+
+const table = rowBatch({
+  id: typed('string', 'x', 'y, z'),
+  a: typed('float64', 1, null),
+  b: typed('int32', 2, 0),
+});
+const schema = Array.from(table.columns, ([name, { type }]) => ({ name, type }));
+
+const asArrow = (): Uint8Array<ArrayBuffer> => {
+  const encoder = arrowEncoder();
+  return Buffer.concat([encoder.begin(schema), encoder.encode(table), encoder.end()].map((part) => Buffer.from(part)));
+};
+
+const asParquet = async (): Promise<Uint8Array<ArrayBuffer>> => {
+  const stage = stageParquet(unhurried);
+  rightOf(await stage.into.begin(schema)());
+  rightOf(await stage.into.write(table)());
+  const bytes = await readFile(rightOf(await stage.finish()).path);
+  await stage.close();
+  return Uint8Array.from(bytes);
+};
+
+const json = '{"model_type":"games","model_name":"sums","data":[{"id":"x","a":1,"b":2},{"id":"y, z","a":null,"b":0}]}';
+const bodies: Readonly<Record<string, () => Promise<string | Uint8Array<ArrayBuffer>>>> = {
+  'application/json': async () => json,
+  [ndjson]: async () => '{"id":"x","a":1,"b":2}\n{"id":"y, z","a":null,"b":0}\n',
+  'text/csv': async () => 'b,id,a\r\n2,x,1\r\n0,"y, z",\r\n',
+  [arrow]: async () => asArrow(),
+  [parquet]: asParquet,
+};
+for (const [type, bodyOf] of Object.entries(bodies)) {
+  test(`${type} is answered alike as any other type`, async (t) => {
+    const body = await bodyOf();
     const { url } = await serving(t);
     const predictions = [
       { row: 0, id: 'x', prediction: 9 },
@@ -74,12 +117,60 @@ for (const [type, body] of bodies) {
     const asCsv = await send(url, type, body, { accept: 'text/csv' });
     t.is(asCsv.headers.get('content-type'), 'text/csv; charset=utf-8; header=present');
     t.is(await asCsv.text(), 'row,id,prediction\r\n0,x,9\r\n1,"y, z",\r\n');
+
+    const asStream = await send(url, type, body, { accept: arrow });
+    t.is(asStream.headers.get('content-type'), arrow);
+    // Only JSON's own values have no number that is none.
+    const numbers = [
+      { row: 0n, id: 'x', prediction: 9 },
+      { row: 1n, id: 'y, z', prediction: Number.NaN },
+    ];
+    const arrived = tableFromIPC(new Uint8Array(await asStream.arrayBuffer()));
+    t.deepEqual(
+      arrived.toArray().map((row) => ({ ...(row as object) })),
+      numbers,
+    );
+
+    const asFile = await send(url, type, body, { accept: parquet });
+    t.is(asFile.headers.get('content-type'), parquet);
+    const file = new Uint8Array(await asFile.arrayBuffer());
+    t.is(Number(asFile.headers.get('content-length')), file.length);
+    const rows = parquetRows({
+      bytes: bytesOf(file),
+      name: 'x',
+      spoolLimitBytes: 10_000,
+      tooLarge: failure('TooLarge', ''),
+    });
+    const { cells } = await passed(rows, [], ['row', 'id', 'prediction']);
+    t.deepEqual(cells, { row: [0n, 1n], id: ['x', 'y, z'], prediction: [9, Number.NaN] });
   });
 }
 
+test('what waits on disk is gone afterwards, whatever happens', async (t) => {
+  const { url } = await serving(t, undefined, { limits: { spoolBytes: 100_000 } });
+  const whole = await asParquet();
+  const leftovers = () => readdir(temporary);
+  t.is((await send(url, parquet, whole, { accept: parquet })).status, 200);
+  const cut = await problemOf(await send(url, parquet, whole.subarray(0, whole.length - 50), { accept: arrow }));
+  t.is(cut['code'], 'InvalidInput');
+  t.regex(`${cut['detail']}`, /^body\.parquet: No magic bytes found at end of file/);
+  const large = await problemOf(await send(url, parquet, new Uint8Array(100_001)));
+  t.is(large['code'], 'TooLarge');
+  t.regex(`${large['detail']}`, /larger than the limit spool_bytes, which is 100000 bytes/);
+  const misfit = await problemOf(await send(url, ndjson, failing, { accept: parquet }));
+  t.is(misfit['code'], 'SignatureMismatch');
+  const connection = await rawConnection(url);
+  await connection.send(head(parquet).replace(ndjson, parquet) + chunk('PAR1'));
+  await until(async () => (await leftovers()).length > 0);
+  connection.reset();
+  await connection.received;
+  await until(async () => (await leftovers()).length === 0);
+  t.pass();
+});
+
 test('the type of the answer is negotiated', async (t) => {
   const { url } = await serving(t);
-  const [type, body] = bodies[1] ?? ['', ''];
+  const [type, body] = [ndjson, '{"a":1,"b":2}\n'];
   for (const [accept, expected] of [
     ['*/*', 'application/json'],
     ['application/*', 'application/json'],
@@ -144,7 +235,7 @@ const refusals: ReadonlyArray<readonly [string, string, string, Record<string, s
   [
     'a broken line',
     ndjson,
-    '{"a":1,"b":1}\n{"a":\n',
+    '{"a":1,"b":1}\n{"a":',
     { accept: ndjson },
     '',
     'InvalidInput',
@@ -233,6 +324,15 @@ test('a failure in mid-answer of CSV resets the connection', async (t) => {
   );
   const told = await metrics.text();
   t.true(told._tag === 'Right' && told.right.includes('requests_total{route="/score",status="422"} 1'));
+});
+
+test('a failure that comes soon is answered with a problem, although rows were scored', async (t) => {
+  const { url } = await serving(t);
+  for (const accept of [ndjson, 'text/csv', arrow]) {
+    const refused = await send(url, ndjson, '{"a":1,"b":1}\n{"a":', { accept });
+    t.is(refused.status, 400, accept);
+    t.is((await problemOf(refused))['code'], 'InvalidInput');
+  }
 });
 
 test('bad rows are skipped and told in the report', async (t) => {
@@ -360,7 +460,8 @@ test('a bug in mid-answer resets the connection, and is told in the log', async 
     (_: unknown, { into }: { into?: { begin: (columns: []) => TE.TaskEither<Failure, void> } } = {}) =>
     async () => {
       await into?.begin([])();
-      await into?.begin([])();
+      // The first bytes are held back for a moment.
+      await new Promise((resolve) => setTimeout(resolve, 300));
       throw new Error('a bug');
     };
   const { lines: logged, logger } = recordingLogger();

@@ -1,0 +1,298 @@
+/** Arrow streams that arrive: types as they are, dictionaries decoded, dates and decimals as the files have them; damage is told and harms nobody. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import {
+  Bool,
+  DateDay,
+  DateMillisecond,
+  Decimal,
+  Dictionary,
+  Field,
+  Float16,
+  Int16,
+  Int32,
+  Int8,
+  LargeUtf8,
+  List,
+  Null,
+  tableFromIPC,
+  tableToIPC,
+  Table,
+  TimeMicrosecond,
+  TimeMillisecond,
+  TimestampMicrosecond,
+  TimestampMillisecond,
+  TimestampNanosecond,
+  Uint16,
+  Uint32,
+  Uint64,
+  Uint8,
+  Utf8,
+  type Vector,
+  makeData,
+  makeVector,
+  type DataType,
+  vectorFromArray,
+} from 'apache-arrow';
+import test from 'ava';
+import * as fc from 'fast-check';
+import { arrowEncoder } from '../../../adapters/arrow/encoder.js';
+import { arrowRows } from '../../../adapters/arrow/rows.js';
+import { parquetRows } from '../../../adapters/duckdb/parquet-rows.js';
+import { failure, type PassingRows, type RowBatch } from '../../../core/index.js';
+import { countedRows, sampleRows } from '../../contracts/sample-rows.js';
+import { bytesOf } from '../../support/bytes.js';
+import { json, leftOf, rowBatch, typed, unhurried } from '../../support/scoring.js';
+import { passed } from '../passing-rows.js';
+
+const rowsOf = (content: Uint8Array | string, size?: number, batchLimitBytes = 10_000_000): PassingRows =>
+  arrowRows({
+    bytes: bytesOf(content, size === undefined ? {} : { size }),
+    name: 'The body',
+    batchLimitBytes,
+    tooLarge: (batch) => failure('TooLarge', `batch ${batch} is too large`),
+  });
+
+const streamOf = (columns: Readonly<Record<string, Vector>>): Uint8Array => tableToIPC(new Table(columns), 'stream');
+
+/** As the encoder writes it, in batches of so many rows. */
+const encoded = (table: RowBatch, rowsEach = table.rowCount): Uint8Array => {
+  const encoder = arrowEncoder();
+  const parts = [encoder.begin(Array.from(table.columns, ([name, { type }]) => ({ name, type })))];
+  for (let begin = 0; begin < table.rowCount; begin += rowsEach) {
+    const rows = Array.from({ length: Math.min(rowsEach, table.rowCount - begin) }, (_, i) => begin + i);
+    const columns = Array.from(table.columns, ([name, { type, values, missing }]) => {
+      const cells = rows.map((row) => (missing?.[row] === 1 ? null : (values[row] ?? null)));
+      return [name, typed(type, ...cells)] as const;
+    });
+    parts.push(encoder.encode(rowBatch(Object.fromEntries(columns))));
+  }
+  return Buffer.concat([...parts, encoder.end()].map((part) => Buffer.from(part)));
+};
+
+/** The cells of a table. */
+const cellsOf = (table: RowBatch) =>
+  Object.fromEntries(
+    Array.from(table.columns, ([name, { values, missing }]) => [
+      name,
+      Array.from(values as ArrayLike<unknown>, (value, row) => (missing?.[row] === 1 ? null : value)),
+    ]),
+  );
+
+test('columns of every type come back typed, with their missing values, however they are cut', async (t) => {
+  const stored = sampleRows();
+  const names = [...stored.columns.keys()];
+  for (const rowsEach of [8, 3, 1]) {
+    for (const size of [1, 64, 100_000]) {
+      const arrived = await passed(rowsOf(encoded(stored, rowsEach), size), names.toReversed());
+      t.deepEqual(arrived.columnNames, names);
+      t.deepEqual(arrived.cells, cellsOf(stored));
+      for (const [name, { type }] of stored.columns) t.is(arrived.types[name], type);
+    }
+  }
+});
+
+test('a batch of any number of rows is read in parts', async (t) => {
+  const stored = countedRows(20_000);
+  const arrived = await passed(rowsOf(encoded(stored)), ['row', 'label']);
+  t.is(arrived.rowCount, 20_000);
+  t.deepEqual(arrived.cells['row'], cellsOf(stored)['row']);
+  t.deepEqual(arrived.cells['label'], cellsOf(stored)['label']);
+});
+
+test('narrow, unsigned and half types, nulls and large text', async (t) => {
+  const stream = streamOf({
+    i8: vectorFromArray([-1, null], new Int8()),
+    i16: vectorFromArray([-300, 1], new Int16()),
+    u8: vectorFromArray([255, 0], new Uint8()),
+    u16: vectorFromArray([65_535, 0], new Uint16()),
+    u32: vectorFromArray([4_294_967_295, null], new Uint32()),
+    u64: vectorFromArray([18_446_744_073_709_551_615n, null], new Uint64()),
+    half: vectorFromArray([0.5, null], new Float16()),
+    none: vectorFromArray([null, null], new Null()),
+    text: vectorFromArray(['ü🎲', null], new LargeUtf8()),
+    flag: vectorFromArray([true, null], new Bool()),
+  });
+  const names = ['i8', 'i16', 'u8', 'u16', 'u32', 'half', 'none', 'text', 'flag'];
+  const arrived = await passed(rowsOf(stream), [...names, 'u64']);
+  t.deepEqual(arrived.cells, {
+    ...{ i8: [-1, null], i16: [-300, 1], u8: [255, 0], u16: [65_535, 0], u32: [4_294_967_295n, null] },
+    ...{ u64: [18_446_744_073_709_551_615n, null], half: [0.5, null], none: [null, null] },
+    ...{ text: ['ü🎲', null], flag: [1, null] },
+  });
+  t.deepEqual(
+    names.map((name) => arrived.types[name]),
+    [...['int32', 'int32', 'int32', 'int32', 'int64', 'float32', 'json', 'string', 'bool']] as never,
+  );
+  t.deepEqual((await passed(rowsOf(stream), [], ['u64'])).cells, { u64: ['18446744073709551615', null] });
+});
+
+test('dictionaries are decoded', async (t) => {
+  const stream = streamOf({
+    text: vectorFromArray(['a', null, 'b', 'a'], new Dictionary(new Utf8(), new Int32())),
+    year: vectorFromArray([2000, 2001, null, 2000], new Dictionary(new Int32(), new Int8())),
+  });
+  const { cells, types } = await passed(rowsOf(stream), ['text', 'year']);
+  t.deepEqual(cells, { text: ['a', null, 'b', 'a'], year: [2000, 2001, null, 2000] });
+  t.deepEqual(types, { text: 'string', year: 'json' });
+});
+
+test('dates, times and decimals are as a Parquet file has them', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'scorekeeper-arrow-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const connection = await (await DuckDBInstance.create()).connect();
+  const file = join(folder, 'x.parquet');
+  await connection.run(`SET TimeZone = 'UTC'`);
+  await connection.run(`COPY (SELECT * FROM (VALUES
+    (DATE '2020-02-29', TIMESTAMP_S '2020-02-29 01:02:03', TIMESTAMP_MS '2020-02-29 01:02:03.120', TIMESTAMP '1969-12-31 23:59:59.5',
+     TIMESTAMP_NS '2020-02-29 01:02:03.000000001', TIMESTAMPTZ '2020-02-29 01:02:03.25+00', TIME '01:02:03.5', 12.50::DECIMAL(9,2)),
+    (NULL, NULL, NULL, NULL, NULL, NULL, NULL, -0.05::DECIMAL(9,2)))
+    AS t(day, s, ms, us, ns, tz, clock, money)) TO '${file}'`);
+  connection.closeSync();
+  const instant = Date.UTC(2020, 1, 29, 1, 2, 3);
+  const ticks = (type: DataType, value: bigint) =>
+    makeVector(
+      makeData({
+        type,
+        length: 2,
+        nullCount: 1,
+        nullBitmap: Uint8Array.of(1),
+        data: BigInt64Array.of(value, 0n),
+      } as never),
+    );
+  const stream = streamOf({
+    day: vectorFromArray([Date.UTC(2020, 1, 29), null], new DateDay()),
+    s: vectorFromArray([instant, null], new TimestampMillisecond()),
+    ms: vectorFromArray([instant + 120, null], new TimestampMillisecond()),
+    us: ticks(new TimestampMicrosecond(), -500_000n),
+    ns: ticks(new TimestampNanosecond(), BigInt(instant) * 1_000_000n + 1n),
+    tz: ticks(new TimestampMicrosecond('Europe/Berlin'), BigInt(instant) * 1_000n + 250_000n),
+    clock: ticks(new TimeMicrosecond(), 3_723_500_000n),
+    money: vectorFromArray(
+      [Uint32Array.of(1_250, 0, 0, 0), Uint32Array.of(0xff_ff_ff_fb, 0xff_ff_ff_ff, 0xff_ff_ff_ff, 0xff_ff_ff_ff)],
+      new Decimal(2, 9, 128),
+    ),
+  });
+  const names = ['day', 's', 'ms', 'us', 'ns', 'tz', 'clock', 'money'];
+  const asParquet = (): PassingRows =>
+    parquetRows({ bytes: bytesOf(parquet), name: 'x', spoolLimitBytes: 1_000_000, tooLarge: failure('TooLarge', '') });
+  const parquet = await readFile(file);
+  for (const [features, keys] of [
+    [names, []],
+    [[], names],
+  ] as const) {
+    const arrived = await passed(rowsOf(stream), features, keys);
+    t.deepEqual(arrived, await passed(asParquet(), features, keys));
+    t.is(arrived.cells['day']?.[0], '2020-02-29');
+    t.is(arrived.cells['us']?.[0], '1969-12-31T23:59:59.5');
+    t.is(arrived.cells['tz']?.[0], '2020-02-29T01:02:03.25Z');
+    t.deepEqual(arrived.cells['money'], features.length > 0 ? [12.5, -0.05] : ['12.50', '-0.05']);
+  }
+  const others = streamOf({
+    day: vectorFromArray([Date.UTC(2020, 1, 29)], new DateMillisecond()),
+    clock: vectorFromArray([3_723_500], new TimeMillisecond()),
+  });
+  t.deepEqual((await passed(rowsOf(others), ['day', 'clock'])).cells, { day: ['2020-02-29'], clock: ['01:02:03.5'] });
+});
+
+test('a stream without batches has columns, and no rows', async (t) => {
+  const encoder = arrowEncoder();
+  const stream = Buffer.concat(
+    [encoder.begin([{ name: 'a', type: 'int32' }]), encoder.end()].map((part) => Buffer.from(part)),
+  );
+  const { columnNames, rowCount, cells } = await passed(rowsOf(stream), ['a']);
+  t.deepEqual({ columnNames, rowCount, cells }, { columnNames: ['a'], rowCount: 0, cells: { a: [] } });
+});
+
+test('what is no Arrow stream is refused, and says so', async (t) => {
+  const list = streamOf({ tags: vectorFromArray([[1]], new List(new Field('item', new Int32()))) });
+  t.regex(
+    `${(await passed(rowsOf(list), ['tags'])).failure?.message}`,
+    /"tags" is of the type List, and features and keys/,
+  );
+  t.regex(`${(await passed(rowsOf(list), ['tag'])).failure?.message}`, /no column "tag"; did you mean "tags"/);
+  const open = async (content: Uint8Array | string) =>
+    leftOf(await rowsOf(content).open(unhurried)(), 'InvalidInput').message;
+  t.regex(await open(''), /there is nothing in it/);
+  t.regex(
+    await open('hello, this is no Arrow'),
+    /batch 1 is damaged, or of no Arrow stream: a message does not begin as one/,
+  );
+  const whole = encoded(countedRows(2_000), 1_000);
+  t.regex(
+    `${(await passed(rowsOf(whole.subarray(0, whole.length - 100), 64), ['row'])).failure?.message}`,
+    /batch 2 is damaged.*: it ends too early/,
+  );
+  t.regex(await open(tableToIPC(new Table({ a: vectorFromArray([1], new Int32()) }), 'file')), /this is an Arrow file/);
+});
+
+/** What a stream fails with, wherever it does. */
+const endOf = async (rows: () => PassingRows, column: string) => {
+  const opened = await rows().open(unhurried)();
+  return opened._tag === 'Left' ? opened.left : (await passed(rows(), [column])).failure;
+};
+
+test('a batch above the limit is told', async (t) => {
+  const small = encoded(countedRows(100));
+  const large = encoded(countedRows(2_000));
+  t.is((await passed(rowsOf(small, 100, small.length), ['row'])).rowCount, 100);
+  const refused = await endOf(() => rowsOf(large, 100, 20_000), 'row');
+  t.deepEqual([refused?.tag, refused?.message], ['TooLarge', 'batch 1 is too large']);
+});
+
+test('texts that stand for more than their batch are refused', async (t) => {
+  const valueOffsets = Int32Array.from({ length: 20 }, (_, i) => (i % 2) * 1_000);
+  const text = makeData({
+    type: new Utf8(),
+    length: 19,
+    nullCount: 0,
+    valueOffsets,
+    data: new Uint8Array(1_000).fill(0x78),
+  });
+  const stream = streamOf({ text: makeVector(text) });
+  t.regex(
+    `${(await endOf(() => rowsOf(stream, undefined, 4_000), 'text'))?.message}`,
+    /texts are longer than its batch/,
+  );
+});
+
+test('a stream with any of its bits flipped ends in rows or in a failure', async (t) => {
+  const stream = encoded(
+    rowBatch({
+      a: typed('int32', 1, null, 3),
+      s: typed('string', 'a', 'b', null),
+      f: typed('bool', true, false, null),
+    }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.nat({ max: stream.length * 8 - 1 }), async (bit) => {
+      const damaged = Uint8Array.from(stream);
+      damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      const opened = await rowsOf(damaged, 64, 100_000).open(unhurried)();
+      if (opened._tag === 'Left') return t.is(['InvalidInput', 'TooLarge'].includes(opened.left.tag), true);
+      const wanted = ['a', 's', 'f'].map((name) => ({ name, role: 'key' }) as const);
+      for await (const batch of opened.right.read(wanted)) {
+        if (batch._tag === 'Right')
+          t.true([...batch.right.columns.values()].every(({ values }) => values.length === batch.right.rowCount));
+      }
+      await opened.right.close();
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('keys of JSON are text in a stream', (t) => {
+  const encoder = arrowEncoder();
+  const parts = [
+    encoder.begin([{ name: 'k', type: 'json' }]),
+    encoder.encode({ rowCount: 4, columns: new Map([['k', json(1, 'a', null, [2])]]) }),
+    encoder.end(),
+  ];
+  const table = tableFromIPC(Buffer.concat(parts.map((part) => Buffer.from(part))));
+  t.deepEqual(
+    table.toArray().map((row) => (row as { k: unknown }).k),
+    ['1', 'a', null, '[2]'],
+  );
+});
