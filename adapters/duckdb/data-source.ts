@@ -22,7 +22,7 @@ import { openJsonFile } from './json-source.js';
 import { streamRows } from './row-stream.js';
 import { type Scalar, scalarOf, type SourceColumn } from './scalar.js';
 import { createView, findSourceFile, type SourceFile } from './source-file.js';
-import { snapshotFile } from './source-snapshot.js';
+import { snapshotFile, stateOf } from './source-snapshot.js';
 import { declaredQuery, describeColumns, fileQuery, from, type SourceQuery } from './source-query.js';
 import { rowGroupsOf, stageQuery } from './stage-rows.js';
 import { whileUnchanged } from './unchanged-files.js';
@@ -68,7 +68,7 @@ export const duckdbDataSource = (options: DuckdbSourceOptions): DataSource => ({
 
 /** A range of staged rows as a source, which ignores years. Relative paths begin in `baseDir`. */
 export const duckdbStagedSource = (
-  { name, path, textual, casts }: StagedRows,
+  { name, path, state, textual, casts }: StagedRows,
   rows: RowRange,
   options: Omit<DuckdbSourceOptions, 'files' | 'sql'>,
 ): DataSource => ({
@@ -76,6 +76,8 @@ export const duckdbStagedSource = (
   open: (_range, call) =>
     TE.tryCatch(async () => {
       const file = await findSourceFile(options.baseDir ?? '.', 'rows', path);
+      if ((await stateOf(file.path)) !== state)
+        raise('DataUnreadable', `${name} was changed since the job was planned: score it again.`);
       const opened = await open({ ...options, files: {} }, [{ ...file, name, slice: { rows, casts } }], {}, call);
       return { ...opened, textual };
     }, toFailure(name)),
@@ -206,7 +208,8 @@ const stage =
           ? await withConnection(engine, what, call, (connection) => stageQuery(connection, query, columns, stagePath))
           : {};
       const textual = files.some((file) => file.format === 'csv');
-      return { rows: { name: what, path, textual, casts }, rowGroups: await rowGroupsOf(path, limits) };
+      const state = await stateOf(path);
+      return { rows: { name: what, path, state, textual, casts }, rowGroups: await rowGroupsOf(path, limits) };
     }, toSourceFailure(opened.files));
 
 async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): AsyncGenerator<Batch, void, undefined> {

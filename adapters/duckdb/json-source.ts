@@ -16,6 +16,7 @@ import { raise, toFailure } from './errors.js';
 import { assertOngoing } from './interruptible.js';
 import { exactValue, type JsonRows, readJsonLines } from './json-lines.js';
 import type { SourceFile } from './source-file.js';
+import { stateOf } from './source-snapshot.js';
 import { rowGroupsOf, stageBatches } from './stage-rows.js';
 import { yearColumn } from './source-query.js';
 
@@ -80,7 +81,8 @@ const stage =
         limits,
       );
       const rowGroups = await rowGroupsOf(stagePath, limits);
-      return { rows: { name, path: stagePath, textual: false, casts }, rowGroups };
+      const state = await stateOf(stagePath);
+      return { rows: { name, path: stagePath, state, textual: false, casts }, rowGroups };
     }, toFailure(opened.file.name));
 
 const isRanged = ({ startYear, endYear }: YearRange): boolean => startYear !== undefined || endYear !== undefined;

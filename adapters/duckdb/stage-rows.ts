@@ -61,8 +61,15 @@ export const stageBatches = async (
 const asJson = (column: RawColumn): RawColumn => {
   const values = column.values as ReadonlyArray<unknown>;
   const missing = Uint8Array.from(values, (value) => (value === undefined || value === null ? 1 : 0));
-  const texts = values.map((value) => (typeof value === 'bigint' ? `${value}` : (JSON.stringify(value) ?? '')));
-  return { type: 'string', values: texts, missing };
+  return { type: 'string', values: values.map(jsonOf), missing };
+};
+
+/** JSON's numbers may have any size, and a sign also when they are zero. */
+const jsonOf = (value: unknown): string => {
+  if (typeof value === 'bigint') return `${value}`;
+  if (value === Number.POSITIVE_INFINITY) return '1e999';
+  if (value === Number.NEGATIVE_INFINITY) return '-1e999';
+  return Object.is(value, -0) ? '-0.0' : (JSON.stringify(value) ?? '');
 };
 
 /** Makes the file, in a folder that is made, and makes it durable; or leaves neither. */

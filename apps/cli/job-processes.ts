@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import * as E from 'fp-ts/lib/Either.js';
 import type * as TE from 'fp-ts/lib/TaskEither.js';
-import { type Cancellation, fail, type Failure, failure } from '../../core/index.js';
+import { type Cancellation, fail, type Failure, failure, type ScoringProgress } from '../../core/index.js';
 import { failureTable } from '../failure-table.js';
 import type { FromJobWorker, ToJobWorker } from './job-messages.js';
 
@@ -13,8 +13,8 @@ export interface JobProcessesOptions {
   readonly count: number;
   /** The flags that say which registry it is. */
   readonly flags: ReadonlyArray<string>;
-  /** Rows that were scored so far, by whichever process and in whichever run. */
-  readonly onProgress: (rowsScored: number) => void;
+  /** Of all processes together. */
+  readonly onProgress: (progress: ScoringProgress) => void;
   readonly cancellation: Cancellation;
 }
 
@@ -38,6 +38,7 @@ export const workWithProcesses =
       const rowsOf = new Map<number, number>();
       const committed = new Set<number>();
       let rowsScored = 0;
+      let rowsFound = 0;
       let deaths = 0;
       let outcome: E.Either<Failure, void> | undefined;
       let patience: NodeJS.Timeout | undefined;
@@ -65,11 +66,13 @@ export const workWithProcesses =
       };
 
       const hear = ({ shard, rowsScored: rows, isCommitted }: FromJobWorker & { kind: 'progress' }): void => {
-        const before = rowsOf.get(shard) ?? 0;
-        if (rows > before) {
+        const before = rowsOf.get(shard);
+        // Nobody of these scored any of its rows.
+        if (before === undefined && isCommitted) rowsFound += rows;
+        if (rows > (before ?? 0)) {
           rowsOf.set(shard, rows);
-          rowsScored += rows - before;
-          onProgress(rowsScored);
+          rowsScored += rows - (before ?? 0);
+          onProgress({ rowsScored, rowsFound });
         }
         if (!isCommitted || committed.has(shard)) return;
         committed.add(shard);

@@ -11,7 +11,7 @@ export const startProgress = async (isTerminal: boolean): Promise<Progress> => {
   if (!isTerminal) return { tell: () => undefined, stop: () => undefined };
   const { default: cliProgress } = await import('cli-progress');
   const bar = new cliProgress.SingleBar({
-    format: '{bar} {percentage} % | {value} of {total} rows | {duration_formatted}',
+    format: '{bar} {percentage} % | {value} of {total} rows | {rate} rows/s | {left} s left',
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 40,
@@ -20,13 +20,19 @@ export const startProgress = async (isTerminal: boolean): Promise<Progress> => {
     stopOnComplete: false,
     stream: process.stderr,
   });
-  let begun = false;
+  let begunMs: number | undefined;
   return {
-    tell: ({ rowsScored, rowTotal = rowsScored }) => {
-      if (!begun) bar.start(rowTotal, rowsScored);
-      begun = true;
+    tell: ({ rowsScored, rowsFound = 0, rowTotal = rowsScored }) => {
+      const nowMs = performance.now();
+      const rate = ((rowsScored - rowsFound) / (nowMs - (begunMs ?? nowMs))) * 1000;
+      const told = {
+        rate: Number.isFinite(rate) ? Math.round(rate) : '…',
+        left: rate > 0 && Number.isFinite(rate) ? Math.ceil((rowTotal - rowsScored) / rate) : '…',
+      };
+      if (begunMs === undefined) bar.start(rowTotal, rowsScored, told);
+      begunMs ??= nowMs;
       bar.setTotal(rowTotal);
-      bar.update(rowsScored);
+      bar.update(rowsScored, told);
     },
     stop: () => bar.stop(),
   };

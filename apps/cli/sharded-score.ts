@@ -9,6 +9,7 @@ import {
   type Repetition,
   type ScoreAnswer,
   type ScoreRequest,
+  type ScoringProgress,
 } from '../../core/index.js';
 import type { Session } from './base-command.js';
 import { workWithProcesses } from './job-processes.js';
@@ -57,7 +58,7 @@ export const scoreWithProcesses =
       return service.finishJob(path, { cancellation })();
     }
     const progress = await options.startProgress();
-    const onProgress = (rowsScored: number): void => progress.tell({ rowsScored, rowTotal });
+    const onProgress = (soFar: ScoringProgress): void => progress.tell({ ...soFar, rowTotal });
     const worked = await workWithProcesses({ path, count: processCount, flags, onProgress, cancellation })();
     progress.stop();
     const finished = E.isLeft(worked) ? worked : await service.finishJob(path, { cancellation })();

@@ -24,7 +24,7 @@ export interface JobPorts extends ScorePorts {
 }
 
 export interface JobSettings extends Pick<RowSources, 'sourceOfType'> {
-  /** About how many rows a shard has; 131,072 unless given. */
+  /** About how many rows a shard has; 262,144 unless given. */
   readonly shardRows?: number;
 }
 

@@ -2,7 +2,7 @@
 import type { RowRange } from '../ports/job-folder.js';
 
 /** Enough that beginning a shard costs little, and few enough that little is lost with one. */
-const defaultShardRows = 131_072;
+const defaultShardRows = 262_144;
 /** Where there would be more, each has more rows. */
 const mostShards = 10_000;
 

@@ -25,6 +25,8 @@ export const StagedRows = t.readonly(
     /** What messages call it. */
     name: t.string,
     path: t.string,
+    /** Tells when the file is another one by now. */
+    state: t.string,
     /** As `OpenedSource` has it. */
     textual: t.boolean,
     /** Columns that stand there as text, and the type that each of them is read as, by the name that the engine has for it. */

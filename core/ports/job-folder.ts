@@ -17,7 +17,10 @@ export interface JobFolder {
   readonly documents: ArtifactStore;
   /** Files of rows; locations begin in the folder. */
   readonly parts: PredictionSink;
-  /** A range of staged rows as a source, which ignores years. A relative path of theirs begins in the folder. */
+  /**
+   * A range of staged rows as a source, which ignores years. A relative path of theirs begins in the folder. Opening it fails `DataUnreadable` when the
+   * file was changed since.
+   */
   readonly readStaged: (rows: StagedRows, keys: ReadonlyArray<string>, range: RowRange) => DataSource;
   /** Removes all files of rows, also those that killed processes left half written. Fails `PermissionDenied`, `Unavailable`. */
   readonly removeRows: TaskEither<Failure, void>;

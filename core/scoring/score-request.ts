@@ -90,6 +90,8 @@ export interface ScoreAnswer {
 /** Told while a scoring runs. */
 export interface ScoringProgress {
   readonly rowsScored: number;
+  /** How many of them an earlier run of the job had scored. */
+  readonly rowsFound?: number;
   /** Absent when the source cannot tell cheaply. */
   readonly rowTotal?: number;
 }

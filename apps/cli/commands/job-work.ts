@@ -4,7 +4,14 @@ import { Option } from 'clipanion';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { cancellationSource, fail, type Failure, failure, type WorkerPlace } from '../../../core/index.js';
+import {
+  cancellationSource,
+  fail,
+  type Failure,
+  failure,
+  type ShardProgress,
+  type WorkerPlace,
+} from '../../../core/index.js';
 import type { Settings } from '../../settings.js';
 import { BaseCommand } from '../base-command.js';
 import type { FromJobWorker, ToJobWorker } from '../job-messages.js';
@@ -39,7 +46,7 @@ export class JobWorkCommand extends BaseCommand {
           process.once('message', (_: ToJobWorker) => stop.cancel());
           const worked = await service.workJob(resolve(this.folder), place, {
             cancellation: stop.cancellation,
-            onProgress: (progress) => send({ kind: 'progress', ...progress }),
+            onProgress: sometimes((progress) => send({ kind: 'progress', ...progress })),
           })();
           return stop.cancellation.aborted && E.isLeft(worked) ? E.left(stopped) : worked;
         }),
@@ -61,6 +68,20 @@ export class JobWorkCommand extends BaseCommand {
 const stopped = failure('Unavailable', 'The worker was told to stop before all rows were scored: start it again.');
 
 const send = (message: FromJobWorker): void => void process.send?.(message, undefined, undefined, () => undefined);
+
+const progressMs = 100;
+
+/** Passes on the first progress of each shard, every commit, and else not more than people can see. */
+const sometimes = (tell: (progress: ShardProgress) => void): ((progress: ShardProgress) => void) => {
+  let last: { readonly shard: number; readonly toldMs: number } | undefined;
+  return (progress) => {
+    const nowMs = performance.now();
+    const { shard, isCommitted } = progress;
+    if (!isCommitted && last?.shard === shard && nowMs < last.toldMs + progressMs) return;
+    last = { shard, toldMs: nowMs };
+    tell(progress);
+  };
+};
 
 /** Which worker this is. Fails `InvalidInput`. */
 const placeOf = (env: Readonly<Record<string, string | undefined>>): E.Either<Failure, WorkerPlace> => {
