@@ -100,6 +100,11 @@ const cases: ReadonlyArray<Case> = [
   ['apps/http/border-csv.ts', "export { parse } from 'csv-parse';", imports],
   ['adapters/border-sketch.ts', "export { DDSketch } from '@datadog/sketches-js';"],
   ['adapters/memory/border-storage.ts', "export * from '@google-cloud/storage';", imports],
+  ['adapters/bigquery/border-warehouse.ts', "export { BigQuery } from '@google-cloud/bigquery';"],
+  ['adapters/bigquery/border-cloud.ts', "export { raise } from '../google-cloud/errors.js';"],
+  ['adapters/bigquery/border-storage.ts', "export * from '@google-cloud/storage';", imports],
+  ['adapters/bigquery/border-sibling.ts', "export { storage } from '../google-cloud-storage/errors.js';", imports],
+  ['adapters/memory/border-cloud.ts', "export { raise } from '../google-cloud/errors.js';", imports],
   ['adapters/border/console.ts', "console.error('');", 'no-console'],
   ['adapters/border/environment.ts', 'export const home = process.env;', 'no-process-env'],
 

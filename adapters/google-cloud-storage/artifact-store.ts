@@ -2,11 +2,13 @@
 import type { Bucket } from '@google-cloud/storage';
 import * as O from 'fp-ts/lib/Option.js';
 import { type ArtifactStore, checkFolder, checkKey, neverCancelled, type WriteCondition } from '../../core/index.js';
-import { type Attempt, bounded, nowMs } from './bounded.js';
+import { type Attempt, bounded, nowMs } from '../google-cloud/bounded.js';
+import { orRaise, raise, statusOf } from '../google-cloud/errors.js';
+import type { RetryPolicy } from '../google-cloud/persistently.js';
 import { type ClientOptions, headOf, objectPath, openBucket, request } from './client.js';
-import { isConditionNotMet, isMissingBucket, orRaise, raise, statusOf } from './errors.js';
+import { isConditionNotMet, isMissingBucket, storage } from './errors.js';
 import { listFolder } from './listing.js';
-import { retrying, type RetryPolicy } from './retrying.js';
+import { retrying } from './retrying.js';
 import { selfTest } from './self-test.js';
 import { download, upload } from './transfer.js';
 
@@ -33,7 +35,7 @@ const proofTimeoutMs = 30_000;
 const storeInBucket = (options: GoogleCloudStorageOptions): ArtifactStore => {
   const prefix = (options.prefix ?? '').replace(/\/+$/, '');
   const location = `gs://${options.bucket}${prefix === '' ? '' : `/${prefix}`}`;
-  const within = bounded(location, options.idleTimeoutMs ?? 20_000);
+  const within = bounded(storage, location, options.idleTimeoutMs ?? 20_000);
   const open = openBucket(options);
 
   /** Belongs to none of the writes that wait for it, so it has a deadline of its own. */

@@ -1,9 +1,9 @@
 /** The client library, loaded when first needed and held so that it neither retries nor waits on its own. */
 import type { Bucket, Storage } from '@google-cloud/storage';
 import type { ObjectHead } from '../../core/index.js';
-import { type Attempt, longestTimerMs, nowMs } from './bounded.js';
-import { raise, refusedWith, unanswered } from './errors.js';
-import { headersFor } from './requests.js';
+import { type Attempt, longestTimerMs, nowMs } from '../google-cloud/bounded.js';
+import { raise, refusedWith, unanswered } from '../google-cloud/errors.js';
+import { headersFor } from '../google-cloud/requests.js';
 
 /** Which bucket, and where its service is. */
 export interface ClientOptions {

@@ -1,81 +1,18 @@
 /** A store that tries again what failed for a passing reason. */
-import * as E from 'fp-ts/lib/Either.js';
-import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
-import { ambiguous, type ArtifactStore, type CallOptions, failure, type Failure } from '../../core/index.js';
-import { nowMs } from './bounded.js';
+import type { ArtifactStore } from '../../core/index.js';
+import { persistently, type RetryPolicy } from '../google-cloud/persistently.js';
 
-/** How often and how soon. */
-export interface RetryPolicy {
-  /** The most retries of one call. */
-  readonly limit: number;
-  /** Before the n-th retry there is a random pause of up to this, doubled n - 1 times (full jitter). */
-  readonly firstPauseMs: number;
-  /**
-   * How many retries all calls together have to spend; each success earns a fifth of one back. It keeps a service that is in
-   * trouble from being asked several times as often.
-   */
-  readonly budget: number;
-}
-
-export const usualRetries: RetryPolicy = { limit: 5, firstPauseMs: 200, budget: 50 };
-
-const longestPauseMs = 8000;
-const earnedBySuccess = 0.2;
-
-/**
- * The same store, in which a call that is `Unavailable` is made again while its deadline and the budget allow. Once one try of a write was
- * `ambiguous` every later failure of the call is: an `AlreadyExists` or `Conflict` may then speak of this very write, and the caller has to read
- * it back.
- */
-export const retrying = (store: ArtifactStore, policy: RetryPolicy = usualRetries): ArtifactStore => {
-  let budget = policy.budget;
-
-  const persistently =
-    <A>(call: CallOptions, task: TaskEither<Failure, A>): TaskEither<Failure, A> =>
-    async () => {
-      let inDoubt = false;
-      const ended = (failed: Failure) => E.left(inDoubt ? ambiguous(failed) : failed);
-      for (let retry = 0; ; retry++) {
-        const result = await task();
-        if (E.isRight(result)) {
-          budget = Math.min(policy.budget, budget + earnedBySuccess);
-          return result;
-        }
-        inDoubt ||= result.left.ambiguous;
-        if (result.left.tag !== 'Unavailable' || retry === policy.limit || budget < 1) return ended(result.left);
-        const pauseMs = Math.random() * Math.min(longestPauseMs, policy.firstPauseMs * 2 ** retry);
-        if (nowMs() + pauseMs >= call.deadlineMs) return ended(result.left);
-        budget -= 1;
-        if (!(await pause(pauseMs, call))) {
-          return ended(
-            failure('Cancelled', `The call was cancelled while it waited to try again. ${result.left.message}`),
-          );
-        }
-      }
-    };
-
+/** The same store, in which a call that is `Unavailable` is made again, as `persistently` says. */
+export const retrying = (store: ArtifactStore, policy?: RetryPolicy): ArtifactStore => {
+  const again = persistently(policy);
   return {
     location: store.location,
-    head: (key, call) => persistently(call, store.head(key, call)),
-    get: (key, call) => persistently(call, store.get(key, call)),
-    getIfChanged: (key, token, call) => persistently(call, store.getIfChanged(key, token, call)),
-    put: (key, bytes, condition, call) => persistently(call, store.put(key, bytes, condition, call)),
-    copyIfAbsent: (from, to, call) => persistently(call, store.copyIfAbsent(from, to, call)),
-    list: (folder, page, call) => persistently(call, store.list(folder, page, call)),
-    delete: (key, call) => persistently(call, store.delete(key, call)),
+    head: (key, call) => again(call, store.head(key, call)),
+    get: (key, call) => again(call, store.get(key, call)),
+    getIfChanged: (key, token, call) => again(call, store.getIfChanged(key, token, call)),
+    put: (key, bytes, condition, call) => again(call, store.put(key, bytes, condition, call)),
+    copyIfAbsent: (from, to, call) => again(call, store.copyIfAbsent(from, to, call)),
+    list: (folder, page, call) => again(call, store.list(folder, page, call)),
+    delete: (key, call) => again(call, store.delete(key, call)),
   };
 };
-
-/** Whether the pause ended by itself, and not by the call's cancellation. */
-const pause = (durationMs: number, { cancellation }: CallOptions): Promise<boolean> =>
-  new Promise((resolve) => {
-    let forget: () => void = () => undefined;
-    const end = (byItself: boolean) => {
-      clearTimeout(timer);
-      forget();
-      resolve(byItself);
-    };
-    const timer = setTimeout(() => end(true), durationMs);
-    forget = cancellation.onAbort(() => end(false));
-    if (cancellation.aborted) end(false);
-  });

@@ -1,8 +1,9 @@
 /** Proves on the actual service, before the first write, that it honours preconditions: an emulator that does not would lose versions. */
 import type { Bucket } from '@google-cloud/storage';
-import type { Attempt } from './bounded.js';
+import type { Attempt } from '../google-cloud/bounded.js';
+import { raise } from '../google-cloud/errors.js';
 import { objectPath, request } from './client.js';
-import { isConditionNotMet, raise } from './errors.js';
+import { isConditionNotMet } from './errors.js';
 import { upload } from './transfer.js';
 
 /** Of a name that is no key, so that no list shows it. It stays: the next process needs no more than to be refused. */

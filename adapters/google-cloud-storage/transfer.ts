@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Bucket } from '@google-cloud/storage';
 import type { StoredObject, StoreToken } from '../../core/index.js';
-import type { Attempt } from './bounded.js';
+import type { Attempt } from '../google-cloud/bounded.js';
 import { objectPath } from './client.js';
-import { raise, refusedWith, unanswered } from './errors.js';
+import { raise, refusedWith, unanswered } from '../google-cloud/errors.js';
 
 /** From this size on an upload is resumable, in chunks of this size. */
 const chunkBytes = 8 * 2 ** 20;

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { googleCloudStorageArtifactStore } from '../../../adapters/google-cloud-storage/artifact-store.js';
-import { mayHaveHappened, raised, toFailure } from '../../../adapters/google-cloud-storage/errors.js';
+import { mayHaveHappened, raised, toFailure } from '../../../adapters/google-cloud/errors.js';
+import { storage } from '../../../adapters/google-cloud-storage/errors.js';
 import { type FailureTag, failure } from '../../../core/index.js';
 import { absent, bytesOf, call, refused } from '../../contracts/artifact-store-harness.js';
 import { startFakeGcs } from '../../support/fake-gcs/server.js';
@@ -108,7 +109,7 @@ const table: ReadonlyArray<
 
 for (const [what, error, tag, sentence, inDoubt] of table) {
   test(`${what} is told as ${tag}`, (t) => {
-    const told = toFailure('a/b', 'gs://games/team')(error);
+    const told = toFailure(storage)('a/b', 'gs://games/team')(error);
     t.is(told.tag, tag);
     t.regex(told.message, sentence);
     t.regex(told.message, /\.$/);
@@ -117,9 +118,9 @@ for (const [what, error, tag, sentence, inDoubt] of table) {
 }
 
 test('a bug is thrown, and an expected outcome is given back', (t) => {
-  t.throws(() => toFailure('a', 'gs://games')(new TypeError('x is undefined')), { message: 'x is undefined' });
+  t.throws(() => toFailure(storage)('a', 'gs://games')(new TypeError('x is undefined')), { message: 'x is undefined' });
   const expected = failure('NotFound', 'There is none.');
-  t.is(toFailure('a', 'gs://games')(raised(expected)), expected);
+  t.is(toFailure(storage)('a', 'gs://games')(raised(expected)), expected);
 });
 
 test('a bucket that is not there is told by every call', async (t) => {

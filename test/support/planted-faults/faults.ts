@@ -237,14 +237,14 @@ const inBucket: ReadonlyArray<PlantedFault> = [
   },
   {
     name: 'that an earlier try of a write may have happened is forgotten',
-    file: 'adapters/google-cloud-storage/retrying.js',
+    file: 'adapters/google-cloud/persistently.js',
     text: 'inDoubt ||= result.left.ambiguous;',
     instead: 'inDoubt = result.left.ambiguous;',
     checks: ['adapters/google-cloud-storage/faults.test.js'],
   },
   {
     name: 'a write without an answer is taken for one that did not happen',
-    file: 'adapters/google-cloud-storage/errors.js',
+    file: 'adapters/google-cloud/errors.js',
     text: 'return !notConnected.includes',
     instead: 'return false && !notConnected.includes',
     checks: ['adapters/google-cloud-storage/faults.test.js'],

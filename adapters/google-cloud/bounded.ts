@@ -2,7 +2,7 @@
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { ambiguous, type CallOptions, failure, type Failure } from '../../core/index.js';
-import { mayHaveHappened, raised, toFailure } from './errors.js';
+import { type CloudService, mayHaveHappened, raised, toFailure } from './errors.js';
 
 /** What the work of one call is given. */
 export interface Attempt {
@@ -13,7 +13,7 @@ export interface Attempt {
   readonly moved: () => void;
   /** To be told when a connection ended before its answer did: the client does not always notice. */
   readonly cut: () => void;
-  /** Does what changes the bucket. It does not begin once the call is over. */
+  /** Does what changes something there. It does not begin once the call is over. */
   readonly commit: <A>(step: () => Promise<A>) => Promise<A>;
 }
 
@@ -24,26 +24,26 @@ export const longestTimerMs = 2 ** 31 - 1;
 export const nowMs = (): number => performance.timeOrigin + performance.now();
 
 /**
- * Runs `work` about `what` (a key) in `place` until the deadline, the cancellation, or `idleTimeoutMs` without a byte, whichever comes
+ * Runs `work`, which asks the service about `what` (a key) in `place`, until the deadline, the cancellation, or `idleTimeoutMs` without a byte, whichever comes
  * first; what it leaves running is aborted. A failure after `commit` began is `ambiguous`, unless nothing can have happened.
  */
 export const bounded =
-  (place: string, idleTimeoutMs: number) =>
+  (service: CloudService, place: string, idleTimeoutMs: number) =>
   <A>(what: string, call: CallOptions, work: (attempt: Attempt) => Promise<A>): TaskEither<Failure, A> =>
   () => {
-    const toOutcome = toFailure(what, place);
+    const toOutcome = toFailure(service)(what, place);
     const cancelled = failure('Cancelled', `The call for ${what} in ${place} was cancelled.`);
     const late = failure(
       'DeadlineExceeded',
-      `Google Cloud Storage did not answer for ${what} in ${place} before the deadline.`,
+      `${service.name} did not answer for ${what} in ${place} before the deadline.`,
     );
     const idle = failure(
       'Unavailable',
-      `Google Cloud Storage was silent for ${idleTimeoutMs} ms about ${what} in ${place}: try again.`,
+      `${service.name} was silent for ${idleTimeoutMs} ms about ${what} in ${place}: try again.`,
     );
     const cutOff = failure(
       'Unavailable',
-      `The connection to Google Cloud Storage broke while it answered about ${what} in ${place}: try again.`,
+      `The connection to ${service.name} broke while it answered about ${what} in ${place}: try again.`,
     );
     let inDoubt = false;
 
