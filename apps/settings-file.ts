@@ -141,13 +141,52 @@ const named = <A>(
   );
 };
 
-/** Tables for one `SELECT`, which is in `sql` or in the file `sql_file`. */
-const Source = closed(
-  'Source',
-  { kind: t.literal('duckdb'), files: t.readonly(t.record(t.string, Path)) },
-  { sql: t.string, sql_file: Path, keys: t.readonlyArray(t.string) },
+/** What every source may have: one `SELECT`, in `sql` or in the file `sql_file`, and the columns that are carried to the output. */
+const query = { sql: t.string, sql_file: Path, keys: t.readonlyArray(t.string) };
+
+/** https://cloud.google.com/bigquery/docs/labels-intro#requirements */
+const LabelName = text(
+  'LabelName',
+  /^[\p{Ll}\p{Lo}][\p{Ll}\p{Lo}\p{N}_-]{0,62}$/u,
+  'must be 1 to 63 small letters, digits, _ and -, beginning with a letter',
 );
-export type SourceSettings = t.TypeOf<typeof Source>;
+const LabelValue = text(
+  'LabelValue',
+  /^[\p{Ll}\p{Lo}\p{N}_-]{0,63}$/u,
+  'must be at most 63 small letters, digits, _ and -',
+);
+
+const sourceKinds = {
+  /** Files, each a table. */
+  duckdb: closed('Source', { kind: t.literal('duckdb'), files: t.readonly(t.record(t.string, Path)) }, query),
+  /** Tables of the warehouse. */
+  bigquery: closed(
+    'Source',
+    { kind: t.literal('bigquery') },
+    {
+      ...query,
+      project: Path,
+      location: Path,
+      maximum_bytes_billed: Count,
+      labels: named(LabelName, LabelValue),
+    },
+  ),
+};
+export type SourceSettings = t.TypeOf<(typeof sourceKinds)[keyof typeof sourceKinds]>;
+
+const SourceKind = t.type({ kind: t.keyof({ duckdb: null, bigquery: null }) });
+
+/** Decoded by its kind: no union, which would tell a mistake in one kind as a mistake in every other, too. */
+const Source = new t.Type<SourceSettings, unknown, unknown>(
+  'Source',
+  (u): u is SourceSettings => SourceKind.is(u) && sourceKinds[u.kind].is(u),
+  (u, context) => {
+    if (!t.UnknownRecord.is(u)) return sourceKinds.duckdb.validate(u, context);
+    const found = SourceKind.validate(u, context);
+    return E.isLeft(found) ? found : sourceKinds[found.right.kind].validate(u, context);
+  },
+  t.identity,
+);
 
 /** `scorekeeper.json`. Relative paths in it are relative to its folder. */
 const SettingsFile = closed(

@@ -34,6 +34,7 @@ export type { ByteStream } from './ports/byte-stream.js';
 export {
   type DataSource,
   type OpenedSource,
+  type Opening,
   type PassingRows,
   StagedRows,
   type WantedColumn,

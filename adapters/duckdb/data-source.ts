@@ -58,7 +58,7 @@ export interface DuckdbSourceOptions {
  */
 export const duckdbDataSource = (options: DuckdbSourceOptions): DataSource => ({
   keys: options.keys,
-  open: (range, call, stagePath) =>
+  open: (range, call, { stagePath } = {}) =>
     TE.tryCatch(async () => {
       const files = await findFiles(options);
       return whileUnchanged(files, await open(options, files, range, call, stagePath));

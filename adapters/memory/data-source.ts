@@ -32,7 +32,7 @@ export const memoryDataSource = (options: {
   ...(options.staged === undefined
     ? {}
     : { snapshot: (range) => TE.of({ columns: digestOf(options.table), ...range }) }),
-  open: (range, call, stagePath) => {
+  open: (range, call, { stagePath } = {}) => {
     const over = overFailure(call);
     if (over !== undefined) return TE.left(over);
     const isRanged = range.startYear !== undefined || range.endYear !== undefined;

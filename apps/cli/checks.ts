@@ -96,9 +96,17 @@ export const partTrials = ({ service, ports, settings, cancellation }: Session):
         TE.map(() => 'DuckDB answers'),
       ),
     },
-    ...Object.entries(sources).map(([name, source]) => ({ name: `source ${name}`, found: opened(source, call) })),
+    ...Object.entries(sources).map(([name, source]) => ({
+      name: `source ${name}`,
+      found: pipe(
+        opened(source, call),
+        TE.map((found) => (settings.sources[name]?.kind === 'bigquery' ? `${found} ${untried}` : found)),
+      ),
+    })),
   ];
 };
+
+const untried = "Scorekeeper's own tests run against a fake of BigQuery, and never ran against Google's.";
 
 const opened = (source: DataSource, call: CallOptions): TE.TaskEither<Failure, string> =>
   pipe(
@@ -107,7 +115,7 @@ const opened = (source: DataSource, call: CallOptions): TE.TaskEither<Failure, s
       pipe(
         TE.fromTask(found.close),
         TE.flatMapEither(() => keysOf(source, found)),
-        TE.map(() => `${found.columnNames.length} columns`),
+        TE.map(() => [`${found.columnNames.length} columns`, ...(found.notes ?? [])].join('. ')),
       ),
     ),
   );

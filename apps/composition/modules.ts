@@ -14,7 +14,7 @@ import { readText } from '../named-file.js';
 import { isBucketAddress, type Registry, type Settings, type SourceSettings } from '../settings.js';
 import { ids } from './identifiers.js';
 import { engineOnDemand, experimentsOnDemand, jobFolderOnDemand, sinkOnDemand, sourceOnDemand } from './on-demand.js';
-import { openStore } from './stores.js';
+import { emulatorOf, openStore } from './stores.js';
 
 /** What one run has otherwise than its settings. Folders are absolute. */
 export interface Overrides {
@@ -94,9 +94,11 @@ const protectedPaths = (
   ...(registry.kind === 'local' ? [resolve(registry.root, 'models')] : []),
   ...(experiments?.kind === 'local' ? [experiments.root] : []),
   ...(sourceFile === undefined ? [] : [resolve(sourceFile.name)]),
-  ...Object.values(sources).flatMap(({ files, sql_file: query }) =>
-    [...Object.values(files), ...(query === undefined ? [] : [query])].map((file) => resolve(sourcesDir, file)),
-  ),
+  ...Object.values(sources).flatMap((source) => {
+    const files = source.kind === 'duckdb' ? Object.values(source.files) : [];
+    const query = source.sql_file === undefined ? [] : [source.sql_file];
+    return [...files, ...query].map((file) => resolve(sourcesDir, file));
+  }),
 ];
 
 /** Stands where no adapter writes yet. */
@@ -179,14 +181,39 @@ const tables =
     E.right((await import('../../adapters/duckdb/data-source.js')).duckdbDataSource(options));
 
 /** A query in a file of its own is read whenever the source is opened: an edit needs no restart. */
-const declaredSource = ({ files, sql, sql_file: file, keys = [] }: SourceSettings, baseDir: string): DataSource =>
-  sourceOnDemand(
+const declaredSource = (source: SourceSettings, baseDir: string): DataSource => {
+  const { sql = '', sql_file: file, keys = [] } = source;
+  const sourceOf =
+    source.kind === 'duckdb'
+      ? (query: string) => tables({ files: source.files, sql: query, keys, baseDir, baseDirName: settingsFolder })
+      : warehouse(source, keys);
+  return sourceOnDemand(
     keys,
-    pipe(
-      file === undefined ? TE.right(sql ?? '') : readQuery(file, baseDir),
-      TE.flatMap((query) => tables({ files, sql: query, keys, baseDir, baseDirName: settingsFolder })),
-    ),
+    pipe(file === undefined ? TE.right(sql) : readQuery(file, baseDir), TE.flatMap(sourceOf)),
   );
+};
+
+/** The same source as before while its SQL is the same, with its client and its credentials. */
+const warehouse = (
+  { project, location, maximum_bytes_billed: maximumBytesBilled, labels }: SourceSettings & { kind: 'bigquery' },
+  keys: ReadonlyArray<string>,
+): ((sql: string) => TE.TaskEither<Failure, DataSource>) => {
+  const apiEndpoint = emulatorOf('BIGQUERY_EMULATOR_HOST');
+  const options = {
+    keys,
+    ...(project === undefined ? {} : { project }),
+    ...(location === undefined ? {} : { location }),
+    ...(maximumBytesBilled === undefined ? {} : { maximumBytesBilled }),
+    ...(labels === undefined ? {} : { labels }),
+    ...(apiEndpoint === undefined ? {} : { apiEndpoint }),
+  };
+  let last: { readonly sql: string; readonly source: DataSource } | undefined;
+  return (sql) => async () => {
+    const { bigqueryDataSource } = await import('../../adapters/bigquery/data-source.js');
+    if (last?.sql !== sql) last = { sql, source: bigqueryDataSource({ ...options, sql }) };
+    return E.right(last.source);
+  };
+};
 
 /** What paths in the settings file are relative to, without saying where that is. */
 const settingsFolder = 'the folder of the settings file';

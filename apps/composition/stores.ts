@@ -7,12 +7,17 @@ import type { Registry } from '../settings.js';
 /** The store there. In a bucket, credentials are looked for at the first call; `STORAGE_EMULATOR_HOST` replaces Google's address. */
 export const openStore = (place: Registry): ArtifactStore => {
   if (place.kind === 'local') return localFilesystemArtifactStore({ root: place.root });
-  const endpoint = process.env['STORAGE_EMULATOR_HOST'];
+  const apiEndpoint = emulatorOf('STORAGE_EMULATOR_HOST');
   return googleCloudStorageArtifactStore({
     bucket: place.bucket,
     prefix: place.prefix,
-    ...(endpoint === undefined || endpoint === '' ? {} : { apiEndpoint: withProtocol(endpoint) }),
+    ...(apiEndpoint === undefined ? {} : { apiEndpoint }),
   });
 };
 
-const withProtocol = (endpoint: string): string => (/^https?:\/\//.test(endpoint) ? endpoint : `http://${endpoint}`);
+/** The service that this variable puts in the place of Google's, as an address. */
+export const emulatorOf = (variable: 'STORAGE_EMULATOR_HOST' | 'BIGQUERY_EMULATOR_HOST'): string | undefined => {
+  const endpoint = process.env[variable] ?? '';
+  if (endpoint === '') return undefined;
+  return /^https?:\/\//.test(endpoint) ? endpoint : `http://${endpoint}`;
+};

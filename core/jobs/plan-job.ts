@@ -195,7 +195,7 @@ const makePlan = (
   call: CallOptions,
 ): TE.TaskEither<Failure, JobPlan> =>
   pipe(
-    stageRows(ports, job, at.folder, call),
+    stageRows(ports, job, at, call),
     TE.chain(({ source, shards }) => {
       const { model_type, name, version, artifact } = job.registration;
       const plan: JobPlan = {
@@ -217,14 +217,15 @@ const stageRows =
   (
     { host }: JobPorts,
     { source, request, registration, snapshot, shardRows }: Job,
-    folder: JobFolder,
+    { jobId, folder }: { readonly jobId: string; readonly folder: JobFolder },
     call: CallOptions,
   ): TE.TaskEither<Failure, Pick<JobPlan, 'source' | 'shards'>> =>
   async () => {
     const file = jobLayout.staged(host.randomId());
     const path = await folder.parts.resolve(file)();
     if (E.isLeft(path)) return path;
-    const columns = await openColumns(source, source.open(rangeOf(request), call, path.right), registration)();
+    const opening = source.open(rangeOf(request), call, { jobId, stagePath: path.right });
+    const columns = await openColumns(source, opening, registration)();
     if (E.isLeft(columns)) return columns;
     const { opened, keys, wanted, warnings } = columns.right;
     try {

@@ -50,6 +50,8 @@ export interface OpenedSource {
   readonly columnsAmong?: (names: ReadonlyArray<string>) => TaskEither<Failure, ReadonlyArray<string>>;
   /** Those of the source's keys that are no columns here, where that is no mistake: they were meant for another file. */
   readonly absentKeys?: ReadonlyArray<string>;
+  /** What a report tells of the source, in sentences: what reading it costs. */
+  readonly notes?: ReadonlyArray<string>;
   /** True for CSV: a `string` column holds unparsed text, in which an empty field is missing. */
   readonly textual: boolean;
   /** How many rows there will be. May cost a pass over the source. Fails as `read` does. */
@@ -80,16 +82,28 @@ export interface PassingRows {
   readonly open: (call: CallOptions) => TaskEither<Failure, Omit<OpenedSource, 'countRows'>>;
 }
 
+/** What rows are opened for. */
+export interface Opening {
+  /**
+   * The scoring. A source whose query runs elsewhere, and costs something, finds that of an earlier opening for the same scoring there, with the
+   * same rows.
+   */
+  readonly jobId?: string;
+  /** The file that `stage` writes. */
+  readonly stagePath?: string;
+}
+
 /** The adapter promises not to change what it reads. Nobody promises that two readings see the same rows. */
 export interface DataSource {
   /** The columns that are carried from the source to the output beside the predictions. `keysOf` checks them against an opened source. */
   readonly keys: ReadonlyArray<string>;
   /**
-   * Prepares the query for the range; the options hold for everything that the opened source does. `stagePath` is for its `stage`.
+   * Prepares the query for the range; the options hold for everything that the opened source does.
    * Fails `NotFound` when a file is not there, `DataUnreadable` when a file does not parse, `InvalidInput` when the query does not parse or
-   * names what is not there, or a range is given and the source has no year to compare it with, `Unavailable`, `PermissionDenied`, `DeadlineExceeded`, `Cancelled`.
+   * names what is not there, or a range is given and the source has no year to compare it with, `TooLarge` when the query would read more than
+   * it may, `Unavailable`, `PermissionDenied`, `DeadlineExceeded`, `Cancelled`.
    */
-  readonly open: (range: YearRange, call: CallOptions, stagePath?: string) => TaskEither<Failure, OpenedSource>;
+  readonly open: (range: YearRange, call: CallOptions, opening?: Opening) => TaskEither<Failure, OpenedSource>;
   /**
    * Only where several processes can read the rows: all that decides which rows a range has, at the cost of no row. Two that are equal tell the
    * same rows. Fails as `open` does.

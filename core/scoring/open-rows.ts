@@ -156,9 +156,12 @@ const withColumns = <A extends Opened>(
             ...keys.filter((key) => !isFeature.has(key)).map((name) => ({ name, role: 'key' }) as const),
           ],
           keys,
-          warnings: sourceKeys
-            .filter((key) => !keys.includes(key))
-            .map((key) => `The key "${key}" is no column of the source, and is left out of the output.`),
+          warnings: [
+            ...(opened.notes ?? []),
+            ...sourceKeys
+              .filter((key) => !keys.includes(key))
+              .map((key) => `The key "${key}" is no column of the source, and is left out of the output.`),
+          ],
         })),
         afterFailure(opened.close),
       );

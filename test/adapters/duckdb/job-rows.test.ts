@@ -88,7 +88,7 @@ const stage = async (
   role: WantedColumn['role'],
 ) => {
   const source = duckdbDataSource({ files: { games: 'games.parquet' }, keys: [], baseDir: root, ...options });
-  const opened = await right(source.open(range, call, join(job, 'source.parquet')));
+  const opened = await right(source.open(range, call, { stagePath: join(job, 'source.parquet') }));
   try {
     const names = [...opened.columnNames, ...(options.files?.['games'] === 'games.ndjson' ? ['late'] : [])];
     const wanted = names.map((name) => ({ name, role }));
@@ -166,7 +166,7 @@ test('a source that cannot be read to its end fails with its place, and leaves n
   await writeFile(join(here.root, 'games.ndjson'), `${'{"id": 1}\n'.repeat(50_000)}{"id": \n`);
   for (const file of ['games.csv', 'games.ndjson']) {
     const source = duckdbDataSource({ files: { games: file }, keys: [], baseDir: here.root });
-    const opened = await right(source.open({}, call, join(here.job, 'source.parquet')));
+    const opened = await right(source.open({}, call, { stagePath: join(here.job, 'source.parquet') }));
     const failed = await left(opened.stage?.([{ name: 'id', role: 'key' }]) ?? (async () => E.right(undefined)));
     await opened.close();
     t.is(failed.tag, 'DataUnreadable', failed.message);

@@ -1,0 +1,260 @@
+/** Data source: one SELECT in BigQuery, whose results come page by page straight into columns. */
+import { randomUUID } from 'node:crypto';
+import * as E from 'fp-ts/lib/Either.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import {
+  type BatchStream,
+  type CallOptions,
+  cancellationSource,
+  type DataSource,
+  nearest,
+  neverCancelled,
+  type OpenedSource,
+  type WantedColumn,
+  type YearRange,
+} from '../../core/index.js';
+import { bounded, nowMs } from '../google-cloud/bounded.js';
+import { orRaise, raise, raised, toFailure } from '../google-cloud/errors.js';
+import { persistently, type RetryPolicy } from '../google-cloud/persistently.js';
+import { type ClientOptions, openClient } from './client.js';
+import { type ColumnReader, cureOf, readerOf, type SourceColumn, toBatch } from './columns.js';
+import { bigquery, isRefused, meaningOf } from './errors.js';
+import {
+  type Ask,
+  cancelQuery,
+  dryRun,
+  type JobOptions,
+  type JobReference,
+  type Page,
+  readPage,
+  startQuery,
+  type Warehouse,
+} from './query-job.js';
+import { declaredStatement, linesBefore, quoteName, selected, type Statement } from './sql.js';
+
+export interface BigquerySourceOptions extends ClientOptions, JobOptions {
+  /** Exactly one SELECT, with the parameters `@start_year` and `@end_year` where it has years to compare. */
+  readonly sql: string;
+  /** The columns that are carried to the output. */
+  readonly keys: ReadonlyArray<string>;
+  /** After so long without a byte on the line a request is given up, and tried again; 20,000 by default. */
+  readonly idleTimeoutMs?: number;
+  readonly retries?: RetryPolicy;
+}
+
+/**
+ * Opening runs the statement dry, which costs nothing and tells its columns and how many bytes it scans; each reading is one query job, in
+ * which BigQuery reads the wanted columns alone, and rows come in no promised order. The client library is loaded, and application default
+ * credentials are looked for, when a source is first opened.
+ *
+ * Besides what the port says, `open` fails `InvalidInput` when the SQL is not one SELECT, or names another parameter or none for a side of the
+ * range that is given; `NotFound` when a table is not there; `TooLarge` when more than `maximumBytesBilled` would be scanned. Every call may
+ * fail `PermissionDenied`, with the role that is missing, and `Unavailable`, also for a quota that is used up.
+ */
+export const bigqueryDataSource = (options: BigquerySourceOptions): DataSource => {
+  const { project, send } = openClient(options);
+  const place = options.project === undefined ? 'the project of the credentials' : `project ${options.project}`;
+  const within = bounded(bigquery, place, options.idleTimeoutMs ?? 20_000);
+  const again = persistently(options.retries);
+  const ask: Ask = (what, call, request, phase) =>
+    again(
+      call,
+      within(what, call, async (attempt) => {
+        try {
+          return await send(attempt, request);
+        } catch (error) {
+          throw isRefused(error)
+            ? raised(meaningOf(error.refusal, { project: await project(), ...phases[phase] }))
+            : error;
+        }
+      }),
+    )();
+
+  const open = async (range: YearRange, call: CallOptions, key: string): Promise<OpenedSource> => {
+    const statement = declaredStatement(options.sql, range);
+    const warehouse = { ...options, ask, project: orRaise(await within('its name', call, project)()) };
+    const found = await dryRun(warehouse, statement, call);
+    if (found.statementType !== 'SELECT') {
+      const kind = found.statementType === '' ? 'another statement' : found.statementType;
+      raise('InvalidInput', `The SQL of a source is exactly one SELECT; this one is ${kind}.`);
+    }
+    checkBytes(found.bytes, options.maximumBytesBilled);
+    const assertOngoing = async (): Promise<void> =>
+      orRaise(await within("a query's rows", call, async () => undefined)());
+    return openedSource({
+      warehouse: { ...warehouse, ...(found.location === undefined ? {} : { location: found.location }) },
+      statement,
+      key,
+      columns: found.columns,
+      call,
+      assertOngoing,
+      bytes: found.bytes,
+    });
+  };
+
+  return {
+    keys: options.keys,
+    open: (range, call, { jobId = randomUUID() } = {}) =>
+      TE.tryCatch(() => open(range, call, jobId), toFailure(bigquery)('the source', place)),
+  };
+};
+
+const phases = {
+  open: { invalidQuery: 'InvalidInput', linesBefore: 0 },
+  read: { invalidQuery: 'DataUnreadable', linesBefore },
+} as const;
+
+const checkBytes = (bytes: number, most: number | undefined): void => {
+  if (most === undefined || bytes <= most) return;
+  raise(
+    'TooLarge',
+    `The source's query would scan ${bytesText(bytes)}, and maximum_bytes_billed allows ${bytesText(most)}: select fewer columns, filter on the column that the table is partitioned by, or raise it.`,
+  );
+};
+
+const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/** As people read it: `1.5 GiB`. */
+const bytesText = (bytes: number): string => {
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
+  const amount = bytes / 1024 ** power;
+  return `${power === 0 ? bytes : amount.toFixed(amount < 10 ? 2 : amount < 100 ? 1 : 0)} ${units[power]}`;
+};
+
+/** What an opened source holds. */
+interface Opened {
+  readonly warehouse: Warehouse;
+  readonly statement: Statement;
+  /** What the ids of its jobs are derived from. */
+  readonly key: string;
+  readonly columns: ReadonlyArray<SourceColumn>;
+  readonly bytes: number;
+  readonly call: CallOptions;
+  /** Raises the failure of a call that is already over. */
+  readonly assertOngoing: () => Promise<void>;
+}
+
+const openedSource = (opened: Opened): OpenedSource => {
+  const endings = new Set<Promise<void>>();
+  return {
+    columnNames: opened.columns.map(({ name }) => name),
+    textual: false,
+    notes: Number.isNaN(opened.bytes)
+      ? []
+      : [`BigQuery scans up to ${bytesText(opened.bytes)} for the source's query.`],
+    countRows: TE.tryCatch(
+      () => countRows(opened, endings),
+      toFailure(bigquery)('the count of rows', opened.warehouse.project),
+    ),
+    read: (wanted) => ({ [Symbol.asyncIterator]: () => read(opened, wanted, endings) }),
+    close: async () => void (await Promise.all(endings)),
+  };
+};
+
+const cancelTimeoutMs = 5_000;
+
+/** The pages of a statement's rows, each fetched while the one before it is worked on. A query that nobody waits for any more is cancelled. */
+async function* pagesOf(
+  { warehouse, key, call, assertOngoing }: Opened,
+  statement: Statement,
+  rowLimit: number,
+  endings: Set<Promise<void>>,
+): AsyncGenerator<Page, void, undefined> {
+  const ending = cancellationSource();
+  const forget = call.cancellation.onAbort(ending.cancel);
+  const mine = { deadlineMs: call.deadlineMs, cancellation: ending.cancellation };
+  let begun: JobReference | undefined;
+  let isDone = false;
+  try {
+    const job = await startQuery(warehouse, statement, key, mine, (asked) => {
+      begun = asked;
+    });
+    const pageAfter = (token: string | undefined) => {
+      const page = readPage(warehouse, job, token, rowLimit, mine);
+      // It may still be under way when nobody wants it any more.
+      page.catch(() => undefined);
+      return page;
+    };
+    let next: ReturnType<typeof pageAfter> | undefined = pageAfter(undefined);
+    while (next !== undefined) {
+      const page: Page = orRaise(await next);
+      isDone = true;
+      await assertOngoing();
+      next = page.nextToken === undefined ? undefined : pageAfter(page.nextToken);
+      yield page;
+    }
+  } finally {
+    forget();
+    ending.cancel();
+    const last = { deadlineMs: nowMs() + cancelTimeoutMs, cancellation: neverCancelled };
+    if (begun !== undefined && !isDone) endings.add(cancelQuery(warehouse, begun, last));
+  }
+}
+
+const countRows = async (opened: Opened, endings: Set<Promise<void>>): Promise<number> => {
+  let count = Number.NaN;
+  for await (const { rows } of pagesOf(opened, selected('COUNT(*)', opened.statement), 1, endings)) {
+    count = Number(rows[0]?.f[0]?.v);
+  }
+  return count;
+};
+
+const batchRowLimit = 65_536;
+
+/** Of a page: about 5 MB of JSON, which is parsed in one go. */
+const cellLimit = 200_000;
+
+async function* read(
+  opened: Opened,
+  wanted: ReadonlyArray<WantedColumn>,
+  endings: Set<Promise<void>>,
+): AsyncGenerator<Batch, void, undefined> {
+  try {
+    const columns = wanted.map(({ name }) => columnNamed(opened.columns, name));
+    const readers = columns.map((column, i) => readerFor(column, wanted[i]?.role ?? 'feature'));
+    const list = columns.length === 0 ? 'TRUE' : columns.map(({ name }) => quoteName(name)).join(', ');
+    const rowLimit = Math.max(1, Math.min(batchRowLimit, Math.floor(cellLimit / Math.max(1, columns.length))));
+    let isBegun = false;
+    for await (const page of pagesOf(opened, selected(list, opened.statement), rowLimit, endings)) {
+      checkUnchanged(columns, page.columns);
+      if (page.rows.length === 0 && (isBegun || page.nextToken !== undefined)) continue;
+      isBegun = true;
+      yield E.right(toBatch(readers, page.rows));
+    }
+  } catch (error) {
+    yield E.left(toFailure(bigquery)("the source's rows", `project ${opened.warehouse.project}`)(error));
+  }
+}
+
+type Batch = BatchStream extends AsyncIterable<infer B> ? B : never;
+
+const columnNamed = (columns: ReadonlyArray<SourceColumn>, name: string): SourceColumn => {
+  const column = columns.find((one) => one.name === name);
+  if (column !== undefined) return column;
+  const near = nearest(
+    name,
+    columns.map((one) => one.name),
+  );
+  const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
+  return raise('InvalidInput', `There is no column "${name}" in the source's query.${hint}`);
+};
+
+const readerFor = (column: SourceColumn, role: WantedColumn['role']): ColumnReader =>
+  readerOf(column, role) ??
+  raise(
+    'DataUnreadable',
+    `The column "${column.name}" of the source's query is of the type ${column.kind}, and features and keys are single values: ${cureOf(column.kind)}.`,
+  );
+
+/** A table may have been replaced since the dry run. */
+const checkUnchanged = (expected: ReadonlyArray<SourceColumn>, found: ReadonlyArray<SourceColumn>): void => {
+  expected.forEach(({ name, kind }, i) => {
+    const now = found[i];
+    if (now?.name === name && now.kind === kind) return;
+    const became = now?.name === name ? `is of the type ${now.kind} now` : 'is not there any more';
+    raise(
+      'DataUnreadable',
+      `The column "${name}" of the source's query was of the type ${kind} and ${became}: a table changed while it was opened. Try again.`,
+    );
+  });
+};

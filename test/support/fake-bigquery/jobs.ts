@@ -1,0 +1,208 @@
+/** The fake's jobs: what it answers to each request of BigQuery's REST API. */
+import { type Answer, json, refusal } from '../fake-gcs/answers.js';
+import { type CannedTable, type Field, findGolden, type Golden, type Refusal, selectFrom } from './golden.js';
+
+export type RequestKind = 'dryRun' | 'insert' | 'get' | 'results' | 'cancel';
+
+/** A request, taken apart. */
+export interface ApiRequest {
+  readonly kind: RequestKind;
+  readonly project: string;
+  readonly jobId: string;
+  readonly query: URLSearchParams;
+  readonly body: Insert;
+}
+
+/** The part of a job's resource that a client sends. */
+export interface Insert {
+  readonly jobReference?: { readonly projectId?: string; readonly jobId?: string; readonly location?: string };
+  readonly configuration?: {
+    readonly dryRun?: boolean;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly query?: {
+      readonly query: string;
+      readonly useLegacySql?: boolean;
+      readonly parameterMode?: string;
+      readonly maximumBytesBilled?: string;
+      readonly queryParameters?: ReadonlyArray<{
+        readonly name: string;
+        readonly parameterType: { readonly type: string };
+        readonly parameterValue: { readonly value: string };
+      }>;
+    };
+  };
+}
+
+/** How the next job behaves. */
+export interface Behaviour {
+  /** How many requests for its rows find it running; Infinity until it is cancelled. */
+  readonly polls?: number;
+  /** What it ends with once it is done. */
+  readonly failure?: Refusal;
+  /** The columns that its result has, other than the dry run told. */
+  readonly fields?: ReadonlyArray<Field>;
+}
+
+/** A job that was inserted. */
+export interface FakeJob {
+  readonly jobId: string;
+  readonly insert: Insert;
+  readonly table: CannedTable;
+  pollsLeft: number;
+  failure: Refusal | undefined;
+  endedMs: number;
+}
+
+export interface World {
+  readonly project: string;
+  readonly location: string;
+  readonly goldens: Map<string, Golden>;
+  readonly jobs: Map<string, FakeJob>;
+  readonly pageRowLimit: number;
+  /** Of the jobs that come next, in order. */
+  readonly behaviours: Behaviour[];
+}
+
+const refuse = ({ status, reason, message }: Refusal): Answer => refusal(status, reason, message);
+
+export const answerTo = (world: World, request: ApiRequest): Answer => {
+  if (request.project !== world.project) {
+    return refusal(
+      403,
+      'accessDenied',
+      `Access Denied: Project ${request.project}: User does not have bigquery.jobs.create permission in project ${request.project}.`,
+    );
+  }
+  if (request.kind === 'dryRun' || request.kind === 'insert') return insertJob(world, request);
+  const job = world.jobs.get(request.jobId);
+  const isElsewhere = (request.query.get('location') ?? 'US') !== world.location;
+  if (job === undefined || isElsewhere) {
+    return refusal(404, 'notFound', `Not found: Job ${world.project}:${request.jobId}`);
+  }
+  switch (request.kind) {
+    case 'get':
+      return json(resourceOf(world, job));
+    case 'results':
+      return resultsOf(world, job, request.query);
+    case 'cancel':
+      if (job.pollsLeft > 0) {
+        job.pollsLeft = 0;
+        job.failure = {
+          status: 400,
+          reason: 'stopped',
+          message: 'Job execution was cancelled: User requested cancellation',
+        };
+      }
+      return json({ kind: 'bigquery#jobCancelResponse', job: resourceOf(world, job) });
+  }
+};
+
+const insertJob = (world: World, { body }: ApiRequest): Answer => {
+  const { jobReference = {}, configuration = {} } = body;
+  const query = configuration.query;
+  if (query === undefined || query.useLegacySql !== false)
+    return refusal(400, 'invalid', 'Required parameter is missing');
+  const found = findGolden(world.goldens, query.query);
+  if (found === undefined) return refusal(400, 'invalidQuery', `The fake knows no such statement: ${query.query}`);
+  const { golden, list } = found;
+  if (golden.refusal !== undefined) return refuse(golden.refusal);
+  if (jobReference.location !== undefined && jobReference.location !== world.location) {
+    return refusal(
+      404,
+      'notFound',
+      `Not found: Dataset ${world.project}:d was not found in location ${jobReference.location}`,
+    );
+  }
+  const bound = Object.fromEntries((query.queryParameters ?? []).map((one) => [one.name, one.parameterValue.value]));
+  const types = (query.queryParameters ?? []).map((one) => one.parameterType.type);
+  const expected = [...(golden.parameters ?? [])].sort().join();
+  if (Object.keys(bound).sort().join() !== expected || types.some((type) => type !== 'INT64')) {
+    return refusal(400, 'invalidQuery', `The fake wants exactly the parameters ${expected}`);
+  }
+  const table = selectFrom(golden.answer?.(bound) ?? { fields: [], rows: [] }, list);
+  if (table === undefined) return refusal(400, 'invalidQuery', `Unrecognized name in ${list} at [1:8]`);
+  const bytes = golden.bytes ?? 0;
+  if (configuration.dryRun === true) {
+    return json({
+      kind: 'bigquery#job',
+      configuration,
+      jobReference: { projectId: world.project, location: world.location },
+      status: { state: 'DONE' },
+      statistics: {
+        totalBytesProcessed: `${bytes}`,
+        query: { statementType: golden.statementType ?? 'SELECT', schema: { fields: table.fields } },
+      },
+    });
+  }
+  const jobId = jobReference.jobId ?? `job_${world.jobs.size}`;
+  if (world.jobs.has(jobId)) return refusal(409, 'duplicate', `Already Exists: Job ${world.project}:${jobId}`);
+  if (query.maximumBytesBilled !== undefined && bytes > Number(query.maximumBytesBilled)) {
+    return refusal(
+      400,
+      'bytesBilledLimitExceeded',
+      `Query exceeded limit for bytes billed: ${query.maximumBytesBilled}. ${bytes} or higher required.`,
+    );
+  }
+  const { polls = 0, failure, fields } = world.behaviours.shift() ?? {};
+  const job: FakeJob = {
+    jobId,
+    insert: body,
+    table: fields === undefined ? table : { ...table, fields },
+    pollsLeft: polls,
+    failure,
+    endedMs: Date.now(),
+  };
+  world.jobs.set(jobId, job);
+  return json(resourceOf(world, job));
+};
+
+const resourceOf = (world: World, job: FakeJob) => ({
+  kind: 'bigquery#job',
+  jobReference: { projectId: world.project, jobId: job.jobId, location: world.location },
+  configuration: job.insert.configuration,
+  status: {
+    state: job.pollsLeft > 0 ? 'RUNNING' : 'DONE',
+    ...(job.pollsLeft > 0 || job.failure === undefined
+      ? {}
+      : { errorResult: { reason: job.failure.reason, message: job.failure.message } }),
+  },
+  statistics: { endTime: `${job.endedMs}` },
+});
+
+const resultsOf = (world: World, job: FakeJob, query: URLSearchParams): Answer => {
+  const told = {
+    kind: 'bigquery#getQueryResultsResponse',
+    jobReference: { projectId: world.project, jobId: job.jobId, location: world.location },
+  };
+  if (job.pollsLeft > 0) {
+    job.pollsLeft -= 1;
+    return json({ ...told, jobComplete: false });
+  }
+  if (job.failure !== undefined) return refuse(job.failure);
+  const { fields, rows } = job.table;
+  const token = query.get('pageToken');
+  const [of, start] = token === null ? [job.jobId, 0] : [token.split('.')[0], Number(token.split('.')[1])];
+  if (of !== job.jobId) return refusal(400, 'invalid', 'Invalid page token');
+  const end = Math.min(
+    rows.length,
+    start + Math.min(Number(query.get('maxResults') ?? rows.length), world.pageRowLimit),
+  );
+  const isExact = query.get('formatOptions.useInt64Timestamp') === 'true';
+  const shown = fields.map(
+    ({ type }) =>
+      (value: unknown) =>
+        type === 'TIMESTAMP' && value !== null && !isExact ? (Number(value) / 1e6).toExponential() : value,
+  );
+  return json({
+    ...told,
+    jobComplete: true,
+    schema: { fields },
+    totalRows: `${rows.length}`,
+    ...(end === start
+      ? {}
+      : {
+          rows: rows.slice(start, end).map((row) => ({ f: row.map((value, i) => ({ v: shown[i]?.(value) ?? null })) })),
+        }),
+    ...(end < rows.length ? { pageToken: `${job.jobId}.${end}` } : {}),
+  });
+};

@@ -1,0 +1,168 @@
+/** A fake of BigQuery's REST API on the loopback: it answers golden statements with canned tables, refuses every other, and fails on command. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Answer, refusal } from '../fake-gcs/answers.js';
+import { bodyOf, send } from '../fake-gcs/misbehave.js';
+import type { Golden } from './golden.js';
+import { answerTo, type ApiRequest, type Behaviour, type FakeJob, type RequestKind, type World } from './jobs.js';
+
+/**
+ * - `refusal` refuses with an error of the API;
+ * - `silence` takes the request and never answers; `reset` closes the connection before anything is done;
+ * - `lost` does it, then closes the connection; `cut` sends half of the answer, then closes the connection;
+ * - `proxy` answers with a page of HTML and 502.
+ */
+export type Fault =
+  | { readonly kind: 'refusal'; readonly status: number; readonly reason: string; readonly message?: string }
+  | { readonly kind: 'silence' | 'reset' | 'lost' | 'cut' | 'proxy' };
+
+export interface Rule {
+  readonly fault: Fault;
+  readonly on: RequestKind;
+  /** How many of them, 1 by default. */
+  readonly times?: number;
+  /** How many of them pass before. */
+  readonly after?: number;
+}
+
+export interface FakeBigqueryOptions {
+  readonly project?: string;
+  /** Where all the data is, `US` by default. */
+  readonly location?: string;
+  /** The most rows of a page, whatever is asked for. */
+  readonly pageRowLimit?: number;
+}
+
+export interface FakeBigquery {
+  /** To be passed as `apiEndpoint`. */
+  readonly url: string;
+  /** Adds or replaces a golden statement. */
+  readonly knows: (golden: Golden) => void;
+  /** What befalls the requests that come next. */
+  readonly fault: (rule: Rule) => void;
+  /** How the query job that is inserted next behaves. */
+  readonly nextJob: (behaviour: Behaviour) => void;
+  readonly jobs: () => ReadonlyArray<FakeJob>;
+  /** How many requests of each kind there were. */
+  readonly counts: () => Readonly<Partial<Record<RequestKind, number>>>;
+  /** Every statement that was sent, dry or not. */
+  readonly statements: () => ReadonlyArray<string>;
+  /** How many requests carried credentials. */
+  readonly authorized: () => number;
+  readonly close: () => Promise<void>;
+}
+
+export const startFakeBigquery = async (options: FakeBigqueryOptions = {}): Promise<FakeBigquery> => {
+  const world: World = {
+    project: options.project ?? 'games-project',
+    location: options.location ?? 'US',
+    goldens: new Map(),
+    jobs: new Map(),
+    pageRowLimit: options.pageRowLimit ?? Number.POSITIVE_INFINITY,
+    behaviours: [],
+  };
+  const rules: Array<{ readonly rule: Rule; passing: number; left: number }> = [];
+  const counts = new Map<RequestKind, number>();
+  const statements: string[] = [];
+  let authorized = 0;
+
+  const faultFor = (kind: RequestKind): Fault | undefined => {
+    for (const entry of rules) {
+      if (entry.left === 0 || entry.rule.on !== kind) continue;
+      if (entry.passing > 0) {
+        entry.passing -= 1;
+        continue;
+      }
+      entry.left -= 1;
+      return entry.rule.fault;
+    }
+    return undefined;
+  };
+
+  const serve = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const request = requestOf(message, await bodyOf(message));
+    if (request === undefined) return send(response, refusal(404, 'notFound', `Not Found: ${message.url}`));
+    counts.set(request.kind, (counts.get(request.kind) ?? 0) + 1);
+    if (message.headers.authorization !== undefined) authorized += 1;
+    const statement = request.body.configuration?.query?.query;
+    if (statement !== undefined) statements.push(statement);
+    const fault = faultFor(request.kind);
+    switch (fault?.kind) {
+      case 'silence':
+        return;
+      case 'reset':
+        return void message.socket.resetAndDestroy();
+      case 'refusal':
+        return send(response, refusal(fault.status, fault.reason, fault.message ?? fault.reason));
+      case 'proxy':
+        return send(response, html);
+      case 'lost':
+        answerTo(world, request);
+        return void message.socket.resetAndDestroy();
+      case 'cut': {
+        const answer = answerTo(world, request);
+        const body = answer.body ?? Buffer.alloc(0);
+        response.writeHead(answer.status, { ...answer.headers, 'content-length': body.length });
+        await new Promise<void>((resolve) => response.write(body.subarray(0, body.length >> 1), () => resolve()));
+        return void message.socket.destroy();
+      }
+      default:
+        return send(response, answerTo(world, request));
+    }
+  };
+
+  const server = createServer((message, response) => {
+    // A client that goes away in the middle is no concern of the fake's.
+    serve(message, response).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    knows: (golden) => void world.goldens.set(golden.sql, golden),
+    fault: (rule) => void rules.push({ rule, passing: rule.after ?? 0, left: rule.times ?? 1 }),
+    nextJob: (behaviour) => void world.behaviours.push(behaviour),
+    jobs: () => [...world.jobs.values()],
+    counts: () => Object.fromEntries(counts),
+    statements: () => statements,
+    authorized: () => authorized,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};
+
+const html: Answer = {
+  status: 502,
+  headers: { 'content-type': 'text/html' },
+  body: Buffer.from('<html><body>Bad Gateway</body></html>'),
+};
+
+const requestOf = ({ method, url = '' }: IncomingMessage, sent: Buffer): ApiRequest | undefined => {
+  const { pathname, searchParams: query } = new URL(url, 'http://fake');
+  const [, project = '', collection = '', jobId = '', verb = ''] =
+    /^\/bigquery\/v2\/projects\/([^/]+)\/(jobs|queries)(?:\/([^/]+))?(?:\/(cancel))?$/.exec(pathname) ?? [];
+  const body: ApiRequest['body'] = sent.length === 0 ? {} : JSON.parse(sent.toString());
+  const kind = kindOf(
+    `${method} ${collection}${jobId === '' ? '' : '/id'}${verb}`,
+    body.configuration?.dryRun === true,
+  );
+  return kind === undefined ? undefined : { kind, project, jobId, query, body };
+};
+
+const kindOf = (what: string, isDry: boolean): RequestKind | undefined => {
+  switch (what) {
+    case 'POST jobs':
+      return isDry ? 'dryRun' : 'insert';
+    case 'GET jobs/id':
+      return 'get';
+    case 'GET queries/id':
+      return 'results';
+    case 'POST jobs/idcancel':
+      return 'cancel';
+    default:
+      return undefined;
+  }
+};
