@@ -89,11 +89,14 @@ const checkCall = (host: Host, { cancellation, deadlineMs }: CallOptions): E.Eit
   return E.right(undefined);
 };
 
-/** Aims at a slice's time; grows and shrinks eightfold at most, so that one odd measurement does not matter long. */
+/**
+ * Aims at a slice's time. Grows eightfold at most, lest one odd measurement let the next slice hold everybody up, and shrinks at once: of a model that
+ * takes a second for its first row, the next slice is one row.
+ */
 const nextSliceRows = (planned: number, rows: number, tookMs: number): number => {
   if (rows < planned && tookMs < sliceMs) return planned;
   const aimed = Math.round((rows * sliceMs) / Math.max(tookMs, 0.01));
-  return Math.max(1, Math.min(mostSliceRows, planned * 8, Math.max(aimed, Math.floor(planned / 8))));
+  return Math.max(1, Math.min(mostSliceRows, planned * 8, aimed));
 };
 
 /** One tensor per input, of the rows from `begin` to `end`. */
