@@ -78,8 +78,9 @@ export const duckdbStagedSource = (
       const file = await findSourceFile(options.baseDir ?? '.', 'rows', path);
       if ((await stateOf(file.path)) !== state)
         raise('DataUnreadable', `${name} was changed since the job was planned: score it again.`);
-      const opened = await open({ ...options, files: {} }, [{ ...file, name, slice: { rows, casts } }], {}, call);
-      return { ...opened, textual };
+      const files = [{ ...file, name, slice: { rows, casts } }];
+      const opened = await open({ ...options, files: {} }, files, {}, call);
+      return whileUnchanged(files, { ...opened, textual });
     }, toFailure(name)),
 });
 
@@ -205,7 +206,9 @@ const stage =
       const path = whole?.path ?? stagePath;
       const casts =
         whole === undefined
-          ? await withConnection(engine, what, call, (connection) => stageQuery(connection, query, columns, stagePath))
+          ? await withConnection(engine, what, call, (connection) =>
+              stageQuery(connection, query, columns, stagePath, files),
+            )
           : {};
       const textual = files.some((file) => file.format === 'csv');
       const state = await stateOf(path);

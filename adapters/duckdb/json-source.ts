@@ -74,12 +74,8 @@ const stage =
   (wanted) =>
     TE.tryCatch(async () => {
       const { name } = opened.file;
-      const casts = await stageBatches(
-        { [Symbol.asyncIterator]: () => read(opened, wanted) },
-        wanted,
-        stagePath,
-        limits,
-      );
+      const batches = { [Symbol.asyncIterator]: () => read(opened, wanted) };
+      const casts = await stageBatches(batches, wanted, stagePath, [opened.file], limits);
       const rowGroups = await rowGroupsOf(stagePath, limits);
       const state = await stateOf(stagePath);
       return { rows: { name, path: stagePath, state, textual: false, casts }, rowGroups };

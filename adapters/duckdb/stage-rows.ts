@@ -8,8 +8,10 @@ import { type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from
 import { raised } from './errors.js';
 import { openRowStage } from './row-stage.js';
 import type { Scalar, SourceColumn } from './scalar.js';
+import type { SourceFile } from './source-file.js';
 import { from, type SourceQuery } from './source-query.js';
 import { syncFile, syncFolder } from './sync.js';
+import { assertUnchanged } from './unchanged-files.js';
 
 /** Columns that are staged as text, and what they are cast to when they are read. */
 type Casts = Readonly<Record<string, string>>;
@@ -20,6 +22,7 @@ export const stageQuery = async (
   query: SourceQuery,
   columns: ReadonlyArray<Scalar & Pick<SourceColumn, 'kind'>>,
   path: string,
+  files: ReadonlyArray<SourceFile>,
 ): Promise<Casts> => {
   const list = columns.map(
     ({ name, type, sql }) => `${type === 'json' ? `(${sql})::VARCHAR` : sql} AS ${quoteName(name)}`,
@@ -27,7 +30,7 @@ export const stageQuery = async (
   // The engine writes no table without columns.
   const rows = from((list.length === 0 ? ['NULL AS nothing'] : list).join(', '), query);
   const copy = `COPY (${rows}) TO ${quoteText(path)} (FORMAT parquet, USE_TMP_FILE false)`;
-  await writing(path, () => connection.run(copy, query.values));
+  await writing(path, files, () => connection.run(copy, query.values));
   return Object.fromEntries(columns.flatMap(({ name, type, kind }) => (type === 'json' ? [[name, kind]] : [])));
 };
 
@@ -36,10 +39,11 @@ export const stageBatches = async (
   batches: BatchStream,
   wanted: ReadonlyArray<WantedColumn>,
   path: string,
+  files: ReadonlyArray<SourceFile>,
   limits: EngineLimits,
 ): Promise<Casts> => {
   const schema: SinkSchema = { columns: wanted.map(({ name }) => ({ name, type: 'string' })), constants: [] };
-  await writing(path, async () => {
+  await writing(path, files, async () => {
     const stage = await openRowStage(schema, path, 'parquet', limits);
     try {
       for await (const batch of batches) {
@@ -72,12 +76,17 @@ const jsonOf = (value: unknown): string => {
   return Object.is(value, -0) ? '-0.0' : (JSON.stringify(value) ?? '');
 };
 
-/** Makes the file, in a folder that is made, and makes it durable; or leaves neither. */
-const writing = async (path: string, write: () => Promise<unknown>): Promise<void> => {
+/** Makes the file of what `files` have, in a folder that is made, and makes it durable; or leaves neither. */
+const writing = async (
+  path: string,
+  files: ReadonlyArray<SourceFile>,
+  write: () => Promise<unknown>,
+): Promise<void> => {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true });
   try {
     await write();
+    await assertUnchanged(files);
     await syncFile(path);
     await syncFolder(folder);
   } catch (error) {

@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type BatchStream, fail, type Failure, type OpenedSource } from '../../core/index.js';
+import { raised } from './errors.js';
 import { fileIdentity, type SourceFile } from './source-file.js';
 
 /** Looks before rows are read, when they end, and when reading fails: in the last two cases what was read may be of either. */
@@ -26,6 +27,12 @@ export const whileUnchanged = (files: ReadonlyArray<SourceFile>, opened: OpenedS
             ),
         }),
   };
+};
+
+/** Raises what `whileUnchanged` would tell. */
+export const assertUnchanged = async (files: ReadonlyArray<SourceFile>): Promise<void> => {
+  const looked = await look(files);
+  if (E.isLeft(looked)) throw raised(looked.left);
 };
 
 const look = async (files: ReadonlyArray<SourceFile>): Promise<E.Either<Failure, void>> => {
