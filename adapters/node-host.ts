@@ -20,11 +20,11 @@ export const nodeHost = (): Host => ({
   quantileSketch,
 });
 
-const require = createRequire(import.meta.url);
+const requireLater = createRequire(import.meta.url);
 
 /** DDSketch (Masson, Rim and Lee, VLDB 2019), loaded when it is first needed: commands that score nothing start faster without it. */
 const quantileSketch = (): QuantileSketch => {
-  const { DDSketch } = require('@datadog/sketches-js') as typeof sketches;
+  const { DDSketch } = requireLater('@datadog/sketches-js') as typeof sketches;
   const sketch = new DDSketch({ relativeAccuracy: 0.01 });
   return {
     add: (value, count) => {

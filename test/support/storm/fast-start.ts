@@ -6,7 +6,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire, isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
 const flags = ['--no-opt', '--single-threaded-gc', '--no-deprecation'];
@@ -67,7 +67,7 @@ const joined = async (entry: string, compiled: string): Promise<string> => {
   const withNumbers = async (path: string, text: string): Promise<string> => {
     const isOurs = !relative(compiled, path).startsWith('..');
     const { resolve } = createRequire(path);
-    let changed = text;
+    let changed = text.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href));
     for (const [call, , wanted = ''] of text.matchAll(/\brequire\((["'])([^"'\n]+)\1\)/g)) {
       // What was compiled stands apart from the packages.
       const found = resolved(isOurs && !wanted.startsWith('.') ? resolveOurs : resolve, wanted);
