@@ -27,7 +27,7 @@ export async function* csvRecords(
   const { name } = origin;
   const taker = recordTaker(origin.recordLimitBytes);
   const utf8 = new TextDecoder('utf-8', { fatal: true });
-  for await (const part of bytes) {
+  for await (const part of cut(bytes)) {
     if (E.isLeft(part)) return yield part;
     if (!isText(utf8, part.right)) {
       return yield fail(
@@ -48,6 +48,17 @@ export async function* csvRecords(
   if (fault !== undefined) return yield E.left(failureOf(fault, origin));
   const records = taker.taken();
   if (records.length > 0) yield E.right(records);
+}
+
+/** What is parsed between two turns of the event loop: a few milliseconds' worth. */
+const partBytes = 2 ** 16;
+
+async function* cut(bytes: ByteStream): ByteStream {
+  for await (const part of bytes) {
+    if (E.isLeft(part)) yield part;
+    else
+      for (let at = 0; at < part.right.length; at += partBytes) yield E.right(part.right.subarray(at, at + partBytes));
+  }
 }
 
 const isText = (utf8: InstanceType<typeof TextDecoder>, part: Uint8Array): boolean => {
