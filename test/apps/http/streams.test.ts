@@ -455,6 +455,29 @@ test('a connection serves on after a stream, and after one that was refused', as
   );
 });
 
+test('a server that stops finishes a stream, and lets its connection go', async (t) => {
+  const { service } = await scoringService();
+  const { url, close } = await serve(t, service, { graceMs: 60_000 });
+  const connection = await rawConnection(url);
+  await connection.send(head(ndjson).replace('Connection: close\r\n', '') + chunk('{"a":1,"b":0}\n'));
+  await connection.first;
+  const closed = close();
+  await connection.send(`${chunk('{"a":2,"b":0}\n')}0\r\n\r\n`);
+  t.regex(await connection.received, /\{"row":1,"prediction":5\}[^]*\{"\$report":/);
+  await closed;
+});
+
+test('a stream that a stopping server gives up says so', async (t) => {
+  const { service } = await scoringService();
+  const { url, close } = await serve(t, service, { graceMs: 0 });
+  const connection = await rawConnection(url);
+  await connection.send(head(ndjson) + chunk('{"a":1,"b":0}\n'));
+  await connection.first;
+  const closed = close();
+  t.regex(await connection.received, /\{"\$failure":\{[^\n]*"code":"Unavailable"/);
+  await closed;
+});
+
 test('a bug in mid-answer resets the connection, and is told in the log', async (t) => {
   const score =
     (_: unknown, { into }: { into?: { begin: (columns: []) => TE.TaskEither<Failure, void> } } = {}) =>
