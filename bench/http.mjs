@@ -1,7 +1,7 @@
 // Scoring over HTTP against a bare Koa loop around ONNX Runtime, on the same model and the same bodies, 16 connections.
-import autocannon from 'autocannon';
 import { experimentFile, goldenRecords, registered, settings } from './games.mjs';
 import { inPairs } from './measure.mjs';
+import { requestsPerSecond } from './requests.mjs';
 import { startScorekeeper, startServer } from './server.mjs';
 
 const experiment = 'rating/best_rating_model';
@@ -12,15 +12,6 @@ const { url: bare } = await startServer(process.execPath, [
   'bench/baselines/bare-koa.mjs',
   experimentFile(experiment, 'pipeline.onnx'),
 ]);
-
-const requestsPerSecond = (url, body) => async () => {
-  const { requests, non2xx, errors } = await autocannon({
-    ...{ url, body, method: 'POST', headers: { 'content-type': 'application/json' } },
-    ...{ connections: 16, duration: Number(process.env.BENCH_SECONDS ?? 3) },
-  });
-  if (non2xx + errors > 0) throw new Error(`${url}: ${non2xx} answers that are no success, ${errors} errors`);
-  return requests.average;
-};
 
 for (const count of [1, 100]) {
   const body = JSON.stringify({ model_type: 'rating', model_name: 'bench', data: goldenRecords(experiment, count) });

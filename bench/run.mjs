@@ -1,7 +1,9 @@
-// Runs every benchmark, one after the other, each in a process of its own. Ratios only: these are no absolute speeds.
+// Runs the benchmarks that are named, or all that need nothing but Node, one after the other, each in a process of its own. Ratios only.
 import { spawnSync } from 'node:child_process';
 
-for (const name of ['http', 'parquet', 'memory', 'streams']) {
+const named = process.argv.slice(2);
+const all = ['http', 'parquet', 'memory', 'streams', 'cold', 'responsive', 'models'];
+for (const name of named.length > 0 ? named : all) {
   const { status } = spawnSync(process.execPath, [`bench/${name}.mjs`], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }
