@@ -1,5 +1,5 @@
-/** Sources that go wrong late or are cut short: the place is told, the previous output stays, and nothing is left beside it or in the temporary folder. */
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+/** Sources that go wrong late or are cut short: the place is told, the previous output stays, and nothing is left beside it, in the temporary folder, or open. */
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { sql } from '../../adapters/duckdb/files.js';
@@ -9,6 +9,14 @@ const cwd = await emptyFolder();
 // Of this process alone.
 const temporary = await emptyFolder();
 process.env['TMPDIR'] = temporary;
+
+/** Files of ours that this process has open; only Linux tells. */
+const openFiles = async (): Promise<ReadonlyArray<string>> => {
+  if (process.platform !== 'linux') return [];
+  const descriptors = await readdir('/proc/self/fd');
+  const paths = await Promise.all(descriptors.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')));
+  return paths.filter((path) => path.startsWith(cwd) || path.startsWith(temporary));
+};
 
 test.before(async () => {
   await writeExperiment(join(cwd, 'models/experiments/rating/m'), join(onnxFixtures, 'columns.onnx'));
@@ -82,5 +90,6 @@ for (const [what, file, content, code, said] of cases) {
     t.is(await readFile(output, 'utf8'), 'before');
     t.deepEqual(await readdir(cwd), there);
     t.deepEqual(await readdir(temporary), []);
+    t.deepEqual(await openFiles(), []);
   });
 }
