@@ -36,9 +36,15 @@ const mediaTypes: ReadonlyArray<string> = ['application/json', ...Object.keys(st
 export const streamedAnswerOf = (mediaType: string | undefined): OpenAnswer | undefined =>
   mediaType === undefined ? undefined : streamed[mediaType];
 
+/** Without those that we do not tell apart, such as a charset; the weights stay. An empty header asks for nothing. */
+const withoutParameters = (accept: string): string =>
+  accept.trim() === '' ? '*/*' : accept.replaceAll(/;\s*(?!q\s*=)[^;,]*/gi, '');
+
 /** Chooses what the client wants (RFC 9110, 12.5.1), or answers that there is no such thing. */
 export const negotiated = async (ctx: RouterContext<Exchange>, next: Next): Promise<void> => {
   ctx.vary('Accept');
+  const { accept } = ctx.req.headers;
+  if (accept !== undefined) ctx.req.headers.accept = withoutParameters(accept);
   const chosen = ctx.accepts([...mediaTypes]);
   if (typeof chosen === 'string') {
     ctx.state.accepted = chosen;

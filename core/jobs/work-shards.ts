@@ -9,7 +9,7 @@ import type { CallOptions } from '../ports/host.js';
 import type { LoadedModel } from '../ports/inference-engine.js';
 import type { JobFolder, RowRange } from '../ports/job-folder.js';
 import { afterFailure } from '../scoring/after-failure.js';
-import { loadModel, modelOf } from '../scoring/answer-score.js';
+import { loadModel, modelOf } from '../scoring/registered-model.js';
 import { openSource } from '../scoring/open-rows.js';
 import { rejectsLocation } from '../scoring/outputs.js';
 import type { ScoringModel } from '../scoring/score.js';

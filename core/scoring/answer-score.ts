@@ -11,15 +11,14 @@ import type { InferenceEngine, LoadedModel } from '../ports/inference-engine.js'
 import type { ModelCache } from '../ports/model-cache.js';
 import type { PredictionSink } from '../ports/prediction-sink.js';
 import type { PredictionStream } from '../ports/prediction-stream.js';
-import { type ArtifactPorts, readArtifact } from '../registry/artifact.js';
+import type { ArtifactPorts } from '../registry/artifact.js';
 import { referenceOf } from '../registry/requests.js';
 import { afterFailure } from './after-failure.js';
 import { checkRequest } from './check-request.js';
 import { type OpenedRows, openRows, type RowSources, sourceName } from './open-rows.js';
 import { fileOutput, inlineOutput, provenanceColumns, streamOutput } from './outputs.js';
 import type { PredictionColumn } from './predictions.js';
-import { allocateColumn, type RowBatch } from './row-batch.js';
-import { scoreBatch, type ScoringModel, scoringModel } from './score.js';
+import { loadModel, modelOf, planOf } from './registered-model.js';
 import type { RefusedRow, ScoreAnswer, ScoreRequest, ScoringProgress } from './score-request.js';
 import { gatherBatches, runScoringJob, type ScoringJob, type ScoringTotals } from './scoring-job.js';
 
@@ -94,69 +93,6 @@ export const resolveOutput = ({ sink }: Pick<ScorePorts, 'sink'>, location: stri
         : failed,
     ),
   );
-
-/** Fetches the artifact, checks its digest, loads it and warms it up with one row. */
-export const loadModel = (
-  ports: ScorePorts,
-  registration: Registration,
-  call: CallOptions,
-): TE.TaskEither<Failure, LoadedModel> =>
-  pipe(
-    readArtifact(ports)(registration, call),
-    TE.chain((artifact) => ports.engine.load(artifact, call)),
-    TE.chainFirst((loaded) =>
-      pipe(
-        scoreBatch(ports.host)(modelOf(loaded, registration), blankRow(registration), call),
-        afterFailure(loaded.release),
-      ),
-    ),
-  );
-
-/** What is the same for every scoring with a registration, worked out once. */
-interface Plan {
-  readonly model: Omit<ScoringModel, 'loaded'>;
-  /** One object, so that who writes it as JSON may do that once. */
-  readonly details: ScoreAnswer['model_details'];
-}
-
-const plans = new WeakMap<Registration, Plan>();
-
-const planOf = (loaded: LoadedModel, registration: Registration): Plan => {
-  const known = plans.get(registration);
-  if (known !== undefined) return known;
-  const { loaded: _, ...model } = scoringModel(loaded, registration.signature, registration.model_info.classes);
-  const plan = { model, details: detailsOf(registration) };
-  plans.set(registration, plan);
-  return plan;
-};
-
-export const detailsOf = ({
-  model_type,
-  name,
-  version,
-  description,
-  registered_at,
-  original_experiment,
-  model_info,
-}: Registration): ScoreAnswer['model_details'] => ({
-  model_type,
-  name,
-  version,
-  description,
-  registered_at,
-  original_experiment,
-  model_info,
-});
-
-export const modelOf = (loaded: LoadedModel, registration: Registration): ScoringModel => ({
-  ...planOf(loaded, registration).model,
-  loaded,
-});
-
-const blankRow = ({ signature }: Registration): RowBatch => ({
-  rowCount: 1,
-  columns: new Map(signature.features.map(({ name, type }) => [name, allocateColumn(type, 1)])),
-});
 
 const scoreWith =
   (

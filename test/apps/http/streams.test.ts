@@ -178,6 +178,9 @@ test('the type of the answer is negotiated', async (t) => {
     ['text/csv;q=0.5, application/x-ndjson;q=0.6', ndjson],
     ['application/json;q=0, */*;q=0.1', ndjson],
     ['text/html, application/json;q=0.1', 'application/json'],
+    ['application/json; charset=utf-8', 'application/json'],
+    ['text/csv; header=present; q=0.2, application/json; q=0.1', 'text/csv; charset=utf-8; header=present'],
+    ['', 'application/json'],
   ] as const) {
     t.is((await send(url, type, body, { accept })).headers.get('content-type'), expected, accept);
   }
