@@ -5,8 +5,8 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import type * as TE from 'fp-ts/lib/TaskEither.js';
 import { decode, fail, type Failure, text } from '../core/index.js';
-import { isBucketAddress, type Registry } from './settings.js';
-import { bucketGrammar, folderGrammar, schemeGrammar } from './settings-file.js';
+import { isBucketAddress, isWarehouseAddress, type Registry } from './settings.js';
+import { bucketGrammar, datasetGrammar, folderGrammar, schemeGrammar } from './settings-file.js';
 
 const Place = text(
   'Place',
@@ -22,6 +22,26 @@ export const parsePlace = (flag: string, address: string): E.Either<Failure, Reg
     E.map((place) => (isBucketAddress(place) ? bucketAt(place) : folderAt(place))),
   );
 
+const Table = text(
+  'Table',
+  new RegExp(`^${datasetGrammar}\\.[^.]+$`),
+  'must name a table, such as bigquery://project.dataset.predictions, with the id of the project',
+);
+
+/** The dataset's address, and the table in it that the flag named, perhaps with a partition behind a `$`. Fails `InvalidInput`. */
+export const parseTable = (
+  flag: string,
+  address: string,
+): E.Either<Failure, { readonly dataset: string; readonly table: string }> =>
+  pipe(
+    address,
+    decode(Table, flag),
+    E.map((named) => {
+      const at = named.lastIndexOf('.');
+      return { dataset: named.slice(0, at), table: named.slice(at + 1) };
+    }),
+  );
+
 /** Whether it names a place elsewhere, as `gs://b/x` and `file:///x` do. */
 export const isAddress = (path: string): boolean => new RegExp(`^${schemeGrammar}`).test(path);
 
@@ -35,7 +55,7 @@ export const folderAt = (folder: string): Registry => {
 export const checkOutputRoot =
   (outputRoot: string): TE.TaskEither<Failure, void> =>
   async () => {
-    if (isBucketAddress(outputRoot)) return E.right(undefined);
+    if (isBucketAddress(outputRoot) || isWarehouseAddress(outputRoot)) return E.right(undefined);
     const fits = await stat(outputRoot).then(
       (stats) => stats.isDirectory(),
       ({ code }: NodeJS.ErrnoException) => code !== 'ENOTDIR',

@@ -28,10 +28,12 @@ const Folder = text(
   new RegExp(`^${folderGrammar}`, 's'),
   'must be a folder of this machine (a bucket is named with --bucket or GCS_BUCKET_NAME)',
 );
+/** Its project's id and its name. */
+export const datasetGrammar = 'bigquery://[a-z][a-z0-9-]{4,28}[a-z0-9]\\.\\w{1,1024}';
 const OutputRoot = text(
   'OutputRoot',
-  new RegExp(`^(?:gs://|${folderGrammar})`, 's'),
-  'must be a folder of this machine, or an address that begins with gs://',
+  new RegExp(`^(?:gs://|${datasetGrammar}$|${folderGrammar})`, 's'),
+  'must be a folder of this machine, an address that begins with gs://, or a dataset, such as bigquery://project.dataset',
 );
 /** Its name and prefix. */
 export const bucketGrammar = '[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,199})*';

@@ -218,13 +218,16 @@ const absolute = (values: Values, dir: string): Values => ({
   ...values,
   ...(values.local_dir === undefined ? {} : { local_dir: resolve(dir, values.local_dir) }),
   ...(values.artifact_cache_dir === undefined ? {} : { artifact_cache_dir: resolve(dir, values.artifact_cache_dir) }),
-  ...(values.output_root === undefined || isBucketAddress(values.output_root)
+  ...(values.output_root === undefined || isBucketAddress(values.output_root) || isWarehouseAddress(values.output_root)
     ? {}
     : { output_root: resolve(dir, values.output_root) }),
 });
 
 /** Whether it names a place in Google Cloud Storage. */
 export const isBucketAddress = (path: string): boolean => path.startsWith('gs://');
+
+/** Whether it names a place in BigQuery. */
+export const isWarehouseAddress = (path: string): boolean => path.startsWith('bigquery://');
 
 const settle = (
   layers: ReadonlyArray<Layer>,

@@ -1,4 +1,6 @@
 /** The client library, loaded when first needed and held so that it neither retries nor makes objects of rows. */
+import { createReadStream } from 'node:fs';
+import { type Readable, Transform } from 'node:stream';
 import type { BigQuery } from '@google-cloud/bigquery';
 import type { Attempt } from '../google-cloud/bounded.js';
 import { fieldsOf, howToLogIn, raise, textOf, unanswered } from '../google-cloud/errors.js';
@@ -19,6 +21,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: object;
+  /** Uploaded beside the body. */
+  readonly file?: string;
 }
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -40,9 +44,18 @@ export const openClient = (
   return {
     project: async () => (await once()).project,
     send: async (attempt, request) => {
-      const { client } = await once();
+      const { client, project } = await once();
       attempt.signal.throwIfAborted();
-      return request.method === 'GET' ? get(client, attempt, request) : post(client, attempt, request);
+      if (request.method === 'GET') return get(client, attempt, request);
+      return request.file === undefined
+        ? post(client, attempt, {
+            uri: request.path,
+            qs: queryOf(request),
+            // As text, in which the client does not put the project in the place of its mark.
+            body: JSON.stringify(request.body ?? {}),
+            headers: { 'content-type': 'application/json' },
+          })
+        : upload(client, project, attempt, request, request.file);
     },
   };
 };
@@ -103,16 +116,13 @@ const get = (client: BigQuery, attempt: Attempt, request: ApiRequest): Promise<J
     });
   });
 
-const post = (client: BigQuery, attempt: Attempt, request: ApiRequest): Promise<Json> =>
+const post = (client: BigQuery, attempt: Attempt, how: Post): Promise<Json> =>
   new Promise((resolve, reject) => {
     client.request(
       {
         method: 'POST',
-        uri: request.path,
-        qs: queryOf(request),
-        headers: { ...headersFor(attempt), 'content-type': 'application/json' },
-        // As text, in which the client does not put the project in the place of its mark.
-        body: JSON.stringify(request.body ?? {}),
+        ...how,
+        headers: { ...how.headers, ...headersFor(attempt) },
       },
       (error, body, response) => {
         const status = response?.statusCode;
@@ -129,6 +139,54 @@ const post = (client: BigQuery, attempt: Attempt, request: ApiRequest): Promise<
       },
     );
   });
+
+interface Post {
+  readonly uri: string;
+  readonly qs: Record<string, string | number | boolean>;
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly multipart?: Array<{ readonly 'Content-Type': string; readonly body: string | Readable }>;
+}
+
+/** https://cloud.google.com/bigquery/docs/reference/api-uploads#multipart */
+const upload = async (
+  client: BigQuery,
+  project: string,
+  attempt: Attempt,
+  { path, body }: ApiRequest,
+  file: string,
+): Promise<Json> => {
+  const bytes = createReadStream(file);
+  const watched = new Transform({
+    transform: (chunk, _encoding, done) => {
+      attempt.moved();
+      done(null, chunk);
+    },
+  });
+  const unreadable = new Promise<never>((_resolve, reject) => {
+    bytes.on('error', reject);
+  });
+  const end = () => bytes.destroy();
+  attempt.signal.addEventListener('abort', end, { once: true });
+  try {
+    return await attempt.commit(() =>
+      Promise.race([
+        unreadable,
+        post(client, attempt, {
+          uri: `${client.baseUrl.replace('/bigquery/v2', '/upload/bigquery/v2')}/projects/${project}${path}`,
+          qs: { uploadType: 'multipart' },
+          multipart: [
+            { 'Content-Type': 'application/json', body: JSON.stringify(body) },
+            { 'Content-Type': 'application/octet-stream', body: bytes.pipe(watched) },
+          ],
+        }),
+      ]),
+    );
+  } finally {
+    attempt.signal.removeEventListener('abort', end);
+    bytes.destroy();
+  }
+};
 
 const answerOf = (status: number, body: unknown): Json => {
   if (status >= 200 && status < 300 && typeof body === 'object' && body !== null) return fieldsOf(body);

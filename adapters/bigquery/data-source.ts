@@ -13,33 +13,28 @@ import {
   type WantedColumn,
   type YearRange,
 } from '../../core/index.js';
-import { bounded, nowMs } from '../google-cloud/bounded.js';
-import { orRaise, raise, raised, toFailure } from '../google-cloud/errors.js';
-import { persistently, type RetryPolicy } from '../google-cloud/persistently.js';
-import { type ClientOptions, openClient } from './client.js';
+import { nowMs } from '../google-cloud/bounded.js';
+import { orRaise, raise, toFailure } from '../google-cloud/errors.js';
 import { type ColumnReader, cureOf, readerOf, type SourceColumn, toBatch } from './columns.js';
-import { bigquery, isRefused, meaningOf } from './errors.js';
+import { bigquery } from './errors.js';
+import type { JobPlace, JobReference } from './jobs.js';
 import {
-  type Ask,
   cancelQuery,
   dryRun,
-  type JobOptions,
-  type JobReference,
   type Page,
+  type QueryOptions,
+  type QueryPlace,
   readPage,
   startQuery,
-  type Warehouse,
 } from './query-job.js';
-import { declaredStatement, linesBefore, quoteName, selected, type Statement } from './sql.js';
+import { declaredStatement, quoteName, selected, type Statement } from './sql.js';
+import { openWarehouse, type WarehouseOptions } from './warehouse.js';
 
-export interface BigquerySourceOptions extends ClientOptions, JobOptions {
+export interface BigquerySourceOptions extends WarehouseOptions, QueryOptions, Pick<JobPlace, 'location'> {
   /** Exactly one SELECT, with the parameters `@start_year` and `@end_year` where it has years to compare. */
   readonly sql: string;
   /** The columns that are carried to the output. */
   readonly keys: ReadonlyArray<string>;
-  /** After so long without a byte on the line a request is given up, and tried again; 20,000 by default. */
-  readonly idleTimeoutMs?: number;
-  readonly retries?: RetryPolicy;
 }
 
 /**
@@ -52,57 +47,34 @@ export interface BigquerySourceOptions extends ClientOptions, JobOptions {
  * fail `PermissionDenied`, with the role that is missing, and `Unavailable`, also for a quota that is used up.
  */
 export const bigqueryDataSource = (options: BigquerySourceOptions): DataSource => {
-  const { project, send } = openClient(options);
-  const place = options.project === undefined ? 'the project of the credentials' : `project ${options.project}`;
-  const within = bounded(bigquery, place, options.idleTimeoutMs ?? 20_000);
-  const again = persistently(options.retries);
-  const ask: Ask = (what, call, request, phase) =>
-    again(
-      call,
-      within(what, call, async (attempt) => {
-        try {
-          return await send(attempt, request);
-        } catch (error) {
-          throw isRefused(error)
-            ? raised(meaningOf(error.refusal, { project: await project(), ...phases[phase] }))
-            : error;
-        }
-      }),
-    )();
+  const warehouse = openWarehouse(options);
 
   const open = async (range: YearRange, call: CallOptions, key: string): Promise<OpenedSource> => {
     const statement = declaredStatement(options.sql, range);
-    const warehouse = { ...options, ask, project: orRaise(await within('its name', call, project)()) };
-    const found = await dryRun(warehouse, statement, call);
+    const place = { ...options, ask: warehouse.ask, project: await warehouse.project(call) };
+    const found = await dryRun(place, statement, call);
     if (found.statementType !== 'SELECT') {
       const kind = found.statementType === '' ? 'another statement' : found.statementType;
       raise('InvalidInput', `The SQL of a source is exactly one SELECT; this one is ${kind}.`);
     }
     checkBytes(found.bytes, options.maximumBytesBilled);
-    const assertOngoing = async (): Promise<void> =>
-      orRaise(await within("a query's rows", call, async () => undefined)());
     return openedSource({
-      warehouse: { ...warehouse, ...(found.location === undefined ? {} : { location: found.location }) },
+      place: found.location === undefined ? place : { ...place, location: found.location },
       statement,
       key,
       columns: found.columns,
-      call,
-      assertOngoing,
       bytes: found.bytes,
+      call,
+      assertOngoing: () => warehouse.assertOngoing("a query's rows", call),
     });
   };
 
   return {
     keys: options.keys,
     open: (range, call, { jobId = randomUUID() } = {}) =>
-      TE.tryCatch(() => open(range, call, jobId), toFailure(bigquery)('the source', place)),
+      TE.tryCatch(() => open(range, call, jobId), toFailure(bigquery)('the source', warehouse.place)),
   };
 };
-
-const phases = {
-  open: { invalidQuery: 'InvalidInput', linesBefore: 0 },
-  read: { invalidQuery: 'DataUnreadable', linesBefore },
-} as const;
 
 const checkBytes = (bytes: number, most: number | undefined): void => {
   if (most === undefined || bytes <= most) return;
@@ -123,7 +95,7 @@ const bytesText = (bytes: number): string => {
 
 /** What an opened source holds. */
 interface Opened {
-  readonly warehouse: Warehouse;
+  readonly place: QueryPlace;
   readonly statement: Statement;
   /** What the ids of its jobs are derived from. */
   readonly key: string;
@@ -144,7 +116,7 @@ const openedSource = (opened: Opened): OpenedSource => {
       : [`BigQuery scans up to ${bytesText(opened.bytes)} for the source's query.`],
     countRows: TE.tryCatch(
       () => countRows(opened, endings),
-      toFailure(bigquery)('the count of rows', opened.warehouse.project),
+      toFailure(bigquery)('the count of rows', opened.place.project),
     ),
     read: (wanted) => ({ [Symbol.asyncIterator]: () => read(opened, wanted, endings) }),
     close: async () => void (await Promise.all(endings)),
@@ -155,7 +127,7 @@ const cancelTimeoutMs = 5_000;
 
 /** The pages of a statement's rows, each fetched while the one before it is worked on. A query that nobody waits for any more is cancelled. */
 async function* pagesOf(
-  { warehouse, key, call, assertOngoing }: Opened,
+  { place, key, call, assertOngoing }: Opened,
   statement: Statement,
   rowLimit: number,
   endings: Set<Promise<void>>,
@@ -166,11 +138,11 @@ async function* pagesOf(
   let begun: JobReference | undefined;
   let isDone = false;
   try {
-    const job = await startQuery(warehouse, statement, key, mine, (asked) => {
+    const job = await startQuery(place, statement, key, mine, (asked) => {
       begun = asked;
     });
     const pageAfter = (token: string | undefined) => {
-      const page = readPage(warehouse, job, token, rowLimit, mine);
+      const page = readPage(place, job, token, rowLimit, mine);
       // It may still be under way when nobody wants it any more.
       page.catch(() => undefined);
       return page;
@@ -187,7 +159,7 @@ async function* pagesOf(
     forget();
     ending.cancel();
     const last = { deadlineMs: nowMs() + cancelTimeoutMs, cancellation: neverCancelled };
-    if (begun !== undefined && !isDone) endings.add(cancelQuery(warehouse, begun, last));
+    if (begun !== undefined && !isDone) endings.add(cancelQuery(place, begun, last));
   }
 }
 
@@ -222,7 +194,7 @@ async function* read(
       yield E.right(toBatch(readers, page.rows));
     }
   } catch (error) {
-    yield E.left(toFailure(bigquery)("the source's rows", `project ${opened.warehouse.project}`)(error));
+    yield E.left(toFailure(bigquery)("the source's rows", `project ${opened.place.project}`)(error));
   }
 }
 

@@ -15,6 +15,8 @@ export interface ApiError {
 /** What was asked when it was refused, and how to tell of it. */
 export interface About {
   readonly project: string;
+  /** What names tables: "the source's SQL". */
+  readonly named: string;
   /** What a statement that cannot be run means: when it is prepared the SQL is wrong, when it runs a row is. */
   readonly invalidQuery: 'InvalidInput' | 'DataUnreadable';
   /** Lines of ours before the source's SQL. */
@@ -23,7 +25,8 @@ export interface About {
 
 type Refused = Error & { readonly refusal: ApiError };
 
-export const refused = (refusal: ApiError): Refused => Object.assign(new Error(refusal.message), { refusal });
+export const refused = (refusal: ApiError): Refused =>
+  Object.assign(new Error(refusal.message), { refusal, code: refusal.status });
 
 export const isRefused = (error: unknown): error is Refused => error instanceof Error && 'refusal' in error;
 
@@ -43,10 +46,15 @@ export const meaningOf = (error: ApiError, about: About): Failure => {
   const found = meanings.find(({ when }) => when(error));
   if (found !== undefined) return failure(found.tag, `${found.sentence(said, about)} (${toldBy(error)}${said}).`);
   if (error.reason === 'invalidQuery') {
-    return failure(about.invalidQuery, `The source's SQL${placeOf(said, about.linesBefore)}: ${withoutPlace(said)}.`);
+    return failure(
+      about.invalidQuery,
+      `${capitalized(about.named)}${placeOf(said, about.linesBefore)}: ${withoutPlace(said)}.`,
+    );
   }
-  return failure('InvalidInput', `BigQuery refused the source's query (${toldBy(error)}${said}).`);
+  return failure('InvalidInput', `BigQuery refused what ${about.named} asks for (${toldBy(error)}${said}).`);
 };
+
+const capitalized = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 
 const toldBy = ({ status, reason }: ApiError): string => {
   const code = [status, reason].filter((part) => part !== undefined && part !== '').join(' ');
@@ -70,17 +78,21 @@ const missingPermission = (said: string, { project }: About): string => {
   if (said.includes('bigquery.jobs.')) {
     return `This account may not run queries in project ${project}: give it the role roles/bigquery.jobUser on that project`;
   }
-  const table = /Table ([^\s:]+:[^\s:]+)/.exec(said)?.[1];
-  const what = table === undefined ? 'what the query reads' : `the table ${table}`;
-  return `This account may not read ${what} (bigquery.tables.getData): give it the role roles/bigquery.dataViewer on the table or its dataset, or check the table's name`;
+  const [, kind = '', name = ''] = /(Table|Dataset) ([^\s:]+:[^\s:]+)/.exec(said) ?? [];
+  const permission = /bigquery\.\w+\.\w+/.exec(said)?.[0] ?? 'bigquery.tables.getData';
+  const changes = /create|update|delete/i.test(permission);
+  const what = name === '' ? 'what is asked for' : `the ${kind.toLowerCase()} ${name}`;
+  return `This account may not ${changes ? 'write to' : 'read'} ${what} (${permission}): give it the role ${
+    changes ? 'roles/bigquery.dataEditor' : 'roles/bigquery.dataViewer'
+  } on the dataset, or check the name`;
 };
 
-const missingThing = (said: string): string => {
+const missingThing = (said: string, { named }: About): string => {
   const [, kind = '', name = ''] = /(Table|Dataset|Project|Job|Routine) ([^\s,]+)/.exec(said) ?? [];
   const location = /in location (\S+)/.exec(said)?.[1];
   const there = location === undefined ? '' : ` in location ${location}`;
   if (kind === 'Job') return `The query's results are not there any more: ${tryAgain}`;
-  return `There is no ${kind === '' ? 'such thing' : `${kind.toLowerCase()} ${name}`}${there}: correct the name in the source's SQL${
+  return `There is no ${kind === '' ? 'such thing' : `${kind.toLowerCase()} ${name}`}${there}: correct the name in ${named}${
     location === undefined ? '' : ', or set location to where the data is'
   }`;
 };

@@ -6,7 +6,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { duckdbDataSource } from '../../adapters/duckdb/data-source.js';
 import { type CallOptions, type DataSource, type Failure, failure, keysOf } from '../../core/index.js';
 import { checkOutputRoot } from '../places.js';
-import { isBucketAddress } from '../settings.js';
+import { isBucketAddress, isWarehouseAddress } from '../settings.js';
 import type { Session } from './base-command.js';
 
 export interface Check {
@@ -76,7 +76,9 @@ export const partTrials = ({ service, ports, settings, cancellation }: Session):
         TE.map(() =>
           isBucketAddress(settings.outputRoot)
             ? `${settings.outputRoot} cannot be written to by this version: predictions come in answers only`
-            : `predictions go below ${settings.outputRoot}`,
+            : isWarehouseAddress(settings.outputRoot)
+              ? `predictions are loaded into tables of ${settings.outputRoot}. ${untried}`
+              : `predictions go below ${settings.outputRoot}`,
         ),
       ),
     },

@@ -1,4 +1,5 @@
 /** Which adapter stands behind each port, as the settings say. */
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
@@ -11,7 +12,7 @@ import { lruCacheModelCache } from '../../adapters/lru-cache/model-cache.js';
 import { nodeHost } from '../../adapters/node-host.js';
 import { createService, type DataSource, type Failure, failTask, type PredictionSink } from '../../core/index.js';
 import { readText } from '../named-file.js';
-import { isBucketAddress, type Registry, type Settings, type SourceSettings } from '../settings.js';
+import { isBucketAddress, isWarehouseAddress, type Registry, type Settings, type SourceSettings } from '../settings.js';
 import { ids } from './identifiers.js';
 import { engineOnDemand, experimentsOnDemand, jobFolderOnDemand, sinkOnDemand, sourceOnDemand } from './on-demand.js';
 import { emulatorOf, openStore } from './stores.js';
@@ -77,6 +78,7 @@ export const scoringModule = (settings: Settings, overrides: Overrides): Contain
     bind(ids.sink).toResolvedValue(() => {
       const root = overrides.outputRoot ?? settings.outputRoot;
       if (isBucketAddress(root)) return noSink(root);
+      if (isWarehouseAddress(root)) return tablesSink(root);
       return sinkOnDemand(root, async () =>
         (await import('../../adapters/duckdb/prediction-sink.js')).duckdbPredictionSink({
           root,
@@ -100,6 +102,16 @@ const protectedPaths = (
     return [...files, ...query].map((file) => resolve(sourcesDir, file));
   }),
 ];
+
+/** Tables of the dataset; outputs wait for their loading in the system's temporary folder. */
+const tablesSink = (root: string): PredictionSink =>
+  sinkOnDemand(root, async () => {
+    const { bigqueryPredictionSink } = await import('../../adapters/bigquery/prediction-sink.js');
+    const { duckdbPredictionSink } = await import('../../adapters/duckdb/prediction-sink.js');
+    const [project = '', dataset = ''] = root.slice('bigquery://'.length).split('.');
+    const staging = duckdbPredictionSink({ root: tmpdir() });
+    return bigqueryPredictionSink({ project, dataset, staging, ...emulatedWarehouse() });
+  });
 
 /** Stands where no adapter writes yet. */
 const noSink = (root: string): PredictionSink => {
@@ -193,19 +205,23 @@ const declaredSource = (source: SourceSettings, baseDir: string): DataSource => 
   );
 };
 
+const emulatedWarehouse = (): { readonly apiEndpoint?: string } => {
+  const apiEndpoint = emulatorOf('BIGQUERY_EMULATOR_HOST');
+  return apiEndpoint === undefined ? {} : { apiEndpoint };
+};
+
 /** The same source as before while its SQL is the same, with its client and its credentials. */
 const warehouse = (
   { project, location, maximum_bytes_billed: maximumBytesBilled, labels }: SourceSettings & { kind: 'bigquery' },
   keys: ReadonlyArray<string>,
 ): ((sql: string) => TE.TaskEither<Failure, DataSource>) => {
-  const apiEndpoint = emulatorOf('BIGQUERY_EMULATOR_HOST');
   const options = {
     keys,
     ...(project === undefined ? {} : { project }),
     ...(location === undefined ? {} : { location }),
     ...(maximumBytesBilled === undefined ? {} : { maximumBytesBilled }),
     ...(labels === undefined ? {} : { labels }),
-    ...(apiEndpoint === undefined ? {} : { apiEndpoint }),
+    ...emulatedWarehouse(),
   };
   let last: { readonly sql: string; readonly source: DataSource } | undefined;
   return (sql) => async () => {

@@ -185,6 +185,7 @@ const precedence: ReadonlyArray<readonly [Flags, Env, object, string, unknown, s
   [{}, {}, { output_root: 'out' }, 'output_root', '/srv/conf/out', file],
   [{}, { SCOREKEEPER_OUTPUT_ROOT: 'out' }, {}, 'output_root', '/srv/out', 'environment SCOREKEEPER_OUTPUT_ROOT'],
   [{ bucket: 'b-1/prod' }, {}, {}, 'output_root', 'gs://b-1/predictions/', 'default'],
+  [{}, {}, { output_root: 'bigquery://shop-1.games' }, 'output_root', 'bigquery://shop-1.games', file],
   [{}, {}, {}, 'refresh_ms', 2_000, 'default'],
   [{}, { SCOREKEEPER_REFRESH_MS: '0' }, { refresh_ms: 5 }, 'refresh_ms', 0, 'environment SCOREKEEPER_REFRESH_MS'],
   [{}, {}, { limits: { artifact_cache_bytes: 7 } }, 'artifact_cache_bytes', 7, file],
@@ -280,6 +281,13 @@ const refusals: ReadonlyArray<readonly [string, Flags, Env, unknown, RegExp]> = 
     {},
     { sources: { games: { ...games, kind: 'oracle' } } },
     /\/sources\/games\/kind must be "duckdb" or "bigquery", got "oracle"/,
+  ],
+  [
+    'a dataset without its project',
+    {},
+    { SCOREKEEPER_OUTPUT_ROOT: 'bigquery://predictions' },
+    {},
+    /SCOREKEEPER_OUTPUT_ROOT is not valid: must be a folder .* or a dataset, such as bigquery:\/\/project\.dataset/,
   ],
   [
     'a source that is no object',

@@ -8,6 +8,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import {
   fail,
   type Failure,
+  failTask,
   type ModelReference,
   nearest,
   parseModelReference,
@@ -15,8 +16,8 @@ import {
   ScoreRequest,
 } from '../../../core/index.js';
 import type { Overrides } from '../../composition/compose.js';
-import { isAddress } from '../../places.js';
-import type { Settings } from '../../settings.js';
+import { isAddress, parseTable } from '../../places.js';
+import { isWarehouseAddress, type Settings } from '../../settings.js';
 import { BaseCommand, type Session } from '../base-command.js';
 import { type Progress, startProgress } from '../progress.js';
 import { decodeFlags, numeric, present, referenceHelp, scored } from '../references.js';
@@ -60,7 +61,10 @@ export class ScoreCommand extends BaseCommand {
   });
   startYear = Option.String('--start-year', { description: 'YEAR: Score rows of this year and later' });
   endYear = Option.String('--end-year', { description: 'YEAR: Score rows of this year and earlier' });
-  output = Option.String('--output', { description: 'FILE: Write the predictions to this file (default: stdout)' });
+  output = Option.String('--output', {
+    description:
+      'FILE: Write the predictions to this file, or the table bigquery://PROJECT.DATASET.TABLE (default: stdout)',
+  });
   processes = Option.String('--processes', {
     description:
       'N|auto: Score with N processes, or with auto: one for each processor; a run that was stopped or killed goes on where it was (needs --output; default: in this process)',
@@ -112,6 +116,9 @@ export class ScoreCommand extends BaseCommand {
     request: ScoreRequest,
     processCount: number,
   ): TE.TaskEither<Failure, ScoreAnswer> {
+    const { root } = session.ports.sink;
+    if (isWarehouseAddress(root))
+      return failTask('InvalidInput', `Several processes write a file, and ${root} has tables: leave --processes out.`);
     return scoreWithProcesses(session, {
       request,
       repetition: this.overwrite ? 'again' : 'done',
@@ -174,11 +181,17 @@ const placeOutput = (given: string | undefined): E.Either<Failure, Output> => {
   if (given === undefined) return E.right({});
   if (/(?:^|[/\\])\.{0,2}$/.test(given))
     return fail('InvalidInput', `--output must name a file, such as predictions.parquet, got "${given}".`);
+  if (isWarehouseAddress(given)) {
+    return pipe(
+      parseTable('--output', given),
+      E.map(({ dataset, table }) => ({ location: table, overrides: { outputRoot: dataset } })),
+    );
+  }
   // `normalize` would make a folder of the scheme.
   if (isAddress(given))
     return fail(
       'InvalidInput',
-      `--output must be a file of this machine: nothing is written to ${given} by this version.`,
+      `--output must be a file of this machine, or a table (bigquery://project.dataset.table): nothing is written to ${given} by this version.`,
     );
   const path = normalize(given);
   return E.right(

@@ -88,7 +88,7 @@ const refusals: ReadonlyArray<readonly [Refusal, tag: FailureTag, sentence: RegE
   [
     { status: 400, reason: 'invalid', message: 'Unknown label' },
     'InvalidInput',
-    /^BigQuery refused the source's query \(400 invalid: Unknown label\)/,
+    /^BigQuery refused what the source's SQL asks for \(400 invalid: Unknown label\)/,
   ],
 ];
 for (const [refusal, tag, sentence] of refusals) {

@@ -21,7 +21,7 @@ import { type FakeBigquery, type FakeBigqueryOptions, startFakeBigquery } from '
 export const call: CallOptions = { deadlineMs: Number.POSITIVE_INFINITY, cancellation: neverCancelled };
 
 /** At once, so that a test waits for nothing. */
-const quickRetries = { limit: 3, firstPauseMs: 1, budget: 50 };
+export const quickRetries = { limit: 3, firstPauseMs: 1, budget: 50 };
 
 export const inAFake = async (t: ExecutionContext, options: FakeBigqueryOptions = {}): Promise<FakeBigquery> => {
   const fake = await startFakeBigquery(options);

@@ -169,7 +169,9 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
         `the output ${address}`,
         ['score', reference, '--source', 'rows.csv', '--output', address],
         2,
-        new RegExp(`: --output must be a file of this machine: nothing is written to ${address} by this version`),
+        new RegExp(
+          `: --output must be a file of this machine, or a table \\(bigquery://project\\.dataset\\.table\\): nothing is written to ${address} by this version`,
+        ),
       ] as const,
   ),
   ['no rows', ['predict', reference], 2, /There are no rows on stdin/, ''],

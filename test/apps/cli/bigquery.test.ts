@@ -99,6 +99,24 @@ test('a model is scored on a query in the warehouse, which doctor tries and pric
   });
   t.like(fake.jobs()[0]?.insert.configuration, { labels: { team: 'games' } });
 
+  const table = 'bigquery://games-project.predictions.ratings';
+  const loaded = await runHere(home, ['score', 'rating/games', '--output', table]);
+  t.is(loaded.code, 0, loaded.stderr);
+  t.regex(loaded.stdout, /^output +bigquery:\/\/games-project\.predictions\.ratings$/m);
+  t.deepEqual(
+    fake.rows('predictions.ratings')?.map((row) => [`${row['scored_key']}`, row['model_type'], row['model_version']]),
+    rows.map((row) => [`${row.scored_key}`, 'rating', 1]),
+  );
+  const aside = await runHere(home, ['score', 'rating/games', '--output', table, '--processes', '2']);
+  t.is(aside.code, 2);
+  t.regex(aside.stderr, /Several processes write a file, and bigquery:\/\/games-project\.predictions has tables/);
+  const nowhere = await runHere(home, ['score', 'rating/games', '--output', 'bigquery://games-project.ratings']);
+  t.is(nowhere.code, 2);
+  t.regex(
+    nowhere.stderr,
+    /--output is not valid: must name a table, such as bigquery:\/\/project\.dataset\.predictions/,
+  );
+
   await writeFile(
     join(home, 'scorekeeper.json'),
     JSON.stringify({ sources: { features: { ...source, maximum_bytes_billed: 2 ** 30 } } }),

@@ -1,16 +1,20 @@
 /** The fake's jobs: what it answers to each request of BigQuery's REST API. */
 import { type Answer, json, refusal } from '../fake-gcs/answers.js';
+import { type Load, loadInto, type Tables } from './loads.js';
 import { type CannedTable, type Field, findGolden, type Golden, type Refusal, selectFrom } from './golden.js';
 
-export type RequestKind = 'dryRun' | 'insert' | 'get' | 'results' | 'cancel';
+export type RequestKind = 'dryRun' | 'insert' | 'get' | 'results' | 'cancel' | 'dataset' | 'load';
 
 /** A request, taken apart. */
 export interface ApiRequest {
   readonly kind: RequestKind;
   readonly project: string;
-  readonly jobId: string;
+  /** Of the job or the dataset. */
+  readonly id: string;
   readonly query: URLSearchParams;
   readonly body: Insert;
+  /** What came beside the body. */
+  readonly media: Buffer;
 }
 
 /** The part of a job's resource that a client sends. */
@@ -19,6 +23,7 @@ export interface Insert {
   readonly configuration?: {
     readonly dryRun?: boolean;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly load?: Load;
     readonly query?: {
       readonly query: string;
       readonly useLegacySql?: boolean;
@@ -48,6 +53,7 @@ export interface FakeJob {
   readonly jobId: string;
   readonly insert: Insert;
   readonly table: CannedTable;
+  readonly outputRows: number;
   pollsLeft: number;
   failure: Refusal | undefined;
   endedMs: number;
@@ -58,6 +64,9 @@ export interface World {
   readonly location: string;
   readonly goldens: Map<string, Golden>;
   readonly jobs: Map<string, FakeJob>;
+  /** Where each dataset is. */
+  readonly datasets: ReadonlyMap<string, string>;
+  readonly tables: Tables;
   readonly pageRowLimit: number;
   /** Of the jobs that come next, in order. */
   readonly behaviours: Behaviour[];
@@ -65,7 +74,7 @@ export interface World {
 
 const refuse = ({ status, reason, message }: Refusal): Answer => refusal(status, reason, message);
 
-export const answerTo = (world: World, request: ApiRequest): Answer => {
+export const answerTo = async (world: World, request: ApiRequest): Promise<Answer> => {
   if (request.project !== world.project) {
     return refusal(
       403,
@@ -74,13 +83,21 @@ export const answerTo = (world: World, request: ApiRequest): Answer => {
     );
   }
   if (request.kind === 'dryRun' || request.kind === 'insert') return insertJob(world, request);
-  const job = world.jobs.get(request.jobId);
+  if (request.kind === 'load') return insertLoad(world, request);
+  if (request.kind === 'dataset') {
+    const location = world.datasets.get(request.id);
+    return location === undefined
+      ? refusal(404, 'notFound', `Not found: Dataset ${world.project}:${request.id}`)
+      : json({ kind: 'bigquery#dataset', location });
+  }
+  const job = world.jobs.get(request.id);
   const isElsewhere = (request.query.get('location') ?? 'US') !== world.location;
   if (job === undefined || isElsewhere) {
-    return refusal(404, 'notFound', `Not found: Job ${world.project}:${request.jobId}`);
+    return refusal(404, 'notFound', `Not found: Job ${world.project}:${request.id}`);
   }
   switch (request.kind) {
     case 'get':
+      job.pollsLeft = Math.max(0, job.pollsLeft - 1);
       return json(resourceOf(world, job));
     case 'results':
       return resultsOf(world, job, request.query);
@@ -148,8 +165,40 @@ const insertJob = (world: World, { body }: ApiRequest): Answer => {
     jobId,
     insert: body,
     table: fields === undefined ? table : { ...table, fields },
+    outputRows: 0,
     pollsLeft: polls,
     failure,
+    endedMs: Date.now(),
+  };
+  world.jobs.set(jobId, job);
+  return json(resourceOf(world, job));
+};
+
+const insertLoad = async (world: World, { body, media }: ApiRequest): Promise<Answer> => {
+  const { jobReference = {}, configuration = {} } = body;
+  const jobId = jobReference.jobId ?? `job_${world.jobs.size}`;
+  if (world.jobs.has(jobId)) return refusal(409, 'duplicate', `Already Exists: Job ${world.project}:${jobId}`);
+  const { load } = configuration;
+  if (load === undefined) return refusal(400, 'invalid', 'Required parameter is missing: load');
+  if (world.datasets.get(load.destinationTable.datasetId) !== jobReference.location) {
+    return refusal(
+      404,
+      'notFound',
+      `Not found: Dataset ${load.destinationTable.datasetId} in location ${jobReference.location}`,
+    );
+  }
+  const { polls = 0, failure } = world.behaviours.shift() ?? {};
+  const loaded =
+    failure === undefined && polls !== Number.POSITIVE_INFINITY
+      ? await loadInto(world.tables, load, media)
+      : { failure };
+  const job: FakeJob = {
+    jobId,
+    insert: body,
+    table: { fields: [], rows: [] },
+    outputRows: 'outputRows' in loaded ? loaded.outputRows : 0,
+    pollsLeft: polls,
+    failure: 'failure' in loaded ? loaded.failure : undefined,
     endedMs: Date.now(),
   };
   world.jobs.set(jobId, job);
@@ -166,7 +215,7 @@ const resourceOf = (world: World, job: FakeJob) => ({
       ? {}
       : { errorResult: { reason: job.failure.reason, message: job.failure.message } }),
   },
-  statistics: { endTime: `${job.endedMs}` },
+  statistics: { endTime: `${job.endedMs}`, load: { outputRows: `${job.outputRows}` } },
 });
 
 const resultsOf = (world: World, job: FakeJob, query: URLSearchParams): Answer => {

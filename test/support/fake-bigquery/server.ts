@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { type Answer, refusal } from '../fake-gcs/answers.js';
 import { bodyOf, send } from '../fake-gcs/misbehave.js';
+import { partsOf } from './loads.js';
 import type { Golden } from './golden.js';
 import { answerTo, type ApiRequest, type Behaviour, type FakeJob, type RequestKind, type World } from './jobs.js';
 
@@ -27,7 +28,7 @@ export interface Rule {
 
 export interface FakeBigqueryOptions {
   readonly project?: string;
-  /** Where all the data is, `US` by default. */
+  /** Where all the data is, and a dataset called `predictions`; `US` by default. */
   readonly location?: string;
   /** The most rows of a page, whatever is asked for. */
   readonly pageRowLimit?: number;
@@ -42,6 +43,8 @@ export interface FakeBigquery {
   readonly fault: (rule: Rule) => void;
   /** How the query job that is inserted next behaves. */
   readonly nextJob: (behaviour: Behaviour) => void;
+  /** The rows of `dataset.table`, or of a partition, `dataset.table$partition`. */
+  readonly rows: (name: string) => ReadonlyArray<Readonly<Record<string, unknown>>> | undefined;
   readonly jobs: () => ReadonlyArray<FakeJob>;
   /** How many requests of each kind there were. */
   readonly counts: () => Readonly<Partial<Record<RequestKind, number>>>;
@@ -58,6 +61,8 @@ export const startFakeBigquery = async (options: FakeBigqueryOptions = {}): Prom
     location: options.location ?? 'US',
     goldens: new Map(),
     jobs: new Map(),
+    datasets: new Map([['predictions', options.location ?? 'US']]),
+    tables: new Map(),
     pageRowLimit: options.pageRowLimit ?? Number.POSITIVE_INFINITY,
     behaviours: [],
   };
@@ -97,17 +102,17 @@ export const startFakeBigquery = async (options: FakeBigqueryOptions = {}): Prom
       case 'proxy':
         return send(response, html);
       case 'lost':
-        answerTo(world, request);
+        await answerTo(world, request);
         return void message.socket.resetAndDestroy();
       case 'cut': {
-        const answer = answerTo(world, request);
+        const answer = await answerTo(world, request);
         const body = answer.body ?? Buffer.alloc(0);
         response.writeHead(answer.status, { ...answer.headers, 'content-length': body.length });
         await new Promise<void>((resolve) => response.write(body.subarray(0, body.length >> 1), () => resolve()));
         return void message.socket.destroy();
       }
       default:
-        return send(response, answerTo(world, request));
+        return send(response, await answerTo(world, request));
     }
   };
 
@@ -122,6 +127,7 @@ export const startFakeBigquery = async (options: FakeBigqueryOptions = {}): Prom
     knows: (golden) => void world.goldens.set(golden.sql, golden),
     fault: (rule) => void rules.push({ rule, passing: rule.after ?? 0, left: rule.times ?? 1 }),
     nextJob: (behaviour) => void world.behaviours.push(behaviour),
+    rows: (name) => world.tables.get(name),
     jobs: () => [...world.jobs.values()],
     counts: () => Object.fromEntries(counts),
     statements: () => statements,
@@ -140,22 +146,30 @@ const html: Answer = {
   body: Buffer.from('<html><body>Bad Gateway</body></html>'),
 };
 
-const requestOf = ({ method, url = '' }: IncomingMessage, sent: Buffer): ApiRequest | undefined => {
+const requestOf = ({ method, url = '', headers }: IncomingMessage, sent: Buffer): ApiRequest | undefined => {
   const { pathname, searchParams: query } = new URL(url, 'http://fake');
-  const [, project = '', collection = '', jobId = '', verb = ''] =
-    /^\/bigquery\/v2\/projects\/([^/]+)\/(jobs|queries)(?:\/([^/]+))?(?:\/(cancel))?$/.exec(pathname) ?? [];
-  const body: ApiRequest['body'] = sent.length === 0 ? {} : JSON.parse(sent.toString());
-  const kind = kindOf(
-    `${method} ${collection}${jobId === '' ? '' : '/id'}${verb}`,
-    body.configuration?.dryRun === true,
-  );
-  return kind === undefined ? undefined : { kind, project, jobId, query, body };
+  const [, upload = '', project = '', collection = '', id = '', verb = ''] =
+    /^(\/upload)?\/bigquery\/v2\/projects\/([^/]+)\/(jobs|queries|datasets)(?:\/([^/]+))?(?:\/(cancel))?$/.exec(
+      pathname,
+    ) ?? [];
+  const { metadata, media } =
+    upload === ''
+      ? { metadata: sent.toString(), media: Buffer.alloc(0) }
+      : partsOf(sent, headers['content-type'] ?? '');
+  const body: ApiRequest['body'] = metadata === '' ? {} : JSON.parse(metadata);
+  const what = `${method} ${upload}${collection}${id === '' ? '' : '/id'}${verb}`;
+  const kind = kindOf(what, body.configuration?.dryRun === true);
+  return kind === undefined ? undefined : { kind, project, id, query, body, media };
 };
 
 const kindOf = (what: string, isDry: boolean): RequestKind | undefined => {
   switch (what) {
     case 'POST jobs':
       return isDry ? 'dryRun' : 'insert';
+    case 'POST /uploadjobs':
+      return 'load';
+    case 'GET datasets/id':
+      return 'dataset';
     case 'GET jobs/id':
       return 'get';
     case 'GET queries/id':

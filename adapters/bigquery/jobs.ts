@@ -1,0 +1,87 @@
+/** Jobs under ids that say what they are: whoever asks for the same again finds the one that is there. */
+import { createHash } from 'node:crypto';
+import * as E from 'fp-ts/lib/Either.js';
+import type { CallOptions, Failure } from '../../core/index.js';
+import { fieldsOf, orRaise, raise, raised } from '../google-cloud/errors.js';
+import type { Json } from './client.js';
+import type { Topic, Warehouse } from './warehouse.js';
+
+/** Where jobs run. */
+export interface JobPlace {
+  readonly project: string;
+  /** Where the data is, `EU` or `europe-west3`; BigQuery finds it out by itself where that is not said. */
+  readonly location?: string;
+  readonly ask: Warehouse['ask'];
+}
+
+/** A job that runs or has run. */
+export interface JobReference {
+  readonly jobId: string;
+  readonly location: string | undefined;
+}
+
+/** An id that `content` determines. */
+export const jobIdOf = (content: unknown): string =>
+  `scorekeeper_${createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 40)}`;
+
+/** The `jobReference` of a request. */
+export const referenceOf = ({ project, location }: Pick<JobPlace, 'project' | 'location'>, jobId?: string) => ({
+  projectId: project,
+  ...(jobId === undefined ? {} : { jobId }),
+  ...(location === undefined ? {} : { location }),
+});
+
+export const locationOf = (job: Json): string | undefined => {
+  const { location } = fieldsOf(job['jobReference']);
+  return typeof location === 'string' ? location : undefined;
+};
+
+/** A job that failed keeps its id; after so many the cause is no passing one. */
+const mostTries = 5;
+
+/** A job to be there once. */
+export interface JobOnce {
+  readonly topic: Topic;
+  /** Its id, and of those that take its place the beginning. */
+  readonly stem: string;
+  readonly insert: (jobReference: object) => Promise<E.Either<Failure, Json>>;
+  /** Whether a job that is there already is of use, and no other has to take its place. */
+  readonly isOfUse: (job: Json) => boolean;
+  /** Told of every job before it is asked for, since it may run although nobody answered. */
+  readonly onBegin: (job: JobReference) => void;
+}
+
+/** Inserts the job unless it is there already. */
+export const ensureJob = async (
+  place: JobPlace,
+  { topic, stem, insert, isOfUse, onBegin }: JobOnce,
+  call: CallOptions,
+): Promise<JobReference> => {
+  for (let tried = 0; tried < mostTries; tried++) {
+    const job = { jobId: tried === 0 ? stem : `${stem}_${tried}`, location: place.location };
+    onBegin(job);
+    const inserted = await insert(referenceOf(place, job.jobId));
+    if (E.isRight(inserted)) return { ...job, location: place.location ?? locationOf(inserted.right) };
+    if (inserted.left.tag !== 'AlreadyExists') throw raised(inserted.left);
+    const known = orRaise(await readJob(place, job, topic, call));
+    if (isOfUse(known)) return { ...job, location: place.location ?? locationOf(known) };
+  }
+  return raise('Unavailable', `The same job failed ${mostTries} times in BigQuery for this scoring: score anew.`);
+};
+
+export const readJob = (
+  { ask }: JobPlace,
+  { jobId, location }: JobReference,
+  topic: Topic,
+  call: CallOptions,
+): Promise<E.Either<Failure, Json>> => ask(topic, call, { method: 'GET', path: `/jobs/${jobId}`, query: { location } });
+
+/** Tells the service that nobody waits for the job. That it did not listen is not told. */
+export const cancelJob = async (
+  { ask }: JobPlace,
+  { jobId, location }: JobReference,
+  topic: Topic,
+  call: CallOptions,
+): Promise<void> => {
+  await ask(topic, call, { method: 'POST', path: `/jobs/${jobId}/cancel`, query: { location } });
+};

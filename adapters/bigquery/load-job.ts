@@ -1,0 +1,86 @@
+/** The job that loads a Parquet file into a table: all of its rows at once, or none. */
+import { setTimeout } from 'node:timers/promises';
+import type { CallOptions } from '../../core/index.js';
+import { fieldsOf, orRaise, raise, raised } from '../google-cloud/errors.js';
+import type { Json } from './client.js';
+import { errorOfJob, meaningOf } from './errors.js';
+import { cancelJob, ensureJob, jobIdOf, type JobPlace, type JobReference, readJob } from './jobs.js';
+import type { Target } from './table-address.js';
+import type { Topic } from './warehouse.js';
+
+const loading = (what: string): Topic => ({
+  what,
+  named: 'the output location',
+  invalidQuery: 'InvalidInput',
+  linesBefore: 0,
+});
+
+/** Where the dataset is. Fails `NotFound`, `PermissionDenied`. */
+export const locateDataset = async (place: JobPlace, { dataset }: Target, call: CallOptions): Promise<string> => {
+  const path = `/datasets/${dataset}`;
+  const found = orRaise(await place.ask(loading('the dataset of the output'), call, { method: 'GET', path }));
+  const { location } = found;
+  return typeof location === 'string' ? location : raise('Unavailable', `BigQuery does not tell where ${dataset} is.`);
+};
+
+/** Appends to a table, which is made if it is not there; or replaces one partition of a table that is there. */
+const configurationOf = ({ project, dataset, table, partition }: Target) => ({
+  load: {
+    sourceFormat: 'PARQUET',
+    // Columns with one value are enumerations, which would else be bytes.
+    parquetOptions: { enumAsString: true },
+    destinationTable: {
+      projectId: project,
+      datasetId: dataset,
+      tableId: partition === undefined ? table : `${table}$${partition}`,
+    },
+    ...(partition === undefined
+      ? { writeDisposition: 'WRITE_APPEND', createDisposition: 'CREATE_IF_NEEDED' }
+      : { writeDisposition: 'WRITE_TRUNCATE', createDisposition: 'CREATE_NEVER' }),
+  },
+});
+
+const isOfUse = (job: Json): boolean => errorOfJob(job['status']) === undefined;
+
+/** Between two looks at a job that runs. */
+const betweenLooksMs = 250;
+
+/**
+ * Loads the file, unless the scoring `key` has loaded into this target already, and answers how many rows were. Fails as the job does; then
+ * the table is as it was.
+ */
+export const loadFile = async (
+  place: JobPlace,
+  target: Target,
+  file: string,
+  key: string,
+  call: CallOptions,
+  onBegin: (job: JobReference) => void,
+): Promise<number> => {
+  const topic = loading('the loading of predictions');
+  const configuration = configurationOf(target);
+  const job = await ensureJob(
+    place,
+    {
+      topic,
+      stem: jobIdOf([key, configuration]),
+      insert: (jobReference) =>
+        place.ask(topic, call, { method: 'POST', path: '/jobs', body: { jobReference, configuration }, file }),
+      isOfUse,
+      onBegin,
+    },
+    call,
+  );
+  for (;;) {
+    const { status, statistics } = orRaise(await readJob(place, job, topic, call));
+    if (fieldsOf(status)['state'] === 'DONE') {
+      const error = errorOfJob(status);
+      if (error !== undefined) throw raised(meaningOf(error, { ...topic, project: place.project }));
+      return Number(fieldsOf(fieldsOf(statistics)['load'])['outputRows'] ?? 0);
+    }
+    await setTimeout(betweenLooksMs);
+  }
+};
+
+export const cancelLoad = (place: JobPlace, job: JobReference, call: CallOptions): Promise<void> =>
+  cancelJob(place, job, loading('the end of a load'), call);

@@ -1,0 +1,35 @@
+/** Tables as outputs: `bigquery://project.dataset` is the root, and a location in it is a table, or one partition of a table. */
+import { brief } from '../../core/index.js';
+import { raise } from '../google-cloud/errors.js';
+
+export interface DatasetAddress {
+  readonly project: string;
+  readonly dataset: string;
+}
+
+/** A table, or one of its partitions, by its id: `20240101`. */
+export interface Target extends DatasetAddress {
+  readonly table: string;
+  readonly partition: string | undefined;
+}
+
+/** Refused rows go to a table beside. */
+const rejects = '.rejects.ndjson';
+
+/** The table, or partition, of a location. Raises `InvalidInput`. */
+export const targetOf = (address: DatasetAddress, location: string): Target => {
+  const isRejects = location.endsWith(rejects);
+  const [, table, partition] =
+    /^([\p{L}\p{N}_-]{1,1000})(?:\$(\d{1,19}))?$/u.exec(isRejects ? location.slice(0, -rejects.length) : location) ??
+    [];
+  if (table === undefined) {
+    return raise(
+      'InvalidInput',
+      `The output location "${brief(location)}" is no table: letters, digits, _ and -, and for one partition its id behind a $, such as predictions$20240101.`,
+    );
+  }
+  return isRejects ? { ...address, table: `${table}_rejects`, partition: undefined } : { ...address, table, partition };
+};
+
+export const addressOf = ({ project, dataset, table, partition }: Target): string =>
+  `bigquery://${project}.${dataset}.${table}${partition === undefined ? '' : `$${partition}`}`;
