@@ -192,12 +192,23 @@ test('a service that is silent is given up after a while, tried again, and then 
 
 test('nobody there', async (t) => {
   const fake = await inAFake(t);
-  await fake.close();
-  const failed = await failureOf(sourceIn(fake));
+  const failed = await failureOf(sourceIn(fake, { apiEndpoint: 'http://127.0.0.1:9' }));
   t.is(failed?.tag, 'Unavailable');
   t.regex(
     failed?.message ?? '',
     /^BigQuery cannot be reached for the dry run of a query in project games-project \(ECONNREFUSED\)/,
+  );
+});
+
+test.serial('no credentials, and a file of them that is not there', async (t) => {
+  const fake = await inAFake(t);
+  process.env['GOOGLE_APPLICATION_CREDENTIALS'] = '/no/such/key.json';
+  t.teardown(() => delete process.env['GOOGLE_APPLICATION_CREDENTIALS']);
+  const failed = await failureOf(sourceIn(fake, { apiEndpoint: 'https://127.0.0.1:9' }));
+  t.is(failed?.tag, 'PermissionDenied');
+  t.regex(
+    failed?.message ?? '',
+    /^There are no valid Google Cloud credentials for project games-project: log in with "gcloud auth application-default login"/,
   );
 });
 
