@@ -23,11 +23,12 @@ export const loadLibrary = async () => ({
 });
 export type Library = Awaited<ReturnType<typeof loadLibrary>>;
 
-/** Starts an engine that may open `paths` (absolute), for reading and for writing, and nothing else. */
+/** Starts an engine that may open `paths` and what is in `folders` (absolute), for reading and for writing, and nothing else. */
 export const openEngine = async (
   { api }: Library,
   paths: ReadonlyArray<string>,
   limits: EngineLimits,
+  folders: ReadonlyArray<string> = [],
 ): Promise<Engine> => {
   const spillFolder = ownSpillFolder();
   let instance: DuckDBInstance | undefined;
@@ -50,6 +51,7 @@ export const openEngine = async (
     const connection = await made.connect();
     await connection.run(`SET TimeZone = 'UTC'`);
     await connection.run(`SET allowed_paths = [${paths.map(quoteText).join(', ')}]`);
+    await connection.run(`SET allowed_directories = [${folders.map(quoteText).join(', ')}]`);
     await connection.run('SET enable_external_access = false');
     await connection.run('SET lock_configuration = true');
     connection.disconnectSync();

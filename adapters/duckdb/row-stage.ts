@@ -1,18 +1,13 @@
 /** Holds the rows of an output until they are whole, in bounded memory, and then writes them as one file. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Narrowing, narrowestType, type RawRows, type SinkSchema } from '../../core/index.js';
 import { chunkWriter, engineTypes } from './chunk-writer.js';
-import {
-  type Engine,
-  type EngineLimits,
-  type Library,
-  loadLibrary,
-  openEngine,
-  quoteName,
-  quoteText,
-} from './engine.js';
+import { type EngineLimits, type Library, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
+import { bytesOf, type HeldRows, holdRows } from './held-rows.js';
 import type { OutputFormat } from './output-location.js';
 import { constantSql, copyOptions, finiteSql } from './output-sql.js';
+import { ownSpillFolder } from './spill-folder.js';
 
 export interface RowStage {
   readonly append: (batch: RawRows) => Promise<void>;
@@ -33,28 +28,32 @@ export const openRowStage = async (
   limits: EngineLimits,
 ): Promise<RowStage> => {
   const library = await loadLibrary();
-  const engine = await openEngine(library, [path], limits);
-  try {
-    return await stageIn(library, engine, schema, path, format);
-  } catch (error) {
+  const aside = ownSpillFolder();
+  const engine = await openEngine(library, [path], limits, [aside.path]);
+  let connection: DuckDBConnection | undefined;
+  const close = async (): Promise<void> => {
+    connection?.disconnectSync();
     await engine.close();
+    await aside.remove();
+  };
+  try {
+    connection = await engine.connect();
+    const rows = await holdRows(connection, schema.columns, aside.path, limits.memoryLimitBytes / 8);
+    return { ...stageOf(library, connection, schema, rows, path, format), close };
+  } catch (error) {
+    await close();
     throw error;
   }
 };
 
-const stageIn = async (
+const stageOf = (
   library: Library,
-  engine: Engine,
+  connection: DuckDBConnection,
   schema: SinkSchema,
+  rows: HeldRows,
   path: string,
   format: OutputFormat,
-): Promise<RowStage> => {
-  const connection = await engine.connect();
-  const columns = schema.columns.map(({ type }, i) => `c${i} ${engineTypes[type]}`);
-  await connection.run(`CREATE TABLE output (${columns.join(', ')})`);
-  // One transaction for all the rows: it halves the time, and nothing has to be committed for a copy.
-  await connection.run('BEGIN');
-  const appender = await connection.createAppender('output');
+): Omit<RowStage, 'close'> => {
   const fill = chunkWriter(library, schema.columns);
   let chunks = 0;
   const narrowings = new Map(
@@ -69,27 +68,24 @@ const stageIn = async (
       const chunkRowLimit = library.bindings.vector_size();
       for (let at = 0; at < batch.rowCount; at += chunkRowLimit) {
         const end = Math.min(at + chunkRowLimit, batch.rowCount);
-        appender.appendDataChunk(fill(batch, at, end));
+        rows.appender().appendDataChunk(fill(batch, at, end));
         if (++chunks % chunksPerTurn > 0) continue;
-        appender.flushSync();
+        rows.appender().flushSync();
         await nextTurn();
       }
+      await rows.grew(batch.rowCount, bytesOf(batch));
     },
     copyOut: async () => {
-      appender.closeSync();
+      const all = rows.finish();
       const list = [
         ...columnList(schema, narrowings, format),
         ...schema.constants.map((one) => constantSql(one, format)),
       ];
-      await connection.run(
-        `COPY (SELECT ${list.join(', ')} FROM output) TO ${quoteText(path)} (${copyOptions[format]})`,
-      );
+      const options =
+        format === 'parquet' ? `${copyOptions[format]}, ROW_GROUP_SIZE ${rows.rowsPerGroup()}` : copyOptions[format];
+      await connection.run(`COPY (SELECT ${list.join(', ')} FROM ${all}) TO ${quoteText(path)} (${options})`);
     },
     interrupt: () => connection.interrupt(),
-    close: async () => {
-      connection.disconnectSync();
-      await engine.close();
-    },
   };
 };
 

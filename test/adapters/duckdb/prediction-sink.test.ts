@@ -212,7 +212,7 @@ test('a failure names the output and not where it is on this machine', async (t)
   }
 });
 
-test('rows beyond the memory limit wait on the disk', async (t) => {
+test('rows beyond the memory limit wait on the disk, and keep their order', async (t) => {
   const root = await temporaryFolder();
   const batch = countedRows(100_000);
   const columns = Array.from(batch.columns, ([name, { type }]) => ({ name, type }));
@@ -221,7 +221,22 @@ test('rows beyond the memory limit wait on the disk', async (t) => {
   for (let i = 0; i < 30; i++) await right(writer.write(batch));
   t.is((await right(writer.commit)).rowCount, 3_000_000);
   const path = join(root, 'a.parquet');
-  t.deepEqual(await sql(`SELECT count(*)::INT, sum(row)::VARCHAR FROM '${path}'`), [[3_000_000, '149998500000']]);
+  const inOrder = `bool_and(row = file_row_number % 100000) FROM read_parquet('${path}', file_row_number=true)`;
+  t.deepEqual(await sql(`SELECT count(*)::INT, ${inOrder}`), [[3_000_000, true]]);
+});
+
+test('rows of long texts take no more memory than short ones', async (t) => {
+  const root = await temporaryFolder();
+  const sink = duckdbPredictionSink({ root, memoryLimitBytes: 2 ** 27 });
+  const names = ['a', 'b', 'c', 'd'];
+  const columns = names.map((name) => ({ name, type: 'string' }) as const);
+  const writer = await right(sink.open('a.parquet', { columns, constants: [] }, call));
+  for (let i = 0; i < 20; i++) {
+    const values = Array.from({ length: 2048 }, (_, row) => `${i} ${row} `.repeat(100));
+    const texts = names.map((name) => [name, { type: 'string', values }] as const);
+    await right(writer.write({ rowCount: values.length, columns: new Map(texts) }));
+  }
+  t.is((await right(writer.commit)).rowCount, 40_960);
 });
 
 test('a batch that is not of the schema is a bug, and throws', async (t) => {
