@@ -78,7 +78,10 @@ export const arrowMessages = ({ bytes, name, batchLimitBytes, tooLarge }: ArrowO
         if (prefix.length < 8 || prefix.readUInt32LE(0) !== continuation)
           damaged(prefix.length < 8 ? 'it ends too early' : 'a message does not begin as one');
         const length = prefix.readUInt32LE(4);
-        if (length === 0) return;
+        if (length === 0) {
+          if (waiting.length > 0 || (await pull())) damaged('something comes after its end');
+          return;
+        }
         count(length);
         const metadata = await take(length);
         if (metadata.length < length) damaged('it ends too early');

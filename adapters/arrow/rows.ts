@@ -23,6 +23,8 @@ const rowsAtOnce = 4_096;
 export const arrowRows = (options: ArrowOrigin): PassingRows => ({
   open: (call) => async () => {
     const { name } = options;
+    const over = overFailure(options, call);
+    if (over !== undefined) return E.left(over);
     const messages = arrowMessages(options);
     const opened = await attempt(options, messages, async () => {
       const reader = await RecordBatchReader.from(messages.bytes());

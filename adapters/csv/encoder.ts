@@ -4,6 +4,8 @@ import { jsonText, jsonValueAt, type PredictionEncoder } from '../../core/index.
 
 const options: Options = {
   record_delimiter: 'windows',
+  // Readers take either for the end of a record, whatever it is here.
+  quoted_match: /[\r\n]/,
   cast: { string: (value) => (value === '' ? { value, quoted_empty: true } : value) },
 };
 

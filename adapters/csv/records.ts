@@ -29,6 +29,8 @@ export async function* csvRecords(
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   for await (const part of cut(bytes)) {
     if (E.isLeft(part)) return yield part;
+    const over = overFailure(name, call);
+    if (over !== undefined) return yield E.left(over);
     if (!isText(utf8, part.right)) {
       return yield fail(
         'InvalidInput',
@@ -38,17 +40,20 @@ export async function* csvRecords(
     const fault = await taker.take(part.right);
     if (fault !== undefined) return yield E.left(failureOf(fault, origin));
     const records = taker.taken();
-    if (records.length === 0) continue;
-    yield E.right(records);
-    if (call.cancellation.aborted) return yield fail('Cancelled', `${name}: the call was cancelled.`);
-    if (performance.timeOrigin + performance.now() >= call.deadlineMs)
-      return yield fail('DeadlineExceeded', `${name}: the time allowed ran out.`);
+    if (records.length > 0) yield E.right(records);
   }
   const fault = await taker.end();
   if (fault !== undefined) return yield E.left(failureOf(fault, origin));
   const records = taker.taken();
   if (records.length > 0) yield E.right(records);
 }
+
+const overFailure = (name: string, { cancellation, deadlineMs }: CallOptions): Failure | undefined => {
+  if (cancellation.aborted) return failure('Cancelled', `${name}: the call was cancelled.`);
+  return performance.timeOrigin + performance.now() >= deadlineMs
+    ? failure('DeadlineExceeded', `${name}: the time allowed ran out.`)
+    : undefined;
+};
 
 /** What is parsed between two turns of the event loop: a few milliseconds' worth. */
 const partBytes = 2 ** 16;

@@ -64,12 +64,14 @@ async function* read(
     }
     places.push([name, place]);
   }
-  // Also without rows: it shows the columns.
-  yield E.right(batchOf(first, places));
+  let isBegun = first.length > 0;
+  if (isBegun) yield E.right(batchOf(first, places));
   for await (const records of others) {
-    if (E.isLeft(records)) yield records;
-    else if (records.right.length > 0) yield E.right(batchOf(records.right, places));
+    if (E.isLeft(records)) return yield records;
+    isBegun = true;
+    yield E.right(batchOf(records.right, places));
   }
+  if (!isBegun) yield E.right(batchOf([], places));
 }
 
 const batchOf = (records: CsvRecords, places: ReadonlyArray<readonly [string, number]>) => ({

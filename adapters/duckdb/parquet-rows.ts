@@ -58,6 +58,7 @@ const spool = async (
   folder: string,
   call: CallOptions,
 ): Promise<void> => {
+  assertOngoing(name, call);
   await mkdir(folder, { mode: 0o700 });
   const handle: FileHandle = await open(join(folder, fileName), 'wx');
   try {

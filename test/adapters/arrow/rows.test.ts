@@ -45,7 +45,7 @@ import { failure, type PassingRows, type RowBatch } from '../../../core/index.js
 import { countedRows, sampleRows } from '../../contracts/sample-rows.js';
 import { bytesOf } from '../../support/bytes.js';
 import { json, leftOf, rowBatch, typed, unhurried } from '../../support/scoring.js';
-import { passed } from '../passing-rows.js';
+import { passed } from '../passed.js';
 
 const rowsOf = (content: Uint8Array | string, size?: number, batchLimitBytes = 10_000_000): PassingRows =>
   arrowRows({

@@ -10,7 +10,7 @@ import { duckdbDataSource } from '../../../adapters/duckdb/data-source.js';
 import { failure, type PassingRows } from '../../../core/index.js';
 import { bytesOf } from '../../support/bytes.js';
 import { leftOf, rowBatch, typed, unhurried } from '../../support/scoring.js';
-import { passed } from '../passing-rows.js';
+import { passed } from '../passed.js';
 
 const rowsOf = (content: string | Uint8Array, size?: number, recordLimitBytes = 1_000_000): PassingRows =>
   csvRows({
@@ -143,11 +143,11 @@ test('predictions are written as RFC 4180 has it: an empty field for null, quote
   const columns = {
     row: typed('int64', 0n, 2n ** 60n),
     'a "key"': typed('string', 'x, "y"\n', ''),
-    k: typed('string', 'a', null),
+    k: typed('string', 'a\nb', null),
     p: typed('float32', Number.NaN, 0.5),
     b: typed('bool', true, false),
   };
   const schema = Object.entries(columns).map(([name, { type }]) => ({ name, type }));
   const text = `${csvEncoder.begin(schema)}${csvEncoder.encode(rowBatch(columns))}${csvEncoder.end()}`;
-  t.is(text, 'row,"a ""key""",k,p,b\r\n0,"x, ""y""\n",a,,true\r\n1152921504606846976,"",,0.5,false\r\n');
+  t.is(text, 'row,"a ""key""",k,p,b\r\n0,"x, ""y""\n","a\nb",,true\r\n1152921504606846976,"",,0.5,false\r\n');
 });

@@ -5,7 +5,7 @@ import { ndjsonRows } from '../../../adapters/duckdb/ndjson-rows.js';
 import { failure, type PassingRows } from '../../../core/index.js';
 import { bytesOf } from '../../support/bytes.js';
 import { cancellable, leftOf, rightOf, unhurried } from '../../support/scoring.js';
-import { passed } from '../passing-rows.js';
+import { passed } from '../passed.js';
 
 const rowsOf = (content: string | Uint8Array, size?: number, lineLimitBytes = 1_000_000): PassingRows =>
   ndjsonRows({
