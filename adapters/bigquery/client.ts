@@ -19,6 +19,8 @@ export interface ClientOptions {
 export interface ApiRequest {
   readonly method: 'GET' | 'POST';
   readonly path: string;
+  /** Another project than the client's, for what is there. */
+  readonly project?: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: object;
   /** Uploaded beside the body. */
@@ -98,7 +100,12 @@ const get = (client: BigQuery, attempt: Attempt, request: ApiRequest): Promise<J
   new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let status = 0;
-    const stream = client.requestStream({ uri: request.path, qs: queryOf(request), headers: headersFor(attempt) });
+    const stream = client.requestStream({
+      uri: request.path,
+      qs: queryOf(request),
+      headers: headersFor(attempt),
+      ...(request.project === undefined ? {} : { projectId: request.project }),
+    });
     stream.on('response', (response: { readonly statusCode: number }) => {
       status = response.statusCode;
     });

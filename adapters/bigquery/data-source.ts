@@ -7,9 +7,11 @@ import {
   type CallOptions,
   cancellationSource,
   type DataSource,
+  type JsonObject,
   nearest,
   neverCancelled,
   type OpenedSource,
+  type Opening,
   type WantedColumn,
   type YearRange,
 } from '../../core/index.js';
@@ -25,6 +27,7 @@ import {
   type QueryOptions,
   type QueryPlace,
   readPage,
+  readTableState,
   startQuery,
 } from './query-job.js';
 import { declaredStatement, quoteName, selected, type Statement } from './sql.js';
@@ -35,7 +38,16 @@ export interface BigquerySourceOptions extends WarehouseOptions, QueryOptions, P
   readonly sql: string;
   /** The columns that are carried to the output. */
   readonly keys: ReadonlyArray<string>;
+  /** Writes rows to a Parquet file, so that several processes can read them; without it one process can. */
+  readonly stage?: StageBatches;
 }
+
+/** Writes the batches to the file `path`, as `OpenedSource.stage` says. `name` is what messages call them. */
+export type StageBatches = (
+  name: string,
+  batches: BatchStream,
+  path: string,
+) => ReturnType<NonNullable<OpenedSource['stage']>>;
 
 /**
  * Opening runs the statement dry, which costs nothing and tells its columns and how many bytes it scans; each reading is one query job, in
@@ -49,7 +61,8 @@ export interface BigquerySourceOptions extends WarehouseOptions, QueryOptions, P
 export const bigqueryDataSource = (options: BigquerySourceOptions): DataSource => {
   const warehouse = openWarehouse(options);
 
-  const open = async (range: YearRange, call: CallOptions, key: string): Promise<OpenedSource> => {
+  /** The statement for the range, what is known of it without running it, and where it runs. */
+  const prepare = async (range: YearRange, call: CallOptions) => {
     const statement = declaredStatement(options.sql, range);
     const place = { ...options, ask: warehouse.ask, project: await warehouse.project(call) };
     const found = await dryRun(place, statement, call);
@@ -58,21 +71,43 @@ export const bigqueryDataSource = (options: BigquerySourceOptions): DataSource =
       raise('InvalidInput', `The SQL of a source is exactly one SELECT; this one is ${kind}.`);
     }
     checkBytes(found.bytes, options.maximumBytesBilled);
-    return openedSource({
-      place: found.location === undefined ? place : { ...place, location: found.location },
+    return { statement, found, place: found.location === undefined ? place : { ...place, location: found.location } };
+  };
+
+  const open = async (range: YearRange, call: CallOptions, { jobId, stagePath }: Opening): Promise<OpenedSource> => {
+    const { statement, found, place } = await prepare(range, call);
+    const source = openedSource({
+      place,
       statement,
-      key,
+      key: jobId ?? randomUUID(),
       columns: found.columns,
       bytes: found.bytes,
       call,
       assertOngoing: () => warehouse.assertOngoing("a query's rows", call),
     });
+    const { stage } = options;
+    return stage === undefined || stagePath === undefined
+      ? source
+      : { ...source, stage: (wanted) => stage('BigQuery', source.read(wanted), stagePath) };
+  };
+
+  const snapshot = async (range: YearRange, call: CallOptions): Promise<JsonObject> => {
+    const { statement, found, place } = await prepare(range, call);
+    const tables: JsonObject[] = [];
+    for (const table of found.tables) tables.push(await readTableState(place, table, call));
+    return { kind: 'bigquery', project: place.project, sql: statement.sql, parameters: statement.parameters, tables };
   };
 
   return {
     keys: options.keys,
-    open: (range, call, { jobId = randomUUID() } = {}) =>
-      TE.tryCatch(() => open(range, call, jobId), toFailure(bigquery)('the source', warehouse.place)),
+    open: (range, call, opening = {}) =>
+      TE.tryCatch(() => open(range, call, opening), toFailure(bigquery)('the source', warehouse.place)),
+    ...(options.stage === undefined
+      ? {}
+      : {
+          snapshot: (range, call) =>
+            TE.tryCatch(() => snapshot(range, call), toFailure(bigquery)('the source', warehouse.place)),
+        }),
   };
 };
 

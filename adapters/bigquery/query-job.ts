@@ -1,7 +1,7 @@
 /** The jobs that run a source's statements: a dry run, a query, its pages. */
 import { setTimeout } from 'node:timers/promises';
 import * as E from 'fp-ts/lib/Either.js';
-import type { CallOptions, Failure } from '../../core/index.js';
+import type { CallOptions, Failure, JsonObject } from '../../core/index.js';
 import { nowMs } from '../google-cloud/bounded.js';
 import { fieldsOf, orRaise, textOf } from '../google-cloud/errors.js';
 import type { Json } from './client.js';
@@ -37,12 +37,21 @@ const running = (what: string): Topic => ({
   linesBefore,
 });
 
+/** A table, perhaps of another project. */
+export interface TableReference {
+  readonly projectId: string;
+  readonly datasetId: string;
+  readonly tableId: string;
+}
+
 /** What a dry run tells. */
 export interface DryRun {
   readonly columns: ReadonlyArray<SourceColumn>;
   /** `SELECT`, … */
   readonly statementType: string;
   readonly bytes: number;
+  /** What it reads. */
+  readonly tables: ReadonlyArray<TableReference>;
   readonly location: string | undefined;
 }
 
@@ -79,12 +88,30 @@ export const dryRun = async (place: QueryPlace, statement: Statement, call: Call
   const request = { method: 'POST', path: '/jobs', body: { jobReference, configuration } } as const;
   const job = orRaise(await place.ask(prepared, call, request));
   const statistics = fieldsOf(job['statistics']);
-  const { statementType, schema } = fieldsOf(statistics['query']);
+  const { statementType, schema, referencedTables } = fieldsOf(statistics['query']);
   return {
     columns: columnsOf(schema),
     statementType: textOf(statementType),
     bytes: Number(statistics['totalBytesProcessed'] ?? Number.NaN),
+    tables: Array.isArray(referencedTables) ? referencedTables : [],
     location: place.location ?? locationOf(job),
+  };
+};
+
+/** What tells that the table has the rows that it had. Fails `NotFound`, `PermissionDenied`. */
+export const readTableState = async (
+  place: QueryPlace,
+  { projectId: project, datasetId, tableId }: TableReference,
+  call: CallOptions,
+): Promise<JsonObject> => {
+  const path = `/datasets/${datasetId}/tables/${encodeURIComponent(tableId)}`;
+  const table = orRaise(await place.ask(prepared, call, { method: 'GET', path, project }));
+  const { lastModifiedTime, numRows, streamingBuffer } = table;
+  return {
+    table: `${project}.${datasetId}.${tableId}`,
+    modified_ms: textOf(lastModifiedTime),
+    rows: textOf(numRows),
+    streamed_rows: textOf(fieldsOf(streamingBuffer)['estimatedRows']),
   };
 };
 

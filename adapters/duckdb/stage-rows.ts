@@ -3,10 +3,16 @@ import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type BatchStream, type RawColumn, type SinkSchema, type WantedColumn } from '../../core/index.js';
+import {
+  type BatchStream,
+  type RawColumn,
+  type RawRows,
+  type SinkSchema,
+  type WantedColumn,
+} from '../../core/index.js';
 import { type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
 import { raised } from './errors.js';
-import { openRowStage } from './row-stage.js';
+import { openRowStage, type RowStage } from './row-stage.js';
 import type { Scalar, SourceColumn } from './scalar.js';
 import type { SourceFile } from './source-file.js';
 import { from, type SourceQuery } from './source-query.js';
@@ -42,25 +48,45 @@ export const stageBatches = async (
   files: ReadonlyArray<SourceFile>,
   limits: EngineLimits,
 ): Promise<Casts> => {
-  const schema: SinkSchema = { columns: wanted.map(({ name }) => ({ name, type: 'string' })), constants: [] };
+  await stageTyped(asJsonBatches(batches), path, files, limits);
+  return Object.fromEntries(wanted.map(({ name }) => [name, 'JSON']));
+};
+
+const asJsonBatches = async function* (batches: BatchStream): BatchStream {
+  for await (const batch of batches) {
+    yield E.map(({ rowCount, columns }: RawRows) => ({
+      rowCount,
+      columns: new Map([...columns].map(([name, column]) => [name, asJson(column)])),
+    }))(batch);
+  }
+};
+
+/** Writes batches to the file, with the columns of the first. Ends as the stream does. */
+export const stageTyped = async (
+  batches: BatchStream,
+  path: string,
+  files: ReadonlyArray<SourceFile>,
+  limits: EngineLimits,
+): Promise<void> => {
+  let stage: RowStage | undefined;
   await writing(path, files, async () => {
-    const stage = await openRowStage(schema, path, 'parquet', limits);
     try {
       for await (const batch of batches) {
         if (E.isLeft(batch)) throw raised(batch.left);
-        const { rowCount, columns } = batch.right;
-        await stage.append({
-          rowCount,
-          columns: new Map([...columns].map(([name, column]) => [name, asJson(column)])),
-        });
+        stage ??= await openRowStage(schemaOf(batch.right), path, 'parquet', limits);
+        await stage.append(batch.right);
       }
-      await stage.copyOut();
+      await stage?.copyOut();
     } finally {
-      await stage.close();
+      await stage?.close();
     }
   });
-  return Object.fromEntries(wanted.map(({ name }) => [name, 'JSON']));
 };
+
+const schemaOf = ({ columns }: RawRows): SinkSchema => ({
+  columns: Array.from(columns, ([name, { type }]) => ({ name, type })),
+  constants: [],
+});
 
 const asJson = (column: RawColumn): RawColumn => {
   const values = column.values as ReadonlyArray<unknown>;

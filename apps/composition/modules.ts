@@ -5,6 +5,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { ContainerModule } from 'inversify';
+import type { StageBatches } from '../../adapters/bigquery/data-source.js';
 import type { DuckdbSourceOptions } from '../../adapters/duckdb/data-source.js';
 import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import { localFilesystemArtifactCache } from '../../adapters/local-filesystem/artifact-cache.js';
@@ -210,6 +211,11 @@ const emulatedWarehouse = (): { readonly apiEndpoint?: string } => {
   return apiEndpoint === undefined ? {} : { apiEndpoint };
 };
 
+const stageOnDemand: StageBatches =
+  (...asked) =>
+  async () =>
+    (await import('../../adapters/duckdb/batch-stage.js')).duckdbBatchStage()(...asked)();
+
 /** The same source as before while its SQL is the same, with its client and its credentials. */
 const warehouse = (
   { project, location, maximum_bytes_billed: maximumBytesBilled, labels }: SourceSettings & { kind: 'bigquery' },
@@ -226,7 +232,7 @@ const warehouse = (
   let last: { readonly sql: string; readonly source: DataSource } | undefined;
   return (sql) => async () => {
     const { bigqueryDataSource } = await import('../../adapters/bigquery/data-source.js');
-    if (last?.sql !== sql) last = { sql, source: bigqueryDataSource({ ...options, sql }) };
+    if (last?.sql !== sql) last = { sql, source: bigqueryDataSource({ ...options, sql, stage: stageOnDemand }) };
     return E.right(last.source);
   };
 };

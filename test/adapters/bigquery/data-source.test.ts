@@ -1,12 +1,19 @@
 /** The BigQuery data source keeps the port's promises against a fake of the service, and its own: statements, jobs, types, cost. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
 import { bigqueryDataSource } from '../../../adapters/bigquery/data-source.js';
-import type { DataSource, RawColumn } from '../../../core/index.js';
+import { duckdbBatchStage } from '../../../adapters/duckdb/batch-stage.js';
+import { duckdbStagedSource } from '../../../adapters/duckdb/data-source.js';
+import { type DataSource, failTask, type RawColumn } from '../../../core/index.js';
 import { dataSourceContract } from '../../contracts/data-source.js';
 import { type Cell, collect, countedRows, sampleRows } from '../../contracts/sample-rows.js';
 import type { CannedTable, Golden } from '../../support/fake-bigquery/golden.js';
-import { asKeys, cannedOf, failureOf, inAFake, opened, sourceIn } from './in-a-fake.js';
+import { left, removeTemporaryFolders, right, temporaryFolder } from '../duckdb/files.js';
+import { asKeys, call, cannedOf, failureOf, inAFake, opened, sourceIn } from './in-a-fake.js';
+
+test.after.always(removeTemporaryFolders);
 
 const whole = 'SELECT * FROM games';
 const ofYears = `SELECT * FROM games
@@ -296,6 +303,71 @@ test('the client does not put the project in the place of its mark', async (t) =
   const sql = "SELECT '{{projectId}}' AS x";
   fake.knows({ sql, answer: () => oneColumn('STRING', '{{projectId}}') });
   t.is(await failureOf(sourceIn(fake, { sql })), undefined);
+});
+
+test('several processes can read what was staged, which has the types and values of the query', async (t) => {
+  const fake = await inAFake(t, { pageRowLimit: 5 });
+  const rows = sampleRows();
+  const tables = { 'games-project.games.features': 1000, 'other-project.shop.prices': 2000 };
+  const golden = { sql: whole, answer: () => cannedOf(rows), tables };
+  fake.knows(golden);
+  const source = sourceIn(fake, { stage: duckdbBatchStage() });
+  const before = await right(source.snapshot?.({}, call) ?? failTask('InvalidInput', ''));
+  t.like(before, { kind: 'bigquery', project: 'games-project', sql: whole, parameters: {} });
+  t.deepEqual(
+    (before['tables'] as ReadonlyArray<{ table: string; modified_ms: string }>).map((one) => [
+      one.table,
+      one.modified_ms,
+    ]),
+    [
+      ['games-project.games.features', '1000'],
+      ['other-project.shop.prices', '2000'],
+    ],
+  );
+  t.deepEqual(await right(source.snapshot?.({}, call) ?? failTask('InvalidInput', '')), before);
+  t.is(fake.jobs().length, 0, 'nothing was paid for');
+
+  const folder = await temporaryFolder();
+  const path = join(folder, 'job', 'source.parquet');
+  const opening = { jobId: 'a', stagePath: path };
+  const games = await opened(source, {}, call, opening);
+  const wanted = asKeys([...rows.columns.keys()]);
+  const staged = await right(games.stage?.(wanted) ?? failTask('InvalidInput', ''));
+  t.deepEqual(staged.rowGroups, [8]);
+  const parts = [
+    { begin: 0, end: 3 },
+    { begin: 3, end: 8 },
+  ];
+  const cells = await Promise.all(
+    parts.map(async (range) => {
+      const part = await right(duckdbStagedSource(staged.rows, range, { keys: [], baseDir: folder }).open({}, call));
+      const found = await collect(part.read(wanted));
+      await part.close();
+      return found;
+    }),
+  );
+  const direct = await collect(games.read(wanted));
+  for (const { name } of wanted) {
+    t.deepEqual(
+      cells.flatMap((part) => part.cells.get(name) ?? []),
+      direct.cells.get(name),
+    );
+    t.is(cells[0]?.types.get(name), direct.types.get(name));
+  }
+  t.is(fake.jobs().length, 1, 'the query was run once');
+
+  fake.knows({ ...golden, tables: { ...tables, 'other-project.shop.prices': 2001 } });
+  t.notDeepEqual(await right(source.snapshot?.({}, call) ?? failTask('InvalidInput', '')), before);
+  await games.close();
+
+  fake.fault({
+    fault: { kind: 'refusal', status: 400, reason: 'invalidQuery', message: 'Bad value' },
+    on: 'results',
+    after: 1,
+  });
+  const again = await opened(source, {}, call, { jobId: 'b', stagePath: join(folder, 'other', 'source.parquet') });
+  t.is((await left(again.stage?.(wanted) ?? failTask('InvalidInput', ''))).tag, 'DataUnreadable');
+  t.deepEqual(await readdir(folder), ['job'], 'what was begun is gone');
 });
 
 const everyType = `SELECT year, 9007199254740993 AS i, CAST('NaN' AS FLOAT64) AS f, TRUE AS b, "it's" AS s, NUMERIC '12.5' AS n,

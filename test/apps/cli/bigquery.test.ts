@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { startFakeBigquery } from '../../support/fake-bigquery/server.js';
-import { emptyFolder, games, runHere } from './command-line.js';
+import { emptyFolder, games, run, runHere } from './command-line.js';
 
 const golden: {
   readonly data: Record<string, ReadonlyArray<string | number | null>>;
@@ -33,6 +33,7 @@ test('a model is scored on a query in the warehouse, which doctor tries and pric
     sql,
     parameters: ['start_year', 'end_year'],
     bytes: 3 * 2 ** 30,
+    tables: { 'games-project.games.features': 1000 },
     answer: () => ({
       fields: columns.map(([name, values]) => ({ name, type: typeOf(values) })),
       rows: golden.predictions.prediction.map((_, row) =>
@@ -98,6 +99,22 @@ test('a model is scored on a query in the warehouse, which doctor tries and pric
     t.true(Math.abs((rows[i]?.prediction ?? 0) - expected) <= 1e-5 * Math.max(1, Math.abs(expected)));
   });
   t.like(fake.jobs()[0]?.insert.configuration, { labels: { team: 'games' } });
+
+  const jobsBefore = fake.jobs().length;
+  for (const time of ['first', 'second']) {
+    const shared = await run(home, ['score', 'rating/games', '--output', 'shared.ndjson', '--processes', '2'], {
+      env: { BIGQUERY_EMULATOR_HOST: fake.url },
+    });
+    t.is(shared.code, 0, shared.stderr);
+    t.is(fake.jobs().length, jobsBefore + 1, `${time} time`);
+  }
+  t.deepEqual(
+    (await readFile(join(home, 'shared.ndjson'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line): number => JSON.parse(line).prediction),
+    rows.map((row) => row.prediction),
+  );
 
   const table = 'bigquery://games-project.predictions.ratings';
   const loaded = await runHere(home, ['score', 'rating/games', '--output', table]);

@@ -30,6 +30,8 @@ export interface Golden {
   readonly refusal?: Refusal;
   readonly statementType?: string;
   readonly bytes?: number;
+  /** Tables that it reads, as `project.dataset.table`, and when each changed last. */
+  readonly tables?: Readonly<Record<string, number>>;
 }
 
 /** The golden statement that the text is, or of which it takes columns: `SELECT a, b FROM (…)`. */

@@ -3,13 +3,13 @@ import { type Answer, json, refusal } from '../fake-gcs/answers.js';
 import { type Load, loadInto, type Tables } from './loads.js';
 import { type CannedTable, type Field, findGolden, type Golden, type Refusal, selectFrom } from './golden.js';
 
-export type RequestKind = 'dryRun' | 'insert' | 'get' | 'results' | 'cancel' | 'dataset' | 'load';
+export type RequestKind = 'dryRun' | 'insert' | 'get' | 'results' | 'cancel' | 'dataset' | 'table' | 'load';
 
 /** A request, taken apart. */
 export interface ApiRequest {
   readonly kind: RequestKind;
   readonly project: string;
-  /** Of the job or the dataset. */
+  /** Of the job or the dataset; a table's is `dataset.table`. */
   readonly id: string;
   readonly query: URLSearchParams;
   readonly body: Insert;
@@ -75,6 +75,7 @@ export interface World {
 const refuse = ({ status, reason, message }: Refusal): Answer => refusal(status, reason, message);
 
 export const answerTo = async (world: World, request: ApiRequest): Promise<Answer> => {
+  if (request.kind === 'table') return tableOf(world, request);
   if (request.project !== world.project) {
     return refusal(
       403,
@@ -114,6 +115,16 @@ export const answerTo = async (world: World, request: ApiRequest): Promise<Answe
   }
 };
 
+const tableOf = ({ goldens }: World, { project, id }: ApiRequest): Answer => {
+  for (const { tables = {} } of goldens.values()) {
+    const modifiedMs = tables[`${project}.${id}`];
+    if (modifiedMs !== undefined) {
+      return json({ kind: 'bigquery#table', lastModifiedTime: `${modifiedMs}`, numRows: '3' });
+    }
+  }
+  return refusal(404, 'notFound', `Not found: Table ${project}:${id}`);
+};
+
 const insertJob = (world: World, { body }: ApiRequest): Answer => {
   const { jobReference = {}, configuration = {} } = body;
   const query = configuration.query;
@@ -147,7 +158,14 @@ const insertJob = (world: World, { body }: ApiRequest): Answer => {
       status: { state: 'DONE' },
       statistics: {
         totalBytesProcessed: `${bytes}`,
-        query: { statementType: golden.statementType ?? 'SELECT', schema: { fields: table.fields } },
+        query: {
+          statementType: golden.statementType ?? 'SELECT',
+          schema: { fields: table.fields },
+          referencedTables: Object.keys(golden.tables ?? {}).map((name) => {
+            const [projectId, datasetId, tableId] = name.split('.');
+            return { projectId, datasetId, tableId };
+          }),
+        },
       },
     });
   }

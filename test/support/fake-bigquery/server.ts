@@ -152,6 +152,11 @@ const requestOf = ({ method, url = '', headers }: IncomingMessage, sent: Buffer)
     /^(\/upload)?\/bigquery\/v2\/projects\/([^/]+)\/(jobs|queries|datasets)(?:\/([^/]+))?(?:\/(cancel))?$/.exec(
       pathname,
     ) ?? [];
+  const [, owner = '', dataset = '', table = ''] =
+    /^\/bigquery\/v2\/projects\/([^/]+)\/datasets\/([^/]+)\/tables\/([^/]+)$/.exec(pathname) ?? [];
+  if (owner !== '') {
+    return { kind: 'table', project: owner, id: `${dataset}.${table}`, query, body: {}, media: Buffer.alloc(0) };
+  }
   const { metadata, media } =
     upload === ''
       ? { metadata: sent.toString(), media: Buffer.alloc(0) }
