@@ -40,16 +40,19 @@ export const streamedAnswerOf = (mediaType: string | undefined): OpenAnswer | un
 const withoutParameters = (accept: string): string =>
   accept.trim() === '' ? '*/*' : accept.replaceAll(/;\s*(?!q\s*=)[^;,]*/gi, '');
 
+/** What nearly everybody sends who wants JSON. */
+const plain: ReadonlySet<string> = new Set(['*/*', 'application/json']);
+
 /** Chooses what the client wants (RFC 9110, 12.5.1), or answers that there is no such thing. */
 export const negotiated = async (ctx: RouterContext<Exchange>, next: Next): Promise<void> => {
-  ctx.vary('Accept');
+  ctx.set('Vary', 'Accept');
   const { accept } = ctx.req.headers;
-  if (accept !== undefined) ctx.req.headers.accept = withoutParameters(accept);
+  if (accept === undefined || plain.has(accept)) return next();
+  ctx.req.headers.accept = withoutParameters(accept);
   const chosen = ctx.accepts([...mediaTypes]);
   if (typeof chosen === 'string') {
     ctx.state.accepted = chosen;
-    await next();
-    return;
+    return next();
   }
   const all = `${mediaTypes.slice(0, -1).join(', ')} or ${mediaTypes.at(-1)}`;
   respondProblem(
