@@ -4,6 +4,7 @@ Run from the project's root after `npm ci && npm run build`. Needs `requests` an
 exits 1 at the first answer that is not what users rely on.
 """
 
+import io
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pyarrow
+import pyarrow.ipc
 import pyarrow.parquet as parquet
 import requests
 
@@ -100,9 +103,40 @@ def snippets(folder: Path) -> None:
         close = all(abs(a - b) <= 1e-5 * max(1, abs(b)) for a, b in zip(got, wanted, strict=True))
         check(f"inline {form} predict what scikit-learn did", close)
 
+    streams(records, wanted)
+
     refused = requests.post(f"{URL}/score", json={**query, "start_year": 2026})
     check("a range the wrong way round is 400", refused.status_code == 400 and refused.json()["code"] == "InvalidInput")
     check("problem+json", refused.headers["content-type"].startswith("application/problem+json"))
+
+
+def streams(records: list[dict], wanted: list[float]) -> None:
+    """Rows alone in each type of body, and predictions in each type of answer."""
+    table = pyarrow.Table.from_pylist(records)
+    stream, file = io.BytesIO(), io.BytesIO()
+    with pyarrow.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table, max_chunksize=7)
+    parquet.write_table(table, file)
+    ndjson = "".join(json.dumps(record) + "\n" for record in records).encode()
+    arrow, columns = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
+    bodies = {"application/x-ndjson": ndjson, arrow: stream.getvalue(), columns: file.getvalue()}
+    readers = {
+        arrow: lambda content: pyarrow.ipc.open_stream(content).read_all().column("prediction").to_pylist(),
+        columns: lambda content: parquet.read_table(io.BytesIO(content)).column("prediction").to_pylist(),
+        "application/x-ndjson": lambda content: [json.loads(line)["prediction"] for line in content.splitlines()[:-1]],
+    }
+    model = {"model_type": "rating", "model_name": "production_rating_model"}
+    for sent, body in bodies.items():
+        for accepted, read in readers.items():
+            headers = {"Content-Type": sent, "Accept": accepted}
+            answer = requests.post(f"{URL}/score", params=model, data=body, headers=headers)
+            close = all(abs(a - b) <= 1e-5 * max(1, abs(b)) for a, b in zip(read(answer.content), wanted, strict=True))
+            check(f"{sent} answered as {accepted} predicts what scikit-learn did", close)
+    ended = json.loads(answer.content.splitlines()[-1])
+    check("the last line reports", ended["$report"]["performance_diagnostics"]["total_scored"] == len(wanted))
+    many = (ndjson for _ in range(4000))
+    answer = requests.post(f"{URL}/score", params=model, data=many, headers={"Content-Type": "application/x-ndjson", "Accept": columns})
+    check("rows of a generator, answered as a file", len(readers[columns](answer.content)) == 4000 * len(wanted))
 
 
 if __name__ == "__main__":
