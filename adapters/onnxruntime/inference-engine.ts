@@ -63,9 +63,9 @@ const loadedModel = (session: Session, artifactBytes: number): LoadedModel => {
     // Sessions of tree ensembles took 4 to 6 times their file, empty ones 70 kB (onnxruntime-node 1.30, Linux).
     sizeBytes: 100_000 + 5 * artifactBytes,
     // Once a slice, of which a row alone is one: written without layers.
-    run: (feeds) => async () => {
+    run: (feeds, onStart) => async () => {
       if (released !== undefined) return fail('InferenceFailed', 'The model failed to run (the model was released).');
-      const run = session.run(feeds);
+      const run = session.run(feeds, onStart);
       underWay.add(run);
       try {
         return E.right(await run);

@@ -10,7 +10,7 @@ export interface Session {
   readonly inputs: ReadonlyArray<InferenceSession.ValueMetadata>;
   readonly outputs: ReadonlyArray<InferenceSession.ValueMetadata>;
   /** Holds the event loop while it computes. Rejects with the runtime's reason. */
-  readonly run: (feeds: ReadonlyMap<string, Tensor>) => Promise<ReadonlyMap<string, Tensor>>;
+  readonly run: (feeds: ReadonlyMap<string, Tensor>, onStart?: () => void) => Promise<ReadonlyMap<string, Tensor>>;
   readonly release: () => Promise<void>;
 }
 
@@ -35,12 +35,14 @@ export const openSession = async (runtime: Runtime, artifact: Uint8Array): Promi
   return {
     inputs: session.inputMetadata,
     outputs: session.outputMetadata,
-    run: async (feeds) => {
+    run: async (feeds, onStart) => {
       const inputs: Record<string, InferenceSession.OnnxValueMapType[string]> = {};
       for (const [name, { type, values, shape }] of feeds) {
         // The compiler does not see that a column's type and its values go together.
         inputs[name] = new runtime.Tensor(type as 'float32', values as Float32Array, shape);
       }
+      // The runtime computes in the next turn, after all who asked before: this is called just before it.
+      if (onStart !== undefined) setImmediate(onStart);
       const results = await session.run(inputs);
       const outputs = new Map<string, Tensor>();
       for (const name in results) {

@@ -23,9 +23,12 @@ export interface LoadedModel {
   /**
    * Runs the model once on complete feeds, one tensor per input, and answers with every output by name. It may hold the
    * event loop for as long as it computes: the caller keeps batches small. Feeds are not changed, and not kept after the run: their room is used again.
-   * Fails `InferenceFailed`, also after `release`.
+   * Where the runs of others come first, `onStart` is called when this one begins. Fails `InferenceFailed`, also after `release`.
    */
-  readonly run: (feeds: ReadonlyMap<string, Tensor>) => TaskEither<Failure, ReadonlyMap<string, Tensor>>;
+  readonly run: (
+    feeds: ReadonlyMap<string, Tensor>,
+    onStart?: () => void,
+  ) => TaskEither<Failure, ReadonlyMap<string, Tensor>>;
   /** Frees its memory after the runs under way; harmless twice. */
   readonly release: Task<void>;
 }

@@ -3,7 +3,14 @@ import * as E from 'fp-ts/lib/Either.js';
 import { brief, show } from '../decode.js';
 import { type Failure, failureOf, nearest } from '../failure.js';
 import type { Feature, TensorType } from '../model/signature.js';
-import { allocateColumn, type Column, type RawColumn, type RawRows, type RowBatch } from './row-batch.js';
+import {
+  allocateColumn,
+  columnAllocator,
+  type Column,
+  type RawColumn,
+  type RawRows,
+  type RowBatch,
+} from './row-batch.js';
 
 export type { RawColumn };
 
@@ -91,11 +98,12 @@ export const coerceFeatures = (
   const problems: CellProblem[] = [];
   const lost = new Map<string, Lost>();
   let problemTotal = 0;
+  const allocate = columnAllocator(features, raw.rowCount);
   for (const feature of features) {
     const source = raw.columns.get(feature.name);
     if (source === undefined) throw new Error(`column ${feature.name} was not checked`);
     const whole = coerceWhole(feature, source);
-    const column = whole ?? allocateColumn(feature.type, raw.rowCount);
+    const column = whole ?? allocate(feature.type);
     columns.set(feature.name, column);
     if (whole === undefined) {
       let row = source.type === 'json' ? writePlain(feature, source, column) : 0;

@@ -67,19 +67,45 @@ export const sliceColumn = (column: BatchColumn, begin: number, end: number): Ba
 };
 
 /** An empty column of `type` with room for `rowCount` values (numbers 0, text empty). */
-export const allocateColumn = (type: TensorType, rowCount: number): Column => {
+export const allocateColumn = (type: TensorType, rowCount: number): Column =>
+  columnAt(type, rowCount, new ArrayBuffer(bytesPerValue[type] * rowCount), 0);
+
+const bytesPerValue: Readonly<Record<TensorType, number>> = {
+  ...{ float32: 4, float64: 8, int32: 4, int64: 8, bool: 1, string: 0 },
+};
+
+const columnAt = (type: TensorType, rowCount: number, buffer: ArrayBuffer, at: number): Column => {
   switch (type) {
     case 'float32':
-      return { type, values: new Float32Array(rowCount) };
+      return { type, values: new Float32Array(buffer, at, rowCount) };
     case 'float64':
-      return { type, values: new Float64Array(rowCount) };
+      return { type, values: new Float64Array(buffer, at, rowCount) };
     case 'int32':
-      return { type, values: new Int32Array(rowCount) };
+      return { type, values: new Int32Array(buffer, at, rowCount) };
     case 'int64':
-      return { type, values: new BigInt64Array(rowCount) };
+      return { type, values: new BigInt64Array(buffer, at, rowCount) };
     case 'bool':
-      return { type, values: new Uint8Array(rowCount) };
+      return { type, values: new Uint8Array(buffer, at, rowCount) };
     case 'string':
       return { type, values: new Array<string>(rowCount).fill('') };
   }
 };
+
+/** `allocateColumn` for the columns of these features, which share one piece of memory: a single row of many would cost as many. */
+export const columnAllocator = (
+  features: ReadonlyArray<{ readonly type: TensorType }>,
+  rowCount: number,
+): ((type: TensorType) => Column) => {
+  let buffer: ArrayBuffer | undefined;
+  let at = 0;
+  return (type) => {
+    buffer ??= new ArrayBuffer(features.reduce((length, { type: one }) => length + alignedBytes(one, rowCount), 0));
+    const column = columnAt(type, rowCount, buffer, at);
+    at += alignedBytes(type, rowCount);
+    return column;
+  };
+};
+
+/** The place of the next column must suit any type. */
+const alignedBytes = (type: TensorType, rowCount: number): number =>
+  Math.ceil((bytesPerValue[type] * rowCount) / 8) * 8;

@@ -57,8 +57,11 @@ export const scoreBatch =
       const stopped = checkCall(host, call);
       if (E.isLeft(stopped)) return stopped;
       const end = Math.min(batch.rowCount, begin + plan.rows);
-      const startedMs = host.nowMs();
-      const outputs = await model.loaded.run(feedsOf(model, batch, begin, end, room))();
+      let startedMs = host.nowMs();
+      const started = (): void => {
+        startedMs = host.nowMs();
+      };
+      const outputs = await model.loaded.run(feedsOf(model, batch, begin, end, room), started)();
       if (E.isLeft(outputs)) return outputs;
       for (const column of model.predictionColumns) {
         const tensor = outputs.right.get(column.output);

@@ -95,6 +95,25 @@ test('a model of a microsecond a row grows its slices to four milliseconds', asy
   t.deepEqual(sizes, [64, 512, 4000, 4000, 4000]);
 });
 
+test('time that passes before a run begins, as with the runs of others, does not count as its own', async (t) => {
+  const sizes: number[] = [];
+  const clock = hostAt(0);
+  const loaded = await loadMemoryModel(sumModel, (rowCount) => {
+    sizes.push(rowCount);
+    clock.pass(rowCount / 1000);
+  });
+  const queued: LoadedModel = {
+    ...loaded,
+    run: (feeds, onStart) => {
+      clock.pass(100);
+      onStart?.();
+      return loaded.run(feeds);
+    },
+  };
+  rightOf(await scoreBatch(clock)(scorable(queued, sumModel).model, sumRows(8_576), unhurried)());
+  t.deepEqual(sizes, [64, 512, 4000, 4000]);
+});
+
 test('a model that takes no measurable time is run 16,384 rows at a time at most', async (t) => {
   const sizes: number[] = [];
   rightOf(await scoreSums(60_000, (rowCount) => sizes.push(rowCount), hostAt(0)));

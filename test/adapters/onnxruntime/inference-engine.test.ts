@@ -240,6 +240,19 @@ test.serial('a worker takes no debugger and no preloaded module from this proces
   }
 });
 
+test('a run that waits for another tells when it begins', async (t) => {
+  const model = await engine.load(artifacts.matrix, call)();
+  if (E.isLeft(model)) return t.fail(model.left.message);
+  const happened: string[] = [];
+  const x = { type: 'float32', values: new Float32Array(3), shape: [1, 3] } as const;
+  const runs = ['first', 'second'].map(async (name) => {
+    await model.right.run(new Map([['x', x]]), () => void happened.push(`${name} begins`))();
+    happened.push(`${name} ends`);
+  });
+  await Promise.all(runs);
+  t.deepEqual(happened, ['first begins', 'first ends', 'second begins', 'second ends']);
+});
+
 test('the runtime leaves nothing in the home or temporary folder and says nothing', async (t) => {
   const home = await mkdtemp(join(tmpdir(), 'scorekeeper-home-'));
   const script = `
