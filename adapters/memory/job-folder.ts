@@ -17,7 +17,7 @@ import type { memoryPredictionSink } from './prediction-sink.js';
 export const memoryJobFolders = (options: {
   readonly sink: ReturnType<typeof memoryPredictionSink>;
   readonly staged: Map<string, RowBatch>;
-}): OpenJobFolder & { readonly documents: (path: string) => ArtifactStore } => {
+}): OpenJobFolder => {
   const { sink, staged } = options;
   const stores = new Map<string, ArtifactStore>();
   const documentsOf = (path: string): ArtifactStore => {
@@ -25,7 +25,7 @@ export const memoryJobFolders = (options: {
     stores.set(path, store);
     return store;
   };
-  const open: OpenJobFolder = (path) => {
+  return (path) => {
     const within = path.slice(sink.root.length + 1);
     const rowsBelow = (name: string): boolean => name.startsWith(`${within}/`);
     const removeRows = (): void => {
@@ -64,7 +64,6 @@ export const memoryJobFolders = (options: {
       }),
     };
   };
-  return Object.assign(open, { documents: documentsOf });
 };
 
 const sliceOf = (table: RowBatch, begin: number, end: number): RowBatch => ({

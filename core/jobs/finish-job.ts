@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { type Failure, failTask } from '../failure.js';
+import { fail, type Failure, failTask } from '../failure.js';
 import type { Registration } from '../model/registration.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { JobFolder } from '../ports/job-folder.js';
@@ -12,21 +12,21 @@ import { afterFailure } from '../scoring/after-failure.js';
 import { nothingRead } from '../scoring/answer-score.js';
 import { detailsOf } from '../scoring/registered-model.js';
 import { recordDistribution } from '../scoring/distribution.js';
-import { constantsOf, refusedLimit, rejectsLocation, rejectsSchema } from '../scoring/outputs.js';
+import { constantsOf, rejectsLocation, rejectsSchema } from '../scoring/outputs.js';
 import type { ScoreAnswer } from '../scoring/score-request.js';
-import type { ScoringTally } from '../scoring/scoring-tally.js';
-import { addLost, lossWarnings } from '../scoring/scoring-job.js';
+import { lossWarnings } from '../scoring/scoring-job.js';
 import {
   createDocument,
-  JobManifest,
+  type JobManifest,
   type JobPlan,
   jobLayout,
   JobSuccess,
+  type Part,
   readDocument,
   readPlan,
-  ShardCommit,
 } from './job-documents.js';
-import { joinedColumns, provenanceOf } from './part-output.js';
+import { settleManifest } from './job-manifest.js';
+import { provenanceOf } from './part-output.js';
 import type { JobPorts } from './plan-job.js';
 import { registrationOf } from './work-shards.js';
 
@@ -74,109 +74,19 @@ export const finishJob =
     );
   };
 
-/** The manifest, made of the commits unless it is there already. */
-const settleManifest = (
-  host: Host,
-  folder: JobFolder,
-  plan: JobPlan,
-  call: CallOptions,
-): TE.TaskEither<Failure, JobManifest> =>
-  pipe(
-    readDocument({ host, folder })(JobManifest, jobLayout.manifest, call),
-    TE.chain(
-      O.match(
-        () =>
-          pipe(
-            readCommits(host, folder, plan, call),
-            TE.chain((commits) =>
-              createDocument({ host, folder })(JobManifest, jobLayout.manifest, manifestOf(host, plan, commits), call),
-            ),
-          ),
-        (manifest) => TE.right(manifest),
-      ),
-    ),
-  );
-
-const readCommits =
-  (
-    host: Host,
-    folder: JobFolder,
-    plan: JobPlan,
-    call: CallOptions,
-  ): TE.TaskEither<Failure, ReadonlyArray<ShardCommit>> =>
+/** Right when the parts are what was written. Fails `NotFound`, `DataUnreadable`. */
+const checkParts =
+  ({ parts }: JobFolder, written: ReadonlyArray<Part>, call: CallOptions): TE.TaskEither<Failure, void> =>
   async () => {
-    const commits: ShardCommit[] = [];
-    let missing = 0;
-    for (const [shard, { begin, end }] of plan.shards.entries()) {
-      const read = await readDocument({ host, folder })(ShardCommit, jobLayout.commit(shard), call)();
-      if (E.isLeft(read)) return read;
-      if (O.isNone(read.right)) {
-        missing++;
-        continue;
-      }
-      const commit = read.right.value;
-      if (commit.rows_read !== end - begin || commit.rows_scored + commit.rows_refused !== commit.rows_read) {
-        return failTask(
-          'Conflict',
-          `The commit of shard ${shard} tells of ${commit.rows_read} rows, and the plan of ${end - begin}: remove the job's folder, and score again.`,
-        )();
-      }
-      commits.push(commit);
+    for (const { name, sha256 } of written) {
+      const found = await parts.digest(name, call)();
+      if (E.isLeft(found)) return found;
+      if (O.isNone(found.right)) return fail('NotFound', `The part ${name} is not there any more: score again.`);
+      if (found.right.value !== sha256)
+        return fail('DataUnreadable', `The part ${name} was changed after it was written: score again.`);
     }
-    return missing === 0
-      ? E.right(commits)
-      : failTask('Conflict', `${missing} of ${plan.shards.length} shards are not done yet: run the workers again.`)();
+    return E.right(undefined);
   };
-
-const manifestOf = (host: Host, plan: JobPlan, commits: ReadonlyArray<ShardCommit>): JobManifest => {
-  const sum = (of: (commit: ShardCommit) => number): number => commits.reduce((total, one) => total + of(one), 0);
-  return {
-    schema_version: 1,
-    job_id: plan.job_id,
-    shards: commits.map(({ shard, part, rejects, rows_read, rows_scored, rows_refused }) => ({
-      shard,
-      part,
-      rejects,
-      rows_read,
-      rows_scored,
-      rows_refused,
-    })),
-    rows_read: sum(({ rows_read }) => rows_read),
-    rows_scored: sum(({ rows_scored }) => rows_scored),
-    rows_refused: sum(({ rows_refused }) => rows_refused),
-    columns: joinedColumns(commits.map(({ columns }) => columns)),
-    refused: commits.flatMap(({ refused }) => refused).slice(0, refusedLimit),
-    tally: addTallies(
-      host,
-      commits.map(({ tally }) => tally),
-    ),
-    timings_ms: {
-      read: sum(({ timings_ms }) => timings_ms.read),
-      score: sum(({ timings_ms }) => timings_ms.score),
-      write: sum(({ timings_ms }) => timings_ms.write),
-      wait: sum(({ timings_ms }) => timings_ms.wait),
-    },
-  };
-};
-
-const addTallies = (host: Host, tallies: ReadonlyArray<ScoringTally>): ScoringTally => {
-  const lost = new Map<string, ScoringTally['lost'][string]>();
-  for (const tally of tallies) for (const [name, more] of Object.entries(tally.lost)) addLost(lost, name, more);
-  const names = Object.keys(tallies[0]?.distributions ?? {});
-  return {
-    distributions: Object.fromEntries(
-      names.map((name) => {
-        const recorder = recordDistribution(host);
-        for (const { distributions } of tallies) {
-          const state = distributions[name];
-          if (state !== undefined) recorder.addState(state);
-        }
-        return [name, recorder.state()];
-      }),
-    ),
-    lost: Object.fromEntries(lost),
-  };
-};
 
 /** Writes the output, and says so. Refused rows go first: who sees the new predictions sees theirs beside them. */
 const publish = (
@@ -188,11 +98,12 @@ const publish = (
 ): TE.TaskEither<Failure, JobSuccess> => {
   const location = plan.output_location;
   const provenance = provenanceOf(plan);
-  const parts = manifest.shards.map(({ part }) => part.name);
-  const rejects = manifest.shards.flatMap((shard) => (shard.rejects === null ? [] : [shard.rejects.name]));
+  const parts = manifest.shards.map(({ part }) => part);
+  const rejects = manifest.shards.flatMap((shard) => (shard.rejects === null ? [] : [shard.rejects]));
   const schema: JoinSchema = { columns: manifest.columns, constants: constantsOf(provenance) };
   return pipe(
-    joinParts(sink, folder, location, schema, parts, call),
+    checkParts(folder, [...parts, ...rejects], call),
+    TE.chain(() => joinParts(sink, folder, location, schema, parts, call)),
     TE.chain((predictions) =>
       pipe(
         replaceRejects(sink, folder, plan, rejects, call),
@@ -221,11 +132,11 @@ const joinParts = (
   { parts }: JobFolder,
   location: string,
   schema: JoinSchema,
-  names: ReadonlyArray<string>,
+  joined: ReadonlyArray<Part>,
   call: CallOptions,
 ): TE.TaskEither<Failure, JoinedOutput> =>
   pipe(
-    names.map((name) => parts.resolve(name)),
+    joined.map(({ name }) => parts.resolve(name)),
     TE.sequenceSeqArray,
     TE.chain((paths) => sink.join(location, schema, paths, call)),
   );
@@ -235,7 +146,7 @@ const replaceRejects = (
   sink: PredictionSink,
   folder: JobFolder,
   plan: JobPlan,
-  rejects: ReadonlyArray<string>,
+  rejects: ReadonlyArray<Part>,
   call: CallOptions,
 ): TE.TaskEither<Failure, unknown> => {
   const location = rejectsLocation(plan.output_location);

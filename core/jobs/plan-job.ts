@@ -24,7 +24,7 @@ export interface JobPorts extends ScorePorts {
 }
 
 export interface JobSettings extends Pick<RowSources, 'sourceOfType'> {
-  /** About how many rows a shard has; 262,144 unless given. */
+  /** How many rows a shard has at most; as many as serve the data unless given. */
   readonly shardRows?: number;
 }
 

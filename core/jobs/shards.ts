@@ -1,21 +1,27 @@
 /** Shards: how the rows of a job are cut, and in which order a worker takes them. */
 import type { RowRange } from '../ports/job-folder.js';
 
-/** Enough that beginning a shard costs little, and few enough that little is lost with one. */
-const defaultShardRows = 262_144;
+/** Beginning a shard costs as much as some ten thousand rows of a fast model, so none is smaller without need. */
+const leastRows = 131_072;
+/** What is lost with a process that is killed. */
+const mostRows = 524_288;
+/** In between, as many as keep a dozen processes busy. */
+const shardsAimedAt = 16;
 /** Where there would be more, each has more rows. */
 const mostShards = 10_000;
 
+const aimFor = (rowTotal: number): number =>
+  Math.max(
+    Math.min(Math.max(Math.ceil(rowTotal / shardsAimedAt), leastRows), mostRows),
+    Math.ceil(rowTotal / mostShards),
+  );
+
 /**
- * Shards of about `shardRows` rows. Cuts rows that lie in groups of these sizes, which are read one by one: small groups go together, one that is larger than a shard is cut in
+ * Shards of at most `shardRows` rows, or as many as serve data of this size. Cuts rows that lie in groups of these sizes, which are read one by one: small groups go together, one that is larger than a shard is cut in
  * equal parts. Data without rows is one empty shard, so that its output has its columns.
  */
-export const cutShards = (
-  rowGroups: ReadonlyArray<number>,
-  shardRows: number = defaultShardRows,
-): ReadonlyArray<RowRange> => {
-  const rowTotal = rowGroups.reduce((sum, rows) => sum + rows, 0);
-  const aim = Math.max(shardRows, Math.ceil(rowTotal / mostShards));
+export const cutShards = (rowGroups: ReadonlyArray<number>, shardRows?: number): ReadonlyArray<RowRange> => {
+  const aim = shardRows ?? aimFor(rowGroups.reduce((sum, rows) => sum + rows, 0));
   const shards: RowRange[] = [];
   let begin = 0;
   let at = 0;

@@ -42,7 +42,6 @@ const place = async (rows = table()) => {
     ports: all,
     service,
     sink: ports.sink,
-    folders: jobFolder,
     change: (to: RowBatch): JobPorts => ({
       ...all,
       sources: { rows: memoryDataSource({ table: to, keys: ['id'], staged }) },
@@ -265,6 +264,21 @@ test('a job that is finished too early, or has no plan, is refused', async (t) =
   leftOf(await finish(here.ports, { ...job, path: 'memory/nowhere' })(), 'NotFound');
 });
 
+test('a part that is gone, or not what was written, is told, and the previous output stays', async (t) => {
+  const here = await place();
+  rightOf(await run(here.ports)());
+  const job = rightOf(await plan(here.ports, 'again')());
+  rightOf(await work(here.ports, job)());
+  const [part = ''] = rowFiles(here);
+  const schema = { columns: [{ name: 'id', type: 'int64' }], constants: [] } as const;
+  const writer = rightOf(await here.sink.open(part, schema, unhurried)());
+  rightOf(await writer.commit());
+  t.regex(leftOf(await finish(here.ports, job)(), 'DataUnreadable').message, /^The part part-00000-.* was changed/);
+  here.sink.remove(part);
+  t.regex(leftOf(await finish(here.ports, job)(), 'NotFound').message, /^The part part-00000-.* is not there any more/);
+  t.deepEqual(output(here), whole);
+});
+
 test('what cannot be a job is refused before anything is written', async (t) => {
   const here = await place();
   const { output_location: _, ...inline } = request;
@@ -369,7 +383,9 @@ test('shards are all the rows in order, and no group is cut that is not larger t
       return at === total && !inside;
     }),
   );
-  t.true(cutShards(new Array<number>(50_000).fill(122_880)).length <= 10_000);
+  const shardsOf = (groups: number): number => cutShards(new Array<number>(groups).fill(122_880)).length;
+  t.deepEqual([1, 9, 17, 40, 400].map(shardsOf), [1, 9, 17, 20, 100]);
+  t.true(shardsOf(50_000) <= 10_000);
 });
 
 test('each worker takes every shard once, its own first, and at first no two take the same', (t) => {

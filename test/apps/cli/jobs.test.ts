@@ -16,7 +16,7 @@ import {
 } from './job-scores.js';
 
 /** Three shards. */
-const rowCount = 550_000;
+const rowCount = 300_000;
 const folder = await scoringFolder(rowCount);
 const score = (output: string, ...more: ReadonlyArray<string>): ReadonlyArray<string> => [
   ...['score', reference, '--source', 'rows.parquet', '--output', output],

@@ -1,0 +1,120 @@
+/** The manifest of a sharded job: what its commits say, added up. */
+import * as E from 'fp-ts/lib/Either.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { fail, type Failure } from '../failure.js';
+import type { CallOptions, Host } from '../ports/host.js';
+import type { JobFolder } from '../ports/job-folder.js';
+import { recordDistribution } from '../scoring/distribution.js';
+import { refusedLimit } from '../scoring/outputs.js';
+import type { ScoringTally } from '../scoring/scoring-tally.js';
+import { addLost } from '../scoring/scoring-job.js';
+import { createDocument, JobManifest, type JobPlan, jobLayout, readDocument, ShardCommit } from './job-documents.js';
+import { joinedColumns } from './part-output.js';
+
+/**
+ * The manifest, made of the commits unless it is there already. Fails `Conflict` when shards are missing, or row counts do not agree.
+ */
+export const settleManifest = (
+  host: Host,
+  folder: JobFolder,
+  plan: JobPlan,
+  call: CallOptions,
+): TE.TaskEither<Failure, JobManifest> =>
+  pipe(
+    readDocument({ host, folder })(JobManifest, jobLayout.manifest, call),
+    TE.chain(
+      O.match(
+        () =>
+          pipe(
+            readCommits(host, folder, plan, call),
+            TE.chain((commits) =>
+              createDocument({ host, folder })(JobManifest, jobLayout.manifest, manifestOf(host, plan, commits), call),
+            ),
+          ),
+        (manifest) => TE.right(manifest),
+      ),
+    ),
+  );
+
+const readCommits =
+  (
+    host: Host,
+    folder: JobFolder,
+    plan: JobPlan,
+    call: CallOptions,
+  ): TE.TaskEither<Failure, ReadonlyArray<ShardCommit>> =>
+  async () => {
+    const commits: ShardCommit[] = [];
+    let missing = 0;
+    for (const [shard, { begin, end }] of plan.shards.entries()) {
+      const read = await readDocument({ host, folder })(ShardCommit, jobLayout.commit(shard), call)();
+      if (E.isLeft(read)) return read;
+      if (O.isNone(read.right)) {
+        missing++;
+        continue;
+      }
+      const commit = read.right.value;
+      if (commit.rows_read !== end - begin || commit.rows_scored + commit.rows_refused !== commit.rows_read) {
+        return fail(
+          'Conflict',
+          `The commit of shard ${shard} tells of ${commit.rows_read} rows, and the plan of ${end - begin}: remove the job's folder, and score again.`,
+        );
+      }
+      commits.push(commit);
+    }
+    return missing === 0
+      ? E.right(commits)
+      : fail('Conflict', `${missing} of ${plan.shards.length} shards are not done yet: run the workers again.`);
+  };
+
+const manifestOf = (host: Host, plan: JobPlan, commits: ReadonlyArray<ShardCommit>): JobManifest => {
+  const sum = (of: (commit: ShardCommit) => number): number => commits.reduce((total, one) => total + of(one), 0);
+  return {
+    schema_version: 1,
+    job_id: plan.job_id,
+    shards: commits.map(({ shard, part, rejects, rows_read, rows_scored, rows_refused }) => ({
+      shard,
+      part,
+      rejects,
+      rows_read,
+      rows_scored,
+      rows_refused,
+    })),
+    rows_read: sum(({ rows_read }) => rows_read),
+    rows_scored: sum(({ rows_scored }) => rows_scored),
+    rows_refused: sum(({ rows_refused }) => rows_refused),
+    columns: joinedColumns(commits.map(({ columns }) => columns)),
+    refused: commits.flatMap(({ refused }) => refused).slice(0, refusedLimit),
+    tally: addTallies(
+      host,
+      commits.map(({ tally }) => tally),
+    ),
+    timings_ms: {
+      read: sum(({ timings_ms }) => timings_ms.read),
+      score: sum(({ timings_ms }) => timings_ms.score),
+      write: sum(({ timings_ms }) => timings_ms.write),
+      wait: sum(({ timings_ms }) => timings_ms.wait),
+    },
+  };
+};
+
+const addTallies = (host: Host, tallies: ReadonlyArray<ScoringTally>): ScoringTally => {
+  const lost = new Map<string, ScoringTally['lost'][string]>();
+  for (const tally of tallies) for (const [name, more] of Object.entries(tally.lost)) addLost(lost, name, more);
+  const names = Object.keys(tallies[0]?.distributions ?? {});
+  return {
+    distributions: Object.fromEntries(
+      names.map((name) => {
+        const recorder = recordDistribution(host);
+        for (const { distributions } of tallies) {
+          const state = distributions[name];
+          if (state !== undefined) recorder.addState(state);
+        }
+        return [name, recorder.state()];
+      }),
+    ),
+    lost: Object.fromEntries(lost),
+  };
+};
