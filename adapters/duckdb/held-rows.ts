@@ -7,7 +7,7 @@ import { engineTypes } from './chunk-writer.js';
 import { quoteText } from './engine.js';
 
 /** Of a Parquet file: what the engine can do at least, and its own choice. The files aside have few, for each is read beside others. */
-const leastRowsPerGroup = 2_048;
+export const leastRowsPerGroup = 2_048;
 const mostRowsPerGroup = 122_880;
 const rowsPerGroupAside = 8_192;
 

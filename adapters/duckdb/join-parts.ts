@@ -1,6 +1,8 @@
 /** Joins the parts of an output, whose rows keep their order, to one file. */
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { JoinSchema } from '../../core/index.js';
 import { type Engine, type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
+import { leastRowsPerGroup } from './held-rows.js';
 import type { OutputFormat } from './output-location.js';
 import { constantSql, copyOptions, finiteSql } from './output-sql.js';
 import { engineTypes } from './chunk-writer.js';
@@ -33,7 +35,8 @@ export const openPartJoin = async (
   return {
     copyOut: async () => {
       const from = `SELECT ${list.join(', ')} FROM ${partsTable(schema, parts)}`;
-      const copied = await connection.runAndReadAll(`COPY (${from}) TO ${quoteText(path)} (${copyOptions[format]})`);
+      const options = format === 'parquet' ? await parquetOptions(connection, parts) : copyOptions[format];
+      const copied = await connection.runAndReadAll(`COPY (${from}) TO ${quoteText(path)} (${options})`);
       return Number(copied.getRows()[0]?.[0]);
     },
     interrupt: () => connection.interrupt(),
@@ -42,6 +45,14 @@ export const openPartJoin = async (
       await engine.close();
     },
   };
+};
+
+/** Groups of as many rows as those of the parts, which are as small as the rows are wide: a group is held in memory. */
+const parquetOptions = async (connection: DuckDBConnection, parts: ReadonlyArray<string>): Promise<string> => {
+  const files = `[${parts.map(quoteText).join(', ')}]`;
+  const groups = await connection.runAndReadAll(`SELECT max(row_group_num_rows) FROM parquet_metadata(${files})`);
+  const most = Number(groups.getRows()[0]?.[0] ?? 0);
+  return `${copyOptions.parquet}${most === 0 ? '' : `, ROW_GROUP_SIZE ${Math.max(most, leastRowsPerGroup)}`}`;
 };
 
 const partsTable = ({ columns }: JoinSchema, parts: ReadonlyArray<string>): string => {

@@ -22,6 +22,9 @@ import { assertUnchanged } from './unchanged-files.js';
 /** Columns that are staged as text, and what they are cast to when they are read. */
 type Casts = Readonly<Record<string, string>>;
 
+/** Fewer than the engine's own choice, since it holds a group in memory, and rows may be wide. */
+const rowsPerGroup = 32_768;
+
 /** Writes the columns of the query to the file, by the engine alone. Parquet has no JSON and no integers beyond 64 bits: they are text there. */
 export const stageQuery = async (
   connection: DuckDBConnection,
@@ -35,7 +38,7 @@ export const stageQuery = async (
   );
   // The engine writes no table without columns.
   const rows = from((list.length === 0 ? ['NULL AS nothing'] : list).join(', '), query);
-  const copy = `COPY (${rows}) TO ${quoteText(path)} (FORMAT parquet, USE_TMP_FILE false)`;
+  const copy = `COPY (${rows}) TO ${quoteText(path)} (FORMAT parquet, ROW_GROUP_SIZE ${rowsPerGroup}, USE_TMP_FILE false)`;
   await writing(path, files, () => connection.run(copy, query.values));
   return Object.fromEntries(columns.flatMap(({ name, type, kind }) => (type === 'json' ? [[name, kind]] : [])));
 };

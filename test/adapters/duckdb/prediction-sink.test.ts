@@ -236,7 +236,10 @@ test('rows of long texts take no more memory than short ones', async (t) => {
     const texts = names.map((name) => [name, { type: 'string', values }] as const);
     await right(writer.write({ rowCount: values.length, columns: new Map(texts) }));
   }
-  t.is((await right(writer.commit)).rowCount, 40_960);
+  const { rowCount, location } = await right(writer.commit);
+  t.is(rowCount, 40_960);
+  const joined = await right(sink.join('b.parquet', { columns, constants: [] }, [location, location, location], call));
+  t.is((await right(joined.commit)).rowCount, 3 * 40_960);
 });
 
 test('a batch that is not of the schema is a bug, and throws', async (t) => {
