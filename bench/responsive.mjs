@@ -78,14 +78,15 @@ const measure = async (title, work) => {
   const seconds = (performance.now() - startedMs) / 1000;
   const held = turns.stop();
   probe.postMessage('stop');
-  const [tookMs] = await once(probe, 'message');
+  const [{ clock, processor }] = await once(probe, 'message');
   const shown = (values) => {
+    values.sort((a, b) => a - b);
     const at = (share) => values[Math.min(values.length - 1, Math.floor(values.length * share))].toFixed(1);
     return `${at(0.5)} ms, p99 ${at(0.99)}, most ${at(1)}`;
   };
   console.log(
     `${title} (${seconds.toFixed(0)} s): the event loop was held for ${shown(held)} (${held.length} turns); ` +
-      `/health took ${shown(tookMs.sort((a, b) => a - b))} (${tookMs.length} times)`,
+      `/health took ${shown(processor)} of its processor's time, on the clock ${shown(clock)} (${clock.length} times)`,
   );
 };
 
