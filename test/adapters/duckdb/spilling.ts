@@ -9,11 +9,11 @@ import { cancellable } from '../../contracts/cancellable.js';
 import { call, right } from './files.js';
 
 const [root = '', ending = ''] = process.argv.slice(2);
-const memoryLimitBytes = 2 ** 25;
+const memoryLimitBytes = 2 ** 24;
 const cancellation = cancellable();
 const source = duckdbDataSource({
   files: {},
-  sql: 'SELECT range AS i, md5(range::VARCHAR) AS text FROM range(700000) ORDER BY text',
+  sql: 'SELECT range AS i, md5(range::VARCHAR) AS text FROM range(350000) ORDER BY text',
   keys: [],
   memoryLimitBytes,
 });
