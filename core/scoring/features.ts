@@ -2,7 +2,8 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { brief, show } from '../decode.js';
 import { type Failure, failureOf, nearest } from '../failure.js';
-import type { Feature, TensorType } from '../model/signature.js';
+import type { Feature } from '../model/signature.js';
+import { cellAt, coerceWhole, countLost, type Lost } from './float-columns.js';
 import {
   allocateColumn,
   columnAllocator,
@@ -41,15 +42,6 @@ export interface CoercedBatch {
   /** By float feature, where there are any. */
   readonly lost: ReadonlyMap<string, Lost>;
 }
-
-/** What a float column could not hold of what it was given: integers that float32 rounds, and values that are infinite, or became so. */
-export interface Lost {
-  readonly inexact: number;
-  readonly infinite: number;
-}
-
-/** Beyond this, float32 no longer holds every integer. */
-const exactInFloat32 = 2 ** 24;
 
 /** Right when every feature has a column. Fails `SignatureMismatch` naming every missing one, and the nearest that is there. */
 export const checkColumns = (
@@ -125,29 +117,6 @@ export const coerceFeatures = (
   return { batch: { rowCount: raw.rowCount, columns }, problems, problemTotal, lost };
 };
 
-/** Numbers for a float feature without a fill: every one is accepted, so none needs a look of its own. */
-const coerceWhole = ({ type, fill }: Feature, source: RawColumn): Column | undefined => {
-  if (fill !== null || (type !== 'float32' && type !== 'float64')) return undefined;
-  if (source.type === 'json' || source.type === 'string' || source.type === 'int64') return undefined;
-  const { missing } = source;
-  if (missing === undefined) return source;
-  const column: Column =
-    type === 'float32'
-      ? { type, values: new Float32Array(source.values) }
-      : { type, values: new Float64Array(source.values) };
-  for (let row = 0; row < missing.length; row++) if (missing[row] === 1) column.values[row] = Number.NaN;
-  return column;
-};
-
-/** A coerced column in the type of its feature. */
-export const inType = (type: TensorType, column: Column): Column => {
-  if (type === column.type) return column;
-  const numbers = column.values as ArrayLike<number>;
-  return type === 'float32'
-    ? { type, values: new Float32Array(numbers) }
-    : { type: 'float64', values: new Float64Array(numbers) };
-};
-
 /** Writes JSON values as long as they are what nearly all are, and answers with the first row that the table has to be asked about. */
 const writePlain = ({ fill }: Feature, { values }: JsonColumn, column: Column): number => {
   let row = 0;
@@ -181,42 +150,6 @@ const writePlain = ({ fill }: Feature, { values }: JsonColumn, column: Column): 
     default:
       return row;
   }
-};
-
-/** A cell as JSON would give it: missing is undefined, a bool is a boolean. */
-const cellAt = (source: RawColumn, row: number): unknown => {
-  if (source.type === 'json') return source.values[row];
-  if (source.missing?.[row] === 1) return undefined;
-  return source.type === 'bool' ? source.values[row] === 1 : source.values[row];
-};
-
-const nothingLost: Lost = { inexact: 0, infinite: 0 };
-
-/** After rounding: an integer beyond 2^24 in magnitude may stand for its neighbours as well. */
-const countLost = ({ type }: Feature, { values }: Column, source: RawColumn): Lost => {
-  if (type !== 'float32' && type !== 'float64') return nothingLost;
-  // A little less than the limit may be rounded up to it.
-  const near = type === 'float32' ? exactInFloat32 - 1 : Number.MAX_VALUE;
-  const numbers = values as ArrayLike<number>;
-  let inexact = 0;
-  let infinite = 0;
-  for (let row = 0; row < numbers.length; row++) {
-    const given = numbers[row] ?? Number.NaN;
-    if (!(Math.abs(given) >= near)) continue;
-    const value = type === 'float32' ? Math.fround(given) : given;
-    const magnitude = Math.abs(value);
-    if (magnitude === Number.POSITIVE_INFINITY) infinite++;
-    else if (type === 'float32' && magnitude >= exactInFloat32) {
-      if (magnitude > exactInFloat32 || wasRounded(cellAt(source, row), value)) inexact++;
-    }
-  }
-  return inexact === 0 && infinite === 0 ? nothingLost : { inexact, infinite };
-};
-
-/** At the limit itself the cell tells whether it was that number; a fill that stands for it was. */
-const wasRounded = (cell: unknown, value: number): boolean => {
-  const given = Number(cell ?? value);
-  return Number.isFinite(given) && given !== value;
 };
 
 /** Writes one value into its place in the column, or says why it does not fit. */

@@ -5,7 +5,7 @@ import { type Failure, fail } from '../failure.js';
 import type { Feature, Signature, TensorSpec } from '../model/signature.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { LoadedModel, Tensor } from '../ports/inference-engine.js';
-import { inType } from './features.js';
+import { inType } from './float-columns.js';
 import { allocatePredictions, copyPrediction, type PredictionColumn, predictionColumnsOf } from './predictions.js';
 import { allocateColumn, type Column, type RowBatch, sliceColumn } from './row-batch.js';
 

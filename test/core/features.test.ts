@@ -1,14 +1,9 @@
 /** The coercion table, cell by cell: what each feature type makes of each value, whichever entrance brought it. */
 import test from 'ava';
+import fc from 'fast-check';
 import type { TensorType } from '../../core/index.js';
-import {
-  checkColumns,
-  coerceFeatures,
-  inType,
-  keepRows,
-  type RawBatch,
-  type RawColumn,
-} from '../../core/scoring/features.js';
+import { checkColumns, coerceFeatures, keepRows, type RawBatch, type RawColumn } from '../../core/scoring/features.js';
+import { inType } from '../../core/scoring/float-columns.js';
 import { readRows } from '../../core/scoring/rows.js';
 import { feature, json, leftOf, rawBatch, rightOf, typed } from '../support/scoring.js';
 
@@ -349,6 +344,22 @@ for (const [value, counted] of inexact) {
     }
   });
 }
+
+test('any 64-bit integer becomes the double that is nearest, in the middle of a column too', (t) => {
+  const integers = fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { minLength: 1 });
+  fc.assert(
+    fc.property(integers, (values) => {
+      const whole = BigInt64Array.from([7n, ...values]);
+      const part: RawColumn = { type: 'int64', values: whole.subarray(1) };
+      const { batch } = coerceFeatures(
+        [feature('x', 'float64')],
+        { ...rawBatch({}), rowCount: values.length, columns: new Map([['x', part]]) },
+        20,
+      );
+      t.deepEqual(batch.columns.get('x'), { type: 'float64', values: Float64Array.from(values, Number) });
+    }),
+  );
+});
 
 test('missing values, refused values and a fill are no inexact integers', (t) => {
   const raw = rawBatch({ x: json(null, 'go', undefined, [2 ** 25], 1) });

@@ -1,0 +1,83 @@
+/** Whole columns of numbers for float features: taken as they are, rounded as a tensor takes them, and what that loses counted. */
+import type { Feature, TensorType } from '../model/signature.js';
+import type { Column, RawColumn } from './row-batch.js';
+
+/** What a float column could not hold of what it was given: integers that float32 rounds, and values that are infinite, or became so. */
+export interface Lost {
+  readonly inexact: number;
+  readonly infinite: number;
+}
+
+/** Beyond this, float32 no longer holds every integer. */
+const exactInFloat32 = 2 ** 24;
+
+/** Numbers for a float feature without a fill: every one is accepted, so none needs a look of its own. */
+export const coerceWhole = ({ type, fill }: Feature, source: RawColumn): Column | undefined => {
+  if (fill !== null || (type !== 'float32' && type !== 'float64')) return undefined;
+  if (source.type === 'json' || source.type === 'string') return undefined;
+  const { missing } = source;
+  const given: Column = source.type === 'int64' ? { type: 'float64', values: numbersOf(source.values) } : source;
+  if (missing === undefined) return given;
+  const column: Column =
+    type === 'float32'
+      ? { type, values: new Float32Array(given.values as ArrayLike<number>) }
+      : { type, values: new Float64Array(given.values as ArrayLike<number>) };
+  for (let row = 0; row < missing.length; row++) if (missing[row] === 1) column.values[row] = Number.NaN;
+  return column;
+};
+
+/**
+ * What `Number` makes of each, without a bigint for it: the upper word is exact in a double, and adding the lower one rounds once. All machines
+ * that the runtime is built for store the lower word first.
+ */
+const numbersOf = ({ buffer, byteOffset, length }: BigInt64Array): Float64Array => {
+  const words = new Int32Array(buffer, byteOffset, length * 2);
+  const numbers = new Float64Array(length);
+  for (let i = 0; i < length; i++) numbers[i] = (words[2 * i + 1] ?? 0) * 2 ** 32 + ((words[2 * i] ?? 0) >>> 0);
+  return numbers;
+};
+
+/** A coerced column in the type of its feature. */
+export const inType = (type: TensorType, column: Column): Column => {
+  if (type === column.type) return column;
+  const numbers = column.values as ArrayLike<number>;
+  return type === 'float32'
+    ? { type, values: new Float32Array(numbers) }
+    : { type: 'float64', values: new Float64Array(numbers) };
+};
+
+/** A cell as JSON would give it: missing is undefined, a bool is a boolean. */
+export const cellAt = (source: RawColumn, row: number): unknown => {
+  if (source.type === 'json') return source.values[row];
+  if (source.missing?.[row] === 1) return undefined;
+  return source.type === 'bool' ? source.values[row] === 1 : source.values[row];
+};
+
+const nothingLost: Lost = { inexact: 0, infinite: 0 };
+
+/** After rounding: an integer beyond 2^24 in magnitude may stand for its neighbours as well. */
+export const countLost = ({ type }: Feature, { values }: Column, source: RawColumn): Lost => {
+  if (type !== 'float32' && type !== 'float64') return nothingLost;
+  // A little less than the limit may be rounded up to it.
+  const near = type === 'float32' ? exactInFloat32 - 1 : Number.MAX_VALUE;
+  const numbers = values as ArrayLike<number>;
+  let inexact = 0;
+  let infinite = 0;
+  for (let row = 0; row < numbers.length; row++) {
+    const given = numbers[row] ?? Number.NaN;
+    if (!(Math.abs(given) >= near)) continue;
+    const value = type === 'float32' ? Math.fround(given) : given;
+    const magnitude = Math.abs(value);
+    if (magnitude === Number.POSITIVE_INFINITY) infinite++;
+    else if (type === 'float32' && magnitude >= exactInFloat32) {
+      if (magnitude > exactInFloat32 || wasRounded(cellAt(source, row), value)) inexact++;
+    }
+  }
+  return inexact === 0 && infinite === 0 ? nothingLost : { inexact, infinite };
+};
+
+/** At the limit itself the cell tells whether it was that number; a fill that stands for it was. */
+const wasRounded = (cell: unknown, value: number): boolean => {
+  const given = Number(cell ?? value);
+  return Number.isFinite(given) && given !== value;
+};
