@@ -1,14 +1,15 @@
-// Two processes against one, as commands: Parquet to Parquet by the clock and by the processors' time, with a linear model and with 200 trees.
+// One, two processes and none besides the command itself, Parquet to Parquet: by the clock and by the processors' time, with a linear model and
+// with 200 trees.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { cli } from './games.mjs';
-import { inPairs } from './measure.mjs';
+import { median } from './measure.mjs';
 import { linearModel, treeModel } from './onnx.mjs';
 import { features, makeFolder, randomNumbers, registerModel, writeTable } from './table.mjs';
 
 const rowCount = Number(process.env.BENCH_ROWS ?? 4_000_000);
-const pairs = Number(process.env.BENCH_PAIRS ?? 5);
+const rounds = Number(process.env.BENCH_PAIRS ?? 5);
 const folder = makeFolder();
 const random = randomNumbers(1);
 registerModel(
@@ -20,10 +21,10 @@ registerModel(
   ),
 );
 registerModel(folder, 'trees', treeModel(features.length, 200, 6, random));
-const tables = { trees: Math.ceil(rowCount / 4), linear: rowCount };
+const tables = { linear: rowCount, trees: Math.ceil(rowCount / 4) };
 for (const [name, rows] of Object.entries(tables)) await writeTable(join(folder, `${name}.parquet`), rows);
 
-/** Runs the command; how many seconds passed, and how many the processors of all its processes worked. */
+/** Runs the command; rows by the second of the clock, and of the processors for all its processes. */
 const score = (name, ...more) => {
   const output = `${name}.out.parquet`;
   rmSync(join(folder, `${output}.job`), { recursive: true, force: true });
@@ -51,16 +52,24 @@ const score = (name, ...more) => {
     (sum, [, m, s]) => sum + 60 * Number(m) + Number(s),
     0,
   );
-  return { 'rows/s': tables[name] / clock, 'rows/processor-s': tables[name] / processor };
+  return { clock: tables[name] / clock, processor: tables[name] / processor };
 };
 
-for (const name of Object.keys(tables)) {
-  for (const unit of ['rows/s', 'rows/processor-s']) {
-    for (const count of ['1', '2']) {
-      await inPairs(
-        `${tables[name]} rows, ${name}, --processes ${count} against none`,
-        ...[unit, pairs, async () => score(name, '--processes', count)[unit], async () => score(name)[unit]],
-      );
-    }
+const show = (values) =>
+  `${median(values).toFixed(2)} × (${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)})`;
+
+for (const [name, rows] of Object.entries(tables)) {
+  const runs = Array.from({ length: rounds }, () => ({
+    none: score(name),
+    one: score(name, '--processes', '1'),
+    two: score(name, '--processes', '2'),
+  }));
+  for (const count of ['one', 'two']) {
+    const ratios = (of) => show(runs.map((run) => run[count][of] / run.none[of]));
+    console.log(
+      `${name}, ${rows} rows, ${count} against none, ${rounds} rounds: ${ratios('clock')} rows/s, ${ratios('processor')} rows/processor-s`,
+    );
   }
+  const rate = Math.round(median(runs.map(({ none }) => none.clock)));
+  console.log(`${name}, none: ${rate.toLocaleString('en')} rows/s`);
 }
