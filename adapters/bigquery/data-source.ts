@@ -151,7 +151,7 @@ const openedSource = (opened: Opened): OpenedSource => {
       : [`BigQuery scans up to ${bytesText(opened.bytes)} for the source's query.`],
     countRows: TE.tryCatch(
       () => countRows(opened, endings),
-      toFailure(bigquery)('the count of rows', opened.place.project),
+      toFailure(bigquery)('the count of rows', `project ${opened.place.project}`),
     ),
     read: (wanted) => ({ [Symbol.asyncIterator]: () => read(opened, wanted, endings) }),
     close: async () => void (await Promise.all(endings)),

@@ -145,12 +145,12 @@ const meanings: ReadonlyArray<Meaning> = [
   {
     when: reasonIn('stopped'),
     tag: 'Cancelled',
-    sentence: () => 'The query was cancelled in BigQuery by somebody else',
+    sentence: () => 'The job was cancelled in BigQuery by somebody else',
   },
   {
     when: reasonIn('timeout'),
     tag: 'DeadlineExceeded',
-    sentence: () => 'The query took longer than BigQuery allows',
+    sentence: () => 'The job took longer than BigQuery allows',
   },
   {
     when: (error) => reasonIn('accessDenied')(error) || error.status === 403,

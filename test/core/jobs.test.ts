@@ -112,6 +112,20 @@ test('a job gives what one scoring gives, and then its rows are gone', async (t)
   t.is(schema?.constants.find(({ name }) => name === 'job_id')?.value, answer.job_id);
 });
 
+test('a source is opened for its job, under the same id when the job is planned again', async (t) => {
+  const here = await place();
+  const openings: Array<string | undefined> = [];
+  const rows = memoryDataSource({ table: table(), keys: ['id'], staged: new Map() });
+  const open: typeof rows.open = (range, call, opening) => {
+    openings.push(opening?.jobId);
+    return openings.length === 1 ? TE.left(failure('Unavailable', 'Gone.')) : rows.open(range, call, opening);
+  };
+  const ports = { ...here.ports, sources: { rows: { ...rows, open } } };
+  leftOf(await plan(ports)(), 'Unavailable');
+  const { job_id } = rightOf(await plan(ports)());
+  t.deepEqual(openings, [job_id, job_id]);
+});
+
 /** A process over the place that dies at its `nth` call of a port, or, `after`, when that was acknowledged. */
 const mortal = (ports: JobPorts, nth: number, when: 'before' | 'after') => {
   let calls = 0;

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { startFakeBigquery } from '../../support/fake-bigquery/server.js';
-import { emptyFolder, games, run, runHere } from './command-line.js';
+import { emptyFolder, games, runHere } from './command-line.js';
 
 const golden: {
   readonly data: Record<string, ReadonlyArray<string | number | null>>;
@@ -102,9 +102,7 @@ test('a model is scored on a query in the warehouse, which doctor tries and pric
 
   const jobsBefore = fake.jobs().length;
   for (const time of ['first', 'second']) {
-    const shared = await run(home, ['score', 'rating/games', '--output', 'shared.ndjson', '--processes', '2'], {
-      env: { BIGQUERY_EMULATOR_HOST: fake.url },
-    });
+    const shared = await runHere(home, ['score', 'rating/games', '--output', 'shared.ndjson', '--processes', '2']);
     t.is(shared.code, 0, shared.stderr);
     t.is(fake.jobs().length, jobsBefore + 1, `${time} time`);
   }
