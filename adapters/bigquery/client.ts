@@ -6,6 +6,7 @@ import type { Attempt } from '../google-cloud/bounded.js';
 import { fieldsOf, howToLogIn, raise, textOf, unanswered } from '../google-cloud/errors.js';
 import { headersFor } from '../google-cloud/requests.js';
 import { type ApiError, refused } from './errors.js';
+import { parseAnswer } from './row-texts.js';
 
 /** Whose BigQuery, and where its service is. */
 export interface ClientOptions {
@@ -29,7 +30,7 @@ export interface ApiRequest {
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** The JSON that answers a request of one attempt. Throws what the service refuses as `refused`. */
+/** The JSON that answers a request of one attempt; rows are as `parseAnswer` says. Throws what the service refuses as `refused`. */
 export type Send = (attempt: Attempt, request: ApiRequest) => Promise<Json>;
 
 export const openClient = (
@@ -116,7 +117,7 @@ const get = (client: BigQuery, attempt: Attempt, request: ApiRequest): Promise<J
     stream.on('error', (error: unknown) => reject(unanswered(error)));
     stream.on('end', () => {
       try {
-        resolve(answerOf(status, JSON.parse(Buffer.concat(chunks).toString())));
+        resolve(answerOf(status, parseAnswer(Buffer.concat(chunks).toString())));
       } catch (error) {
         reject(error instanceof SyntaxError ? notJson(status) : error);
       }

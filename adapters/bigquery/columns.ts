@@ -1,6 +1,8 @@
 /** From the rows of the REST API, `{ f: [{ v }] }` with every value as text, straight into columns. */
+import { setImmediate } from 'node:timers/promises';
 import type { BatchColumn, RawRows, WantedColumn } from '../../core/index.js';
 import { fieldsOf, raise, textOf } from '../google-cloud/errors.js';
+import type { ApiRows, RowPieces } from './row-texts.js';
 
 /** A column's name in the source, and its type as GoogleSQL calls it; `ARRAY` of whatever it repeats. */
 export interface SourceColumn {
@@ -25,31 +27,35 @@ export const columnsOf = (schema: unknown): ReadonlyArray<SourceColumn> => {
   });
 };
 
-/** Rows as the API gives them. */
-export type ApiRows = ReadonlyArray<{ readonly f: ReadonlyArray<{ readonly v: unknown }> }>;
+/** A column of a batch that is being filled. */
+interface ColumnFiller {
+  /** Takes the values at `index` of the rows; the first is the batch's row `at`. */
+  readonly append: (rows: ApiRows, index: number, at: number) => void;
+  readonly finish: () => BatchColumn;
+}
 
-/** A column to read: makes a batch's column of the values at `index` in every row. */
+/** A column to read. */
 export interface ColumnReader {
   readonly name: string;
-  readonly read: (rows: ApiRows, index: number) => BatchColumn;
+  readonly open: (rowCount: number) => ColumnFiller;
 }
 
 /** None when the column's type is not scalar. */
 export const readerOf = ({ name, kind }: SourceColumn, role: WantedColumn['role']): ColumnReader | undefined => {
   const text = (textFrom: (given: string) => string): ColumnReader => ({
     name,
-    read: (rows, index) => readText(rows, index, textFrom),
+    open: (rowCount) => textFiller(rowCount, textFrom),
   });
   switch (kind) {
     case 'INT64':
-      return { name, read: readIntegers };
+      return { name, open: integerFiller };
     case 'FLOAT64':
-      return { name, read: readDoubles };
+      return { name, open: doubleFiller };
     case 'NUMERIC':
     case 'BIGNUMERIC':
-      return role === 'key' ? text((given) => given) : { name, read: readDoubles };
+      return role === 'key' ? text((given) => given) : { name, open: doubleFiller };
     case 'BOOL':
-      return { name, read: readBooleans };
+      return { name, open: booleanFiller };
     case 'STRING':
     case 'DATE':
       return text((given) => given);
@@ -83,11 +89,21 @@ export const cureOf = (kind: string): string => {
   }
 };
 
-/** The rows as a batch; the readers' columns stand in the rows in their order. */
-export const toBatch = (readers: ReadonlyArray<ColumnReader>, rows: ApiRows): RawRows => ({
-  rowCount: rows.length,
-  columns: new Map(readers.map(({ name, read }, index) => [name, read(rows, index)])),
-});
+/** The rows as a batch; the readers' columns stand in the rows in their order. The event loop turns between two pieces. */
+export const toBatch = async (
+  readers: ReadonlyArray<ColumnReader>,
+  { rowCount, pieces }: RowPieces,
+): Promise<RawRows> => {
+  const fillers = readers.map(({ name, open }) => ({ name, ...open(rowCount) }));
+  let at = 0;
+  for (const piece of pieces) {
+    if (at > 0) await setImmediate();
+    const rows: ApiRows = typeof piece === 'string' ? JSON.parse(piece) : piece;
+    fillers.forEach(({ append }, index) => append(rows, index, at));
+    at += rows.length;
+  }
+  return { rowCount, columns: new Map(fillers.map(({ name, finish }) => [name, finish()])) };
+};
 
 /** The value in a row: text, or null. */
 const valueAt = (rows: ApiRows, row: number, index: number): string | null => {
@@ -117,65 +133,81 @@ const missingIn = (rowCount: number) => {
 const safeDigits = 15;
 const two32 = 2 ** 32;
 
-const readIntegers = (rows: ApiRows, index: number): BatchColumn => {
-  const missing = missingIn(rows.length);
-  const values = new BigInt64Array(rows.length);
+const integerFiller = (rowCount: number): ColumnFiller => {
+  const missing = missingIn(rowCount);
+  const values = new BigInt64Array(rowCount);
   // A bigint for every value would cost as much as all the rest; Node's machines are little-endian.
   const halves = new Int32Array(values.buffer);
-  for (let row = 0; row < rows.length; row++) {
-    const text = valueAt(rows, row, index);
-    if (text === null) {
-      missing.mark(row);
-      continue;
-    }
-    const value = Number(text);
-    if (!Number.isInteger(value) || text === '') unreadable(text);
-    if (text.length > safeDigits) values[row] = BigInt(text);
-    else {
-      halves[2 * row] = value;
-      halves[2 * row + 1] = Math.floor(value / two32);
-    }
-  }
-  return { type: 'int64', values, ...missing.found() };
+  return {
+    append: (rows, index, at) => {
+      for (let row = 0; row < rows.length; row++) {
+        const text = valueAt(rows, row, index);
+        if (text === null) {
+          missing.mark(at + row);
+          continue;
+        }
+        const value = Number(text);
+        if (!Number.isInteger(value) || text === '') unreadable(text);
+        if (text.length > safeDigits) values[at + row] = BigInt(text);
+        else {
+          halves[2 * (at + row)] = value;
+          halves[2 * (at + row) + 1] = Math.floor(value / two32);
+        }
+      }
+    },
+    finish: () => ({ type: 'int64', values, ...missing.found() }),
+  };
 };
 
-const readDoubles = (rows: ApiRows, index: number): BatchColumn => {
-  const missing = missingIn(rows.length);
-  const values = new Float64Array(rows.length);
-  for (let row = 0; row < rows.length; row++) {
-    const text = valueAt(rows, row, index);
-    if (text === null) {
-      missing.mark(row);
-      continue;
-    }
-    const value = Number(text);
-    if ((Number.isNaN(value) && text !== 'NaN') || text === '') unreadable(text);
-    values[row] = value;
-  }
-  return { type: 'float64', values, ...missing.found() };
+const doubleFiller = (rowCount: number): ColumnFiller => {
+  const missing = missingIn(rowCount);
+  const values = new Float64Array(rowCount);
+  return {
+    append: (rows, index, at) => {
+      for (let row = 0; row < rows.length; row++) {
+        const text = valueAt(rows, row, index);
+        if (text === null) {
+          missing.mark(at + row);
+          continue;
+        }
+        const value = Number(text);
+        if ((Number.isNaN(value) && text !== 'NaN') || text === '') unreadable(text);
+        values[at + row] = value;
+      }
+    },
+    finish: () => ({ type: 'float64', values, ...missing.found() }),
+  };
 };
 
-const readBooleans = (rows: ApiRows, index: number): BatchColumn => {
-  const missing = missingIn(rows.length);
-  const values = new Uint8Array(rows.length);
-  for (let row = 0; row < rows.length; row++) {
-    const text = valueAt(rows, row, index);
-    if (text === null) missing.mark(row);
-    else if (text === 'true') values[row] = 1;
-    else if (text !== 'false') unreadable(text);
-  }
-  return { type: 'bool', values, ...missing.found() };
+const booleanFiller = (rowCount: number): ColumnFiller => {
+  const missing = missingIn(rowCount);
+  const values = new Uint8Array(rowCount);
+  return {
+    append: (rows, index, at) => {
+      for (let row = 0; row < rows.length; row++) {
+        const text = valueAt(rows, row, index);
+        if (text === null) missing.mark(at + row);
+        else if (text === 'true') values[at + row] = 1;
+        else if (text !== 'false') unreadable(text);
+      }
+    },
+    finish: () => ({ type: 'bool', values, ...missing.found() }),
+  };
 };
 
-const readText = (rows: ApiRows, index: number, textFrom: (given: string) => string): BatchColumn => {
-  const missing = missingIn(rows.length);
-  const values = new Array<string>(rows.length).fill('');
-  for (let row = 0; row < rows.length; row++) {
-    const text = valueAt(rows, row, index);
-    if (text === null) missing.mark(row);
-    else values[row] = textFrom(text);
-  }
-  return { type: 'string', values, ...missing.found() };
+const textFiller = (rowCount: number, textFrom: (given: string) => string): ColumnFiller => {
+  const missing = missingIn(rowCount);
+  const values = new Array<string>(rowCount).fill('');
+  return {
+    append: (rows, index, at) => {
+      for (let row = 0; row < rows.length; row++) {
+        const text = valueAt(rows, row, index);
+        if (text === null) missing.mark(at + row);
+        else values[at + row] = textFrom(text);
+      }
+    },
+    finish: () => ({ type: 'string', values, ...missing.found() }),
+  };
 };
 
 /** `12:00:00.500000` is `12:00:00.5`, as the DuckDB sources write it. */

@@ -5,9 +5,10 @@ import type { CallOptions, Failure, JsonObject } from '../../core/index.js';
 import { nowMs } from '../google-cloud/bounded.js';
 import { fieldsOf, orRaise, textOf } from '../google-cloud/errors.js';
 import type { Json } from './client.js';
-import { type ApiRows, columnsOf, type SourceColumn } from './columns.js';
+import { columnsOf, type SourceColumn } from './columns.js';
 import { errorOfJob } from './errors.js';
 import { cancelJob, ensureJob, jobIdOf, type JobPlace, type JobReference, locationOf, referenceOf } from './jobs.js';
+import type { ApiRows, RowPieces } from './row-texts.js';
 import { linesBefore, type Statement } from './sql.js';
 import type { Topic } from './warehouse.js';
 
@@ -58,7 +59,7 @@ export interface DryRun {
 /** Some of a query's rows. */
 export interface Page {
   readonly columns: ReadonlyArray<SourceColumn>;
-  readonly rows: ApiRows;
+  readonly rows: RowPieces;
   readonly nextToken: string | undefined;
 }
 
@@ -175,18 +176,21 @@ export const readPage = async (
   for (;;) {
     const answered = await ask(topic, call, { method: 'GET', path: `/queries/${jobId}`, query });
     if (E.isLeft(answered)) return answered;
-    const { jobComplete, schema, rows, pageToken } = answered.right;
+    const { jobComplete, schema, rows, rowPieces, pageToken } = answered.right;
     if (jobComplete !== true) {
       await setTimeout(betweenPollsMs);
       continue;
     }
     return E.right({
       columns: columnsOf(schema),
-      rows: Array.isArray(rows) ? rows : [],
+      rows: (rowPieces as RowPieces | undefined) ?? wholePiece(rows),
       nextToken: typeof pageToken === 'string' && pageToken !== '' ? pageToken : undefined,
     });
   }
 };
+
+const wholePiece = (rows: unknown): RowPieces =>
+  Array.isArray(rows) ? { rowCount: rows.length, pieces: [rows as ApiRows] } : { rowCount: 0, pieces: [] };
 
 /** Tells the service that nobody waits for the query. */
 export const cancelQuery = (place: QueryPlace, job: JobReference, call: CallOptions): Promise<void> =>
