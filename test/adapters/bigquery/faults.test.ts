@@ -1,10 +1,12 @@
 /** What a person is told when BigQuery refuses, and what the source does when it fails half-way: nothing is lost, repeated, or paid for twice. */
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
-import type { FailureTag } from '../../../core/index.js';
+import type { Failure, FailureTag } from '../../../core/index.js';
 import { cancellable } from '../../contracts/cancellable.js';
-import { collect, countedRows } from '../../contracts/sample-rows.js';
+import { type Cell, cellsOf, collect, countedRows } from '../../contracts/sample-rows.js';
 import type { Refusal } from '../../support/fake-bigquery/golden.js';
+import { startFakeBigquery } from '../../support/fake-bigquery/server.js';
+import { randomFrom } from '../../support/fake-gcs/faults.js';
 import { asKeys, call, cannedOf, failureIn, failureOf, inAFake, opened, sourceIn } from './in-a-fake.js';
 
 const whole = 'SELECT * FROM games';
@@ -313,4 +315,39 @@ test('a reading that is left early leaves no query running, and does not cancel 
   }
   await games.close();
   t.is(fake.counts().cancel, undefined);
+});
+
+test('under faults of every kind by chance every row is there once, or a failure is told, and no query is run twice', async (t) => {
+  const random = randomFrom(7);
+  const kinds = ['reset', 'lost', 'cut', 'proxy'] as const;
+  let whole = 0;
+  for (let round = 0; round < 40; round++) {
+    const fake = await startFakeBigquery({ pageRowLimit: 5 });
+    fake.knows(counted);
+    for (const on of ['dryRun', 'insert', 'results'] as const) {
+      for (let after = 0; after < 12; after++) {
+        if (random() < 0.3) fake.fault({ fault: { kind: kinds[Math.floor(random() * 4)] ?? 'reset' }, on, after });
+      }
+    }
+    const found = await sourceIn(fake).open({}, call)();
+    if (E.isRight(found)) {
+      const rows: Cell[] = [];
+      let failed: Failure | undefined;
+      for await (const batch of found.right.read(asKeys(['row']))) {
+        if (E.isLeft(batch)) failed = batch.left;
+        else rows.push(...cellsOf(batch.right.columns.get('row') ?? { type: 'json', values: [] }));
+      }
+      t.deepEqual(
+        rows,
+        Array.from({ length: rows.length }, (_, i) => BigInt(i)),
+      );
+      t.is(rows.length < 35, failed !== undefined);
+      if (failed === undefined) whole++;
+      else t.is(failed.tag, 'Unavailable');
+      t.true(fake.jobs().length <= 1);
+      await found.right.close();
+    } else t.is(found.left.tag, 'Unavailable');
+    await fake.close();
+  }
+  t.true(whole > 20, `${whole}`);
 });
