@@ -145,7 +145,7 @@ const meanings: ReadonlyArray<Meaning> = [
   {
     when: reasonIn('stopped'),
     tag: 'Cancelled',
-    sentence: () => 'The job was cancelled in BigQuery by somebody else',
+    sentence: () => 'The job was cancelled in BigQuery, by somebody else or an earlier run: try again',
   },
   {
     when: reasonIn('timeout'),
