@@ -7,7 +7,7 @@ import { duckdbStagedSource } from './data-source.js';
 import { toFailure } from './errors.js';
 import { duckdbPredictionSink } from './prediction-sink.js';
 
-/** What a job's folder has besides its documents, which stand beside the rows. `threads` is what each engine may use; 2 unless given. */
+/** What a job's folder has besides its documents, which stand beside the rows. `threads` is what each engine may use; 1 unless given. */
 export const duckdbJobRows = (options: {
   readonly folder: string;
   readonly threads?: number;

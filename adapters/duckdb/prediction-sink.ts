@@ -29,7 +29,7 @@ export interface DuckdbSinkOptions {
   readonly protectedPaths?: ReadonlyArray<string>;
   /** What the engine may hold in memory; 128 MiB unless given. Rows beyond it wait in the system's temporary folder. */
   readonly memoryLimitBytes?: number;
-  /** 2 unless given. */
+  /** 1 unless given: each holds a group of a Parquet file in memory, and two take more time of the processors for the same file. */
   readonly threads?: number;
 }
 
@@ -41,7 +41,7 @@ export interface DuckdbSinkOptions {
 export const duckdbPredictionSink = (options: DuckdbSinkOptions): PredictionSink => {
   const root = resolve(options.root);
   const place = { root, protectedPaths: options.protectedPaths ?? [] };
-  const limits = { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 27, threads: options.threads ?? 2 };
+  const limits = { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 27, threads: options.threads ?? 1 };
   return {
     root,
     resolve: (location) =>
