@@ -118,6 +118,7 @@ export {
   VersionRequest,
 } from './registry/requests.js';
 export type { FinishedVersion, VerifyProblem, VerifyReport } from './registry/verify.js';
+export type { JobStatus } from './jobs/job-status.js';
 export type { PlannedJob, Repetition } from './jobs/plan-job.js';
 export type { WorkerPlace } from './jobs/shards.js';
 export type { ShardProgress } from './jobs/work-shards.js';

@@ -10,6 +10,7 @@ import type { ExperimentListing } from './model/experiment.js';
 import type { Gate } from './model/metrics-gate.js';
 import type { Registration } from './model/registration.js';
 import { jobCalls } from './jobs/job-calls.js';
+import type { JobStatus } from './jobs/job-status.js';
 import type { PlannedJob, Repetition } from './jobs/plan-job.js';
 import type { WorkerPlace } from './jobs/shards.js';
 import type { ShardProgress } from './jobs/work-shards.js';
@@ -188,6 +189,8 @@ export interface Service {
   readonly workJob: (path: string, place: WorkerPlace, control?: WorkJobControl) => TaskEither<Failure, void>;
   /** Puts the job's output in its place, and answers as `score` does. Fails `NotFound` (no plan), `Conflict` (shards are missing), and as `score` does when it writes. */
   readonly finishJob: (path: string, control?: CallControl) => TaskEither<Failure, ScoreAnswer>;
+  /** How far the job in the folder `path` is. Asks the folder alone, and changes nothing. Fails `NotFound` (no plan). */
+  readonly jobStatus: (path: string, control?: CallControl) => TaskEither<Failure, JobStatus>;
   /** Removes the job's folder: what was done so far is lost. */
   readonly removeJob: (path: string) => TaskEither<Failure, void>;
   /** Whether scoring can go on: the registry answers, or did when models were looked up. Fails as the store does. */
@@ -273,6 +276,7 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
     workJob: (path, place, control = {}) =>
       jobs.work(path, place, control.onProgress ?? (() => undefined), callOf(control)),
     finishJob: (path, control = {}) => jobs.finish(path, callOf(control)),
+    jobStatus: (path, control = {}) => jobs.status(path, callOf(control)),
     removeJob: jobs.remove,
     ready: (control = {}) => {
       const known = lookUps();

@@ -7,16 +7,21 @@ import { duckdbStagedSource } from './data-source.js';
 import { toFailure } from './errors.js';
 import { duckdbPredictionSink } from './prediction-sink.js';
 
-/** What a job's folder has besides its documents, which stand beside the rows. `threads` is what each engine may use; 1 unless given. */
+/**
+ * What a job's folder has besides its documents, which stand beside the rows. `threads` is what each engine may use; 1 unless given.
+ * `protectedPaths` are those of the output's sink.
+ */
 export const duckdbJobRows = (options: {
   readonly folder: string;
+  readonly protectedPaths?: ReadonlyArray<string>;
   readonly threads?: number;
 }): Omit<JobFolder, 'documents'> => {
-  const { folder, ...limits } = options;
+  const { folder, protectedPaths = [], ...limits } = options;
   const path = resolve(folder);
   const failed = toFailure("The job's folder");
   return {
     parts: duckdbPredictionSink({ root: path, ...limits }),
+    outputs: duckdbPredictionSink({ root: dirname(dirname(path)), protectedPaths, ...limits }),
     readStaged: (rows, keys, range) => duckdbStagedSource(rows, range, { keys, baseDir: path, ...limits }),
     removeRows: TE.tryCatch(async () => {
       for (const entry of await readdir(path, { withFileTypes: true })) {

@@ -6,6 +6,7 @@ import {
   type BatchColumn,
   failTask,
   type OpenJobFolder,
+  type PredictionSink,
   type RowBatch,
   sliceColumn,
 } from '../../core/index.js';
@@ -27,6 +28,13 @@ export const memoryJobFolders = (options: {
   };
   return (path) => {
     const within = path.slice(sink.root.length + 1);
+    const sinkIn = (root: string, start: string): PredictionSink => ({
+      root,
+      open: (location, ...asked) => sink.open(start + location, ...asked),
+      join: (location, ...asked) => sink.join(start + location, ...asked),
+      digest: (location, call) => sink.digest(start + location, call),
+      resolve: (location) => sink.resolve(start + location),
+    });
     const rowsBelow = (name: string): boolean => name.startsWith(`${within}/`);
     const removeRows = (): void => {
       for (const name of sink.outputs.keys()) if (rowsBelow(name)) sink.remove(name);
@@ -41,13 +49,8 @@ export const memoryJobFolders = (options: {
             TE.tapIO(() => () => sink.remove(`${within}/${key}`)),
           ),
       },
-      parts: {
-        root: path,
-        open: (location, ...asked) => sink.open(`${within}/${location}`, ...asked),
-        join: (location, ...asked) => sink.join(`${within}/${location}`, ...asked),
-        digest: (location, call) => sink.digest(`${within}/${location}`, call),
-        resolve: (location) => sink.resolve(`${within}/${location}`),
-      },
+      parts: sinkIn(path, `${within}/`),
+      outputs: sinkIn(path.replace(/\/[^/]+\/[^/]+$/, ''), within.replace(/[^/]+\/[^/]+$/, '')),
       readStaged: ({ path: name }, keys, { begin, end }) => ({
         keys,
         open: (range, call) => {

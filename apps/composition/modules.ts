@@ -73,7 +73,10 @@ export const scoringModule = (settings: Settings, overrides: Overrides): Contain
     bind(ids.sources).toResolvedValue(() => sourcesOf(settings, overrides));
     bind(ids.jobFolder).toConstantValue((path) =>
       jobFolderOnDemand(path, localFilesystemArtifactStore({ root: path }), async () =>
-        (await import('../../adapters/duckdb/job-rows.js')).duckdbJobRows({ folder: path }),
+        (await import('../../adapters/duckdb/job-rows.js')).duckdbJobRows({
+          folder: path,
+          protectedPaths: protectedPaths(settings, overrides),
+        }),
       ),
     );
     bind(ids.sink).toResolvedValue(() => {

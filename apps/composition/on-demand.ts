@@ -1,4 +1,5 @@
 /** Adapters that are loaded when they are first used: a command that only reads the registry pays for no runtime and no table engine. */
+import { dirname } from 'node:path';
 import { pipe } from 'fp-ts/lib/function.js';
 import type { Task } from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -72,9 +73,11 @@ export const jobFolderOnDemand = (
 ): JobFolder => {
   const loaded = TE.fromTask<Omit<JobFolder, 'documents'>, Failure>(load);
   const parts = async () => (await load()).parts;
+  const outputs = async () => (await load()).outputs;
   return {
     documents,
     parts: sinkOnDemand(path, parts),
+    outputs: sinkOnDemand(dirname(dirname(path)), outputs),
     readStaged: (rows, keys, range) =>
       sourceOnDemand(
         keys,

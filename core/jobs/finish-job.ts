@@ -7,7 +7,7 @@ import { fail, type Failure, failTask } from '../failure.js';
 import type { Registration } from '../model/registration.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { JobFolder } from '../ports/job-folder.js';
-import type { JoinedOutput, JoinSchema, PredictionSink } from '../ports/prediction-sink.js';
+import type { JoinedOutput, JoinSchema } from '../ports/prediction-sink.js';
 import { afterFailure } from '../scoring/after-failure.js';
 import { nothingRead } from '../scoring/answer-score.js';
 import { detailsOf } from '../scoring/registered-model.js';
@@ -21,6 +21,7 @@ import {
   type JobPlan,
   jobLayout,
   JobSuccess,
+  outputName,
   type Part,
   readDocument,
   readPlan,
@@ -54,7 +55,7 @@ export const finishJob =
             O.match(
               () =>
                 pipe(
-                  publish(ports, folder, plan, manifest, call),
+                  publish(ports.host, folder, plan, manifest, call),
                   // Another one may have finished the job meanwhile, and removed the parts.
                   TE.orElse((failed) =>
                     pipe(success, TE.chain(O.match(() => TE.left<Failure, unknown>(failed), TE.right))),
@@ -66,9 +67,9 @@ export const finishJob =
         ),
       ),
       TE.chainFirst(() => folder.removeRows),
-      TE.bind('output', ({ plan }) => ports.sink.resolve(plan.output_location)),
+      TE.bind('output', ({ plan }) => folder.outputs.resolve(outputName(plan))),
       TE.bind('rejects', ({ plan, manifest }) =>
-        manifest.rows_refused === 0 ? TE.right(null) : ports.sink.resolve(rejectsLocation(plan.output_location)),
+        manifest.rows_refused === 0 ? TE.right(null) : folder.outputs.resolve(rejectsLocation(outputName(plan))),
       ),
       TE.map((job) => answerOf(ports.host, job, ports.host.nowMs() - startedMs)),
     );
@@ -90,31 +91,31 @@ const checkParts =
 
 /** Writes the output, and says so. Refused rows go first: who sees the new predictions sees theirs beside them. */
 const publish = (
-  { host, sink }: JobPorts,
+  host: Host,
   folder: JobFolder,
   plan: JobPlan,
   manifest: JobManifest,
   call: CallOptions,
 ): TE.TaskEither<Failure, JobSuccess> => {
-  const location = plan.output_location;
+  const location = outputName(plan);
   const provenance = provenanceOf(plan);
   const parts = manifest.shards.map(({ part }) => part);
   const rejects = manifest.shards.flatMap((shard) => (shard.rejects === null ? [] : [shard.rejects]));
   const schema: JoinSchema = { columns: manifest.columns, constants: constantsOf(provenance) };
   return pipe(
     checkParts(folder, [...parts, ...rejects], call),
-    TE.chain(() => joinParts(sink, folder, location, schema, parts, call)),
+    TE.chain(() => joinParts(folder, location, schema, parts, call)),
     TE.chain((predictions) =>
       pipe(
-        replaceRejects(sink, folder, plan, rejects, call),
+        replaceRejects(folder, plan, rejects, call),
         TE.chain(() => predictions.commit),
         afterFailure(predictions.abort),
       ),
     ),
-    TE.chain(() => digestOf(sink, location, call)),
+    TE.chain(() => digestOf(folder, location, call)),
     TE.bindTo('output_sha256'),
     TE.bind('rejects_sha256', () =>
-      rejects.length === 0 ? TE.right(null) : digestOf(sink, rejectsLocation(location), call),
+      rejects.length === 0 ? TE.right(null) : digestOf(folder, rejectsLocation(location), call),
     ),
     TE.chain((digests) =>
       createDocument({ host, folder })(
@@ -128,8 +129,7 @@ const publish = (
 };
 
 const joinParts = (
-  sink: PredictionSink,
-  { parts }: JobFolder,
+  { parts, outputs }: JobFolder,
   location: string,
   schema: JoinSchema,
   joined: ReadonlyArray<Part>,
@@ -138,36 +138,35 @@ const joinParts = (
   pipe(
     joined.map(({ name }) => parts.resolve(name)),
     TE.sequenceSeqArray,
-    TE.chain((paths) => sink.join(location, schema, paths, call)),
+    TE.chain((paths) => outputs.join(location, schema, paths, call)),
   );
 
 /** Refused rows beside the output; with `skip` and none, those of an earlier scoring go. */
 const replaceRejects = (
-  sink: PredictionSink,
   folder: JobFolder,
   plan: JobPlan,
   rejects: ReadonlyArray<Part>,
   call: CallOptions,
 ): TE.TaskEither<Failure, unknown> => {
-  const location = rejectsLocation(plan.output_location);
+  const location = rejectsLocation(outputName(plan));
   const schema = rejectsSchema(provenanceOf(plan));
   if (rejects.length > 0) {
     return pipe(
-      joinParts(sink, folder, location, schema, rejects, call),
+      joinParts(folder, location, schema, rejects, call),
       TE.chain(({ commit, abort }) => pipe(commit, afterFailure(abort))),
     );
   }
   return plan.parameters.on_error === 'fail'
     ? TE.right(null)
     : pipe(
-        sink.open(location, schema, call),
+        folder.outputs.open(location, schema, call),
         TE.chain(({ clear }) => clear),
       );
 };
 
-const digestOf = (sink: PredictionSink, location: string, call: CallOptions): TE.TaskEither<Failure, string> =>
+const digestOf = ({ outputs }: JobFolder, location: string, call: CallOptions): TE.TaskEither<Failure, string> =>
   pipe(
-    sink.digest(location, call),
+    outputs.digest(location, call),
     TE.chain(
       O.match(
         () => failTask('Conflict', `The output ${location} was removed while the job was finished: run it again.`),

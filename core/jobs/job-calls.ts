@@ -4,6 +4,7 @@ import { type Failure, failTask } from '../failure.js';
 import type { OpenJobFolder } from '../ports/job-folder.js';
 import type { ScorePorts } from '../scoring/answer-score.js';
 import { finishJob } from './finish-job.js';
+import { jobStatus } from './job-status.js';
 import { type JobPorts, planJob } from './plan-job.js';
 import { workShards } from './work-shards.js';
 
@@ -12,6 +13,7 @@ interface JobCalls {
   readonly plan: ReturnType<typeof planJob>;
   readonly work: ReturnType<typeof workShards>;
   readonly finish: ReturnType<typeof finishJob>;
+  readonly status: ReturnType<typeof jobStatus>;
   readonly remove: (path: string) => TE.TaskEither<Failure, void>;
 }
 
@@ -29,6 +31,7 @@ export const jobCalls = (
     plan: (...asked) => withFolders((all) => planJob(all, settings)(...asked)),
     work: (...asked) => withFolders((all) => workShards(all)(...asked)),
     finish: (...asked) => withFolders((all) => finishJob(all)(...asked)),
+    status: (...asked) => withFolders((all) => jobStatus(all)(...asked)),
     remove: (path) => withFolders((all) => all.jobFolder(path).remove),
   };
 };

@@ -131,6 +131,9 @@ export const JobSuccess = t.readonly(
 );
 export type JobSuccess = t.TypeOf<typeof JobSuccess>;
 
+/** The name of the job's output, which stands beside the folder of its jobs. */
+export const outputName = ({ output_location }: JobPlan): string => output_location.split('/').at(-1) ?? '';
+
 const numbered = (shard: number): string => `${shard}`.padStart(5, '0');
 
 /** Names in a job's folder. */

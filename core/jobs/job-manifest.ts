@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { fail, type Failure } from '../failure.js';
+import { fail, type Failure, failure } from '../failure.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { JobFolder } from '../ports/job-folder.js';
 import { recordDistribution } from '../scoring/distribution.js';
@@ -29,7 +29,15 @@ export const settleManifest = (
         () =>
           pipe(
             readCommits(host, folder, plan, call),
-            TE.chain((commits) =>
+            TE.filterOrElse(
+              ({ missing }) => missing === 0,
+              ({ missing }) =>
+                failure(
+                  'Conflict',
+                  `${missing} of ${plan.shards.length} shards are not done yet: run the workers again.`,
+                ),
+            ),
+            TE.chain(({ commits }) =>
               createDocument({ host, folder })(JobManifest, jobLayout.manifest, manifestOf(host, plan, commits), call),
             ),
           ),
@@ -38,13 +46,14 @@ export const settleManifest = (
     ),
   );
 
-const readCommits =
+/** The commits that are there, and how many are not. Fails `Conflict` when one tells of other rows than the plan. */
+export const readCommits =
   (
     host: Host,
     folder: JobFolder,
     plan: JobPlan,
     call: CallOptions,
-  ): TE.TaskEither<Failure, ReadonlyArray<ShardCommit>> =>
+  ): TE.TaskEither<Failure, { readonly commits: ReadonlyArray<ShardCommit>; readonly missing: number }> =>
   async () => {
     const commits: ShardCommit[] = [];
     let missing = 0;
@@ -64,9 +73,7 @@ const readCommits =
       }
       commits.push(commit);
     }
-    return missing === 0
-      ? E.right(commits)
-      : fail('Conflict', `${missing} of ${plan.shards.length} shards are not done yet: run the workers again.`);
+    return E.right({ commits, missing });
   };
 
 const manifestOf = (host: Host, plan: JobPlan, commits: ReadonlyArray<ShardCommit>): JobManifest => {

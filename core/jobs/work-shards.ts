@@ -98,7 +98,7 @@ const workAll =
       if (E.isLeft(committed)) return committed;
       if (O.isNone(committed.right)) {
         const done = await workShard(work, shard)();
-        if (E.isLeft(done))
+        if (E.isLeft(done) && !(await wasDone(work, shard)))
           return done.left.tag === 'SignatureMismatch' ? E.left(await misfitsOfAll(work, done.left)) : done;
       }
       const { begin, end } = rangeOf(plan, shard);
@@ -106,6 +106,13 @@ const workAll =
     }
     return E.right(undefined);
   };
+
+/** Whether another worker committed the shard meanwhile. When the job was finished then, its rows are gone, which is no failure of this one. */
+const wasDone = async ({ folder, call }: Work, shard: number): Promise<boolean> => {
+  if (call.cancellation.aborted) return false;
+  const committed = await folder.documents.head(jobLayout.commit(shard), call)();
+  return E.isRight(committed) && O.isSome(committed.right);
+};
 
 const rangeOf = ({ shards }: JobPlan, shard: number): RowRange => {
   const range = shards[shard];

@@ -17,6 +17,8 @@ export interface JobFolder {
   readonly documents: ArtifactStore;
   /** Files of rows; locations begin in the folder. */
   readonly parts: PredictionSink;
+  /** Where the job's output goes, wherever the folder is seen: locations begin in the folder that holds `{output}.job`. */
+  readonly outputs: PredictionSink;
   /**
    * A range of staged rows as a source, which ignores years. A relative path of theirs begins in the folder. Opening it fails `DataUnreadable` when the
    * file was changed since.

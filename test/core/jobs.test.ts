@@ -9,6 +9,7 @@ import { memoryJobFolders } from '../../adapters/memory/job-folder.js';
 import type { BatchColumn, Failure, OpenJobFolder, PredictionSink, RowBatch, ScoreAnswer } from '../../core/index.js';
 import { failure } from '../../core/index.js';
 import { finishJob } from '../../core/jobs/finish-job.js';
+import { jobStatus } from '../../core/jobs/job-status.js';
 import { joinedColumns } from '../../core/jobs/part-output.js';
 import { type JobPorts, planJob, type PlannedJob, type Repetition } from '../../core/jobs/plan-job.js';
 import { cutShards, shardOrder } from '../../core/jobs/shards.js';
@@ -163,6 +164,7 @@ const mortal = (ports: JobPorts, nth: number, when: 'before' | 'after') => {
       ...folder,
       documents: wrapStore(folder.documents, (_: StoreCall) => guard),
       parts: guarded(folder.parts),
+      outputs: guarded(folder.outputs),
       removeRows: guard(folder.removeRows),
     };
   };
@@ -231,6 +233,48 @@ test('a worker that is late for a job that is finished does nothing, and one tha
   t.is(told.length, 10);
   t.true(told.every(({ isCommitted }) => isCommitted));
   t.deepEqual(output(here), whole);
+});
+
+test('a worker whose rows go while it reads them, since the job is finished, has nothing left to do', async (t) => {
+  const here = await place();
+  const job = rightOf(await plan(here.ports)());
+  const jobFolder: OpenJobFolder = (path) => {
+    const folder = here.ports.jobFolder(path);
+    const finished = pipe(
+      work(here.ports, job),
+      TE.chain(() => finish(here.ports, job)),
+      TE.chain(() => TE.left(failure('DataUnreadable', 'The rows are gone.'))),
+    );
+    return {
+      ...folder,
+      readStaged: (rows, keys, range) => ({ ...folder.readStaged(rows, keys, range), open: () => finished }),
+    };
+  };
+  rightOf(await work({ ...here.ports, jobFolder }, job)());
+  t.deepEqual(output(here), whole);
+});
+
+test('the status tells what is done, from the plan on until the output is in its place', async (t) => {
+  const here = await place();
+  const job = rightOf(await plan(here.ports, 'done', { output_location: 'made/here/out.parquet' })());
+  const status = async () => rightOf(await jobStatus(here.ports)(job.path, unhurried)());
+  const planned = {
+    ...{ job_id: job.job_id, path: job.path, data_source: 'rows', output_location: 'memory/made/here/out.parquet' },
+    ...{ shard_count: 10, row_count: rowCount, rows_refused: 0 },
+  };
+  t.like(await status(), { ...planned, state: 'begun', shards_committed: 0, rows_scored: 0 });
+  t.like((await status()).model, { model_type: sums.model_type, name: sums.model_name, version: 1 });
+  const cancellation = cancellable();
+  const onProgress = ({ shard, isCommitted }: ShardProgress) =>
+    void (isCommitted && shard === 2 && cancellation.abort());
+  await workShards(here.ports)(job.path, { index: 0, count: 1 }, onProgress, { ...unhurried, cancellation })();
+  t.like(await status(), { ...planned, state: 'begun', shards_committed: 3, rows_scored: 29 });
+  rightOf(await work(here.ports, job)());
+  t.like(await status(), { ...planned, state: 'worked', shards_committed: 10, rows_scored: rowCount });
+  rightOf(await finish(here.ports, job)());
+  t.like(await status(), { ...planned, state: 'finished', shards_committed: 10, rows_scored: rowCount });
+  t.deepEqual(output(here, 'made/here/out.parquet'), whole);
+  leftOf(await jobStatus(here.ports)('memory/nowhere', unhurried)(), 'NotFound');
 });
 
 test('a finished job says so; done again, or when its output is not as it left it, it is another job', async (t) => {

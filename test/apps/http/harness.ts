@@ -63,6 +63,7 @@ export const fakeService = (overrides: Partial<Service>): Service => ({
   planJob: () => notHere,
   workJob: () => notHere,
   finishJob: () => notHere,
+  jobStatus: () => notHere,
   removeJob: () => notHere,
   ready: () => TE.right({ models_loaded: 0, models_loaded_bytes: 0, registry: 'answers', look_ups: [] }),
   usage: () => ({ cache: { modelCount: 0, sizeBytes: 0, hits: 0, misses: 0 }, look_ups: [] }),
