@@ -99,6 +99,11 @@ export abstract class BaseCommand extends Command<Context> {
     return { settings: this.settingsFile, local: this.local, bucket: this.bucket };
   }
 
+  /** The flags of registry and settings that were given, for a command line that is to mean the same. */
+  protected flagWords(): ReadonlyArray<string> {
+    return Object.entries(this.flags()).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]));
+  }
+
   protected settings(): TE.TaskEither<Failure, Settings> {
     return loadSettings(this.flags(), {
       env: this.context.env,

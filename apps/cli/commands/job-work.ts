@@ -4,17 +4,12 @@ import { Option } from 'clipanion';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import {
-  cancellationSource,
-  fail,
-  type Failure,
-  failure,
-  type ShardProgress,
-  type WorkerPlace,
-} from '../../../core/index.js';
+import { cancellationSource, type Failure, failure, type ShardProgress } from '../../../core/index.js';
+import { failureTable } from '../../failure-table.js';
 import type { Settings } from '../../settings.js';
 import { BaseCommand } from '../base-command.js';
 import type { FromJobWorker, ToJobWorker } from '../job-messages.js';
+import { taskPlaceOf } from '../task-place.js';
 
 export class JobWorkCommand extends BaseCommand {
   static override paths = [['job', 'work']];
@@ -22,13 +17,19 @@ export class JobWorkCommand extends BaseCommand {
   static override usage = {
     description: 'Works at a job of several processes until all of its rows are scored.',
     examples: [
-      ['The second of three workers', 'SCOREKEEPER_TASK_INDEX=1 SCOREKEEPER_TASK_COUNT=3 $0 job work OUT'],
+      ['A task of an array scheduler, or a worker that works alone', '$0 job work predictions.parquet.job/JOB_ID'],
+      [
+        'The second of three workers',
+        'SCOREKEEPER_TASK_INDEX=1 SCOREKEEPER_TASK_COUNT=3 $0 job work predictions.parquet.job/JOB_ID',
+      ],
     ] satisfies Array<[string, string]>,
-    details:
-      'OUT is the folder of a job that score --processes began. Which worker this is and how many there are, is in SCOREKEEPER_TASK_INDEX (from 0) and SCOREKEEPER_TASK_COUNT; without them it works alone. It begins with its own share, and goes on with what nobody has done. A worker may be killed, stopped and started again at any time, and several may be in one place.\n\nIt exits with 0 when every row is scored, by whichever worker; with 75 when it should be started again, also when it was told to stop by SIGTERM; else with the code of the failure.',
+    details: [
+      'FOLDER is the folder of a job that job plan planned, or score --processes began. Which worker this is and how many there are, is in SCOREKEEPER_TASK_INDEX (from 0) and SCOREKEEPER_TASK_COUNT, or in the variables of Cloud Run jobs, Kubernetes (which tells no count), AWS Batch, Google Batch or a Slurm array; without an index it works alone. It begins with its own share, and goes on with what nobody has done. A worker may be killed, stopped and started again at any time, and several may be in one place.',
+      'It exits with 0 when every row is scored, by whichever worker; with 75 when it should be started again, also when it was told to stop by SIGTERM; else with the code of a failure that another try would meet again.',
+    ].join('\n\n'),
   };
 
-  folder = Option.String({ name: 'OUT' });
+  folder = Option.String({ name: 'FOLDER' });
 
   protected override sayRegistry(settings: Settings): void {
     if (!process.connected) super.sayRegistry(settings);
@@ -36,7 +37,7 @@ export class JobWorkCommand extends BaseCommand {
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
-      TE.fromEither(placeOf(this.context.env)),
+      TE.fromEither(taskPlaceOf(this.context.env)),
       TE.flatMap((place) =>
         this.withService(({ service, cancellation }) => async () => {
           const stop = cancellationSource();
@@ -51,6 +52,7 @@ export class JobWorkCommand extends BaseCommand {
           return stop.cancellation.aborted && E.isLeft(worked) ? E.left(stopped) : worked;
         }),
       ),
+      TE.mapLeft(asRetry),
       TE.tapError((failed) => TE.fromIO(() => send({ kind: 'failed', failure: failed }))),
       TE.map(() => {
         if (this.json) this.printJson({ path: resolve(this.folder) });
@@ -67,6 +69,10 @@ export class JobWorkCommand extends BaseCommand {
 
 const stopped = failure('Unavailable', 'The worker was told to stop before all rows were scored: start it again.');
 
+/** What another try can help with is one failure to a scheduler, which sees the exit code alone. */
+const asRetry = (failed: Failure): Failure =>
+  failureTable[failed.tag].retry === 'yes' ? failure('Unavailable', failed.message) : failed;
+
 const send = (message: FromJobWorker): void => void process.send?.(message, undefined, undefined, () => undefined);
 
 const progressMs = 100;
@@ -81,16 +87,4 @@ const sometimes = (tell: (progress: ShardProgress) => void): ((progress: ShardPr
     last = { shard, toldMs: nowMs };
     tell(progress);
   };
-};
-
-/** Which worker this is. Fails `InvalidInput`. */
-const placeOf = (env: Readonly<Record<string, string | undefined>>): E.Either<Failure, WorkerPlace> => {
-  const index = env['SCOREKEEPER_TASK_INDEX'] || '0';
-  const count = env['SCOREKEEPER_TASK_COUNT'] || `${Number(index) + 1}`;
-  return /^\d{1,9}$/.test(index) && /^\d{1,9}$/.test(count) && Number(index) < Number(count)
-    ? E.right({ index: Number(index), count: Number(count) })
-    : fail(
-        'InvalidInput',
-        `SCOREKEEPER_TASK_INDEX must be a number from 0 and below SCOREKEEPER_TASK_COUNT, got ${index} of ${count}.`,
-      );
 };
