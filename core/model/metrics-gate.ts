@@ -5,17 +5,22 @@ import { show } from '../decode.js';
 import { type Failure, failureOf } from '../failure.js';
 import type { Metrics } from './experiment.js';
 
+const isRule = (key: string): boolean => /^(?:min|max)_./.test(key);
+
 /** Thresholds by rule: `min_r2` is met by an r2 at or above it, `max_rmse` by an rmse at or below it. */
 export const Gate: t.Type<Readonly<Record<string, number>>, Record<string, number>, unknown> = new t.Type(
   'Gate',
-  (u): u is Readonly<Record<string, number>> => t.record(t.string, t.number).is(u),
+  (u): u is Readonly<Record<string, number>> =>
+    t.UnknownRecord.is(u) &&
+    !Array.isArray(u) &&
+    Object.entries(u).every(([key, value]) => isRule(key) && Number.isFinite(value)),
   (u, context) => {
     if (!t.UnknownRecord.is(u) || Array.isArray(u)) {
       return t.failure(u, context, `must be an object of thresholds such as {"min_r2": 0.5}, got ${show(u)}`);
     }
     const errors: t.Errors = Object.entries(u).flatMap(([key, value]) => {
       const place = [...context, { key, type: t.number }];
-      if (!/^(?:min|max)_./.test(key)) return [{ value, context: place, message: 'must begin with min_ or max_' }];
+      if (!isRule(key)) return [{ value, context: place, message: 'must begin with min_ or max_' }];
       if (!Number.isFinite(value)) return [{ value, context: place, message: `must be a number, got ${show(value)}` }];
       return [];
     });
