@@ -6,12 +6,15 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type * as sketches from '@datadog/sketches-js';
 import type { Cancellation, Host, QuantileSketch } from '../core/index.js';
 
+/** Of this process, and looked up at each reading of it. */
+const { timeOrigin } = performance;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** The machine this process runs on. A byte order mark at the beginning of decoded text is dropped. */
 export const nodeHost = (): Host => ({
-  nowMs: () => performance.timeOrigin + performance.now(),
+  nowMs: () => timeOrigin + performance.now(),
   turn: () => setImmediate(),
   pause: (durationMs) => setTimeout(durationMs),
   randomId: () => randomUUID(),

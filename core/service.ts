@@ -1,4 +1,5 @@
 /** The service: everything that can be asked of Scorekeeper, over whichever adapters it is given. */
+import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as T from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -219,13 +220,13 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
   const decoded =
     <A>(codec: t.Decoder<unknown, A>) =>
     <B>(answer: (request: A, call: CallOptions) => TaskEither<Failure, B>) =>
-    (request: unknown, control: CallControl = {}): TaskEither<Failure, B> =>
-      pipe(
-        TE.fromEither(decode(codec, 'The request')(request)),
-        TE.chain((valid) => answer(valid, callOf(control))),
-      );
+    (request: unknown, control: CallControl = {}): TaskEither<Failure, B> => {
+      const valid = decode(codec, 'The request')(request);
+      return E.isLeft(valid) ? TE.left(valid.left) : () => answer(valid.right, callOf(control))();
+    };
   const { resolve, forget, lookUps, close } = rememberResolved(ports, settings.refreshMs ?? defaultRefreshMs);
-  const jobs = jobCalls({ ...ports, resolve }, settings);
+  const scorePorts = { ...ports, resolve };
+  const jobs = jobCalls(scorePorts, settings);
   /** Scoring sees at once what this service itself changed. */
   const forgetting =
     <A extends { readonly model_type: string; readonly model_name: string }, B>(
@@ -269,7 +270,7 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
         control;
       const { rows, into } = control;
       const of = { ...settings, inlineRowLimit, onProgress, rows, into };
-      return decoded(ScoreRequest)(answerScore({ ...ports, resolve }, of))(request, control);
+      return decoded(ScoreRequest)(answerScore(scorePorts, of))(request, control);
     },
     planJob: (request, control = {}) =>
       decoded(ScoreRequest)((valid, call) => jobs.plan(valid, control.repetition ?? 'done', call))(request, control),

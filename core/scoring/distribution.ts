@@ -89,6 +89,24 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
     return sketch;
   };
 
+  const shape = (): Shape => {
+    const inOrder = Float64Array.from(exact).sort();
+    const within = (value: number): number => Math.min(max, Math.max(min, value));
+    const quantile = (q: number): number =>
+      sketch === undefined ? interpolate(inOrder, q) : within(sketch.quantile(q));
+    const edges = Array.from({ length: binCount + 1 }, (_, i) =>
+      i === binCount ? max : min + ((max - min) * i) / binCount,
+    );
+    return {
+      median: quantile(0.5),
+      deciles: Array.from({ length: decileCount }, (_, i) => quantile((i + 1) / 10)),
+      histogram: {
+        edges,
+        counts: sketch === undefined ? binExact(inOrder, edges) : binSketch(sketch, edges, count),
+      },
+    };
+  };
+
   return {
     add: (values, missing) => {
       for (let i = 0; i < values.length; i++) {
@@ -136,17 +154,6 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
     }),
     result: () => {
       if (count === 0) return { ...nothing, nulls };
-      const inOrder = min === max ? Float64Array.of(min) : Float64Array.from(exact).sort();
-      const within = (value: number): number => Math.min(max, Math.max(min, value));
-      const quantile = (q: number): number =>
-        sketch === undefined ? interpolate(inOrder, q) : within(sketch.quantile(q));
-      const edges = Array.from({ length: binCount + 1 }, (_, i) =>
-        i === binCount ? max : min + ((max - min) * i) / binCount,
-      );
-      const countBins = (): ReadonlyArray<number> => {
-        if (max === min) return edges.slice(1).map((_, i) => (i === 0 ? count : 0));
-        return sketch === undefined ? binExact(inOrder, edges) : binSketch(sketch, edges, count);
-      };
       return {
         count,
         nulls,
@@ -154,12 +161,23 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
         std: Math.sqrt(squares / count),
         min,
         max,
-        median: quantile(0.5),
-        deciles: Array.from({ length: decileCount }, (_, i) => quantile((i + 1) / 10)),
-        histogram: { edges, counts: countBins() },
+        ...(min === max ? shapeOfOne(min, count) : shape()),
         approximate: sketch !== undefined,
       };
     },
+  };
+};
+
+type Shape = Pick<Distribution, 'median' | 'deciles' | 'histogram'>;
+
+/** Of `count` times the same number, as of a single row. */
+const shapeOfOne = (value: number, count: number): Shape => {
+  const counts = new Array<number>(binCount).fill(0);
+  counts[0] = count;
+  return {
+    median: value,
+    deciles: new Array<number>(decileCount).fill(value),
+    histogram: { edges: new Array<number>(binCount + 1).fill(value), counts },
   };
 };
 

@@ -79,10 +79,13 @@ const readColumns = (data: JsonObject, wanted: Iterable<string>): E.Either<Failu
   const [firstName, first] = entries[0] ?? ['', []];
   const rowCount = Array.isArray(first) ? first.length : 0;
   for (const [name, values] of entries) {
-    const place = `/${pointerToken(name)}`;
-    if (!Array.isArray(values)) return refused(place, `must be an array of values, got ${show(values)}`);
+    if (!Array.isArray(values))
+      return refused(`/${pointerToken(name)}`, `must be an array of values, got ${show(values)}`);
     if (values.length !== rowCount)
-      return refused(place, `has ${values.length} values where "${brief(firstName)}" has ${rowCount}`);
+      return refused(
+        `/${pointerToken(name)}`,
+        `has ${values.length} values where "${brief(firstName)}" has ${rowCount}`,
+      );
   }
   const columns = new Map<string, RawColumn>();
   for (const name of wanted) {
