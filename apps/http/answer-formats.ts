@@ -45,7 +45,7 @@ const plain: ReadonlySet<string> = new Set(['*/*', 'application/json']);
 
 /** Chooses what the client wants (RFC 9110, 12.5.1), or answers that there is no such thing. */
 export const negotiated = async (ctx: RouterContext<Exchange>, next: Next): Promise<void> => {
-  ctx.set('Vary', 'Accept');
+  ctx.response.set('Vary', 'Accept');
   const { accept } = ctx.req.headers;
   if (accept === undefined || plain.has(accept)) return next();
   ctx.req.headers.accept = withoutParameters(accept);

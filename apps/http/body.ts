@@ -20,14 +20,21 @@ import { rowMediaTypes } from './row-bodies.js';
  */
 export const readJsonBytes =
   (limits: HttpLimits) =>
-  (request: IncomingMessage, control: CallOptions): TE.TaskEither<Failure, Buffer> =>
-    pipe(TE.fromEither(jsonEncodingOf(request.headers)), TE.chain(readBytes(limits, request, control)));
+  (request: IncomingMessage, control: CallOptions): TE.TaskEither<Failure, Buffer> => {
+    const encoding = jsonEncodingOf(request.headers);
+    return E.isLeft(encoding) ? TE.left(encoding.left) : readBytes(limits, request, control)(encoding.right);
+  };
 
 /** The body's object, parsed and not decoded. Fails `InvalidInput` (not an object of JSON in UTF-8), `TooLarge` (above `json_depth`). */
 export const parseJsonObject =
   ({ jsonDepth }: HttpLimits) =>
-  (bytes: Buffer): E.Either<Failure, JsonObject> =>
-    pipe(decodeUtf8(bytes), E.chain(parseStrictJson(jsonDepth)), E.filterOrElse(isObject, notAnObject));
+  (bytes: Buffer): E.Either<Failure, JsonObject> => {
+    const text = decodeUtf8(bytes);
+    if (E.isLeft(text)) return text;
+    const value = parseStrictJson(jsonDepth)(text.right);
+    if (E.isLeft(value)) return value;
+    return isObject(value.right) ? E.right(value.right) : E.left(notAnObject(value.right));
+  };
 
 /** The media type, without its parameters, in lower case. */
 export const mediaTypeOf = (headers: IncomingHttpHeaders): string =>

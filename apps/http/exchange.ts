@@ -2,7 +2,7 @@
 import type { BaseLogger } from 'pino';
 import type { RouterMiddleware } from '@koa/router';
 import { cancellationOf, nodeHost } from '../../adapters/node-host.js';
-import { type Cancellation, cancellationSource, neverCancelled } from '../../core/index.js';
+import { type Cancellation, cancellationSource } from '../../core/index.js';
 import { refusalOf } from './client-errors.js';
 import { type Exchange, type HttpContext, respondProblem, statusOf } from './respond.js';
 
@@ -27,7 +27,9 @@ export const exchange = ({
   stopping,
   abandoned,
 }: ExchangeOptions): RouterMiddleware<Exchange> => {
-  const abandonment = abandoned === undefined ? neverCancelled : cancellationOf(abandoned);
+  // One listener on the signal, and not one for each request.
+  const { cancellation: abandonment, cancel: abandon } = cancellationSource();
+  if (abandoned !== undefined) cancellationOf(abandoned).onAbort(abandon);
   return async (ctx, next) => {
     const startedMs = nowMs();
     const cancellation = cancellationOn(ctx, abandonment);

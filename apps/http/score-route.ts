@@ -60,26 +60,21 @@ export const scoreRoute =
         ),
       );
     }
-    return pipe(
-      readJsonBytes(limits)(req, state.control),
-      TE.chain((bytes) => {
-        const startedMs = nowMs();
-        const request = parseJsonObject(limits)(bytes);
-        const parseMs = nowMs() - startedMs;
-        if (openAnswer !== undefined) {
-          const asked = pipe(
-            request,
-            E.map((fields) => ({ request: fields, parseMs })),
-          );
-          return scoreStream(service, limits, ctx, openAnswer, () => TE.fromEither(asked));
-        }
-        return pipe(
-          TE.fromEither(request),
-          TE.chain((object) => service.score(object, state.control)),
-          TE.map(scoredAs(parseMs, true)),
-        );
-      }),
-    );
+    // Most requests are a row or a few: written without layers.
+    return async () => {
+      const bytes = await readJsonBytes(limits)(req, state.control)();
+      if (E.isLeft(bytes)) return bytes;
+      const startedMs = nowMs();
+      const request = parseJsonObject(limits)(bytes.right);
+      const parseMs = nowMs() - startedMs;
+      if (E.isLeft(request)) return request;
+      if (openAnswer !== undefined) {
+        const asked = { request: request.right, parseMs };
+        return scoreStream(service, limits, ctx, openAnswer, () => TE.right(asked))();
+      }
+      const answer = await service.score(request.right, state.control)();
+      return E.isLeft(answer) ? answer : E.right(scoredAs(parseMs, true)(answer.right));
+    };
   };
 
 /** The fields of a request whose body is its rows: numbers where the query can only say them as text. */
