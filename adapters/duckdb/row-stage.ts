@@ -38,7 +38,7 @@ export const openRowStage = async (
   };
   try {
     connection = await engine.connect();
-    const rows = await holdRows(connection, schema.columns, aside.path, limits.memoryLimitBytes / 8);
+    const rows = await holdRows(connection, schema.columns, aside.path, limits.memoryLimitBytes / 16);
     return { ...stageOf(library, connection, schema, rows, path, format), close };
   } catch (error) {
     await close();
