@@ -22,7 +22,7 @@ const rank = (file) => {
 };
 
 export default {
-  files: ['dist/test/**/*.test.js', '!dist/test/slow/**'],
+  files: ['dist/test/**/*.test.js', '!dist/test/{slow,slurm}/**'],
   workerThreads: false,
   // One more than there are processors, since many tests wait for processes and clocks.
   concurrency: availableParallelism() + 1,

@@ -12,8 +12,8 @@
 
 srun scorekeeper job work "$1"
 code=$?
-# 75: start me again.
-if [ "$code" -eq 75 ] && [ "${SLURM_RESTART_COUNT:-0}" -lt 10 ]; then
-  scontrol requeue "$SLURM_JOB_ID"
+# 75: start me again. 143 is SIGTERM before the worker could take it. The task's SLURM_JOB_ID may be that of the whole array.
+if { [ "$code" -eq 75 ] || [ "$code" -eq 143 ]; } && [ "${SLURM_RESTART_COUNT:-0}" -lt 10 ]; then
+  scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID"
 fi
 exit "$code"
