@@ -63,6 +63,8 @@ export const runCommandLine = async (
     return 0;
   }
   if (load === undefined) {
+    const below = Object.keys(commands).filter((path) => path.startsWith(`${one} `));
+    if (below.length > 0) return refuse(`"${[one, two].join(' ').trim()}" is no command: ${below.join(', ')} are.`, '');
     const near = nearest(one, Object.keys(commands));
     return refuse(`There is no command "${one}"${near === undefined ? '' : `; did you mean ${near}?`}`, '');
   }

@@ -84,6 +84,9 @@ test.serial('a failure that another try would meet again has its own exit code, 
   const nameless = await runHere(folder, ['job', 'plan', reference, '--source', 'rows.parquet']);
   t.is(nameless.code, 2);
   t.regex(nameless.stderr, /job plan needs --output/);
+  const nothing = await runHere(folder, ['job', 'wrok']);
+  t.is(nothing.code, 2);
+  t.regex(nothing.stderr, /^"job wrok" is no command: job plan, job work, job finish, job status are\.$/m);
   const table = await runHere(folder, ['job', 'plan', ...asked('bigquery://project.dataset.table')]);
   t.is(table.code, 2);
   t.regex(table.stderr, /has tables: name a file as --output/);
