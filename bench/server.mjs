@@ -8,7 +8,7 @@ import { cli } from './games.mjs';
 export const startServer = async (command, words, env = {}) => {
   const child = spawn(command, words, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, LOG_LEVEL: 'silent', ...env },
+    env: { ...process.env, ...env },
   });
   process.once('exit', () => child.kill());
   let said = '';

@@ -1,6 +1,6 @@
 /** What can be asked of scoring, and what it answers: the shapes of `POST /score`, the same in the library. */
 import * as t from 'io-ts';
-import { closed, integer } from '../decode.js';
+import { closed, guarded, integer } from '../decode.js';
 import { AliasName, ModelName, ModelType, Version } from '../model/names.js';
 import type { Problem } from '../failure.js';
 import type { JsonObject } from '../model/sealed-document.js';
@@ -10,24 +10,26 @@ import type { Distribution } from './distribution.js';
 const Year = integer('Year', -9_999, 9_999);
 
 /** Scores rows with one version of a model: the latest when neither version nor alias is named. */
-export const ScoreRequest = closed(
-  'ScoreRequest',
-  { model_type: ModelType, model_name: ModelName },
-  {
-    model_version: Version,
-    model_alias: AliasName,
-    /** Both years are included; an absent side is open. */
-    start_year: Year,
-    end_year: Year,
-    /** `query` (the model type's own source; the default without `data`), a source's name, or `inline` (the default with `data`). */
-    data_source: t.string,
-    /** Rows as records `[{…}]`, columns `{"a": […]}` or split `{"columns": […], "data": [[…]]}`. */
-    data: t.unknown,
-    /** A file for the predictions, below the output root. Without it they come inline. */
-    output_location: t.string,
-    /** What a row that does not fit the model does: it fails the request (the default), or is left out and told. */
-    on_error: t.keyof({ fail: null, skip: null }),
-  },
+export const ScoreRequest = guarded(
+  closed(
+    'ScoreRequest',
+    { model_type: ModelType, model_name: ModelName },
+    {
+      model_version: Version,
+      model_alias: AliasName,
+      /** Both years are included; an absent side is open. */
+      start_year: Year,
+      end_year: Year,
+      /** `query` (the model type's own source; the default without `data`), a source's name, or `inline` (the default with `data`). */
+      data_source: t.string,
+      /** Rows as records `[{…}]`, columns `{"a": […]}` or split `{"columns": […], "data": [[…]]}`. */
+      data: t.unknown,
+      /** A file for the predictions, below the output root. Without it they come inline. */
+      output_location: t.string,
+      /** What a row that does not fit the model does: it fails the request (the default), or is left out and told. */
+      on_error: t.keyof({ fail: null, skip: null }),
+    },
+  ),
 );
 export type ScoreRequest = t.TypeOf<typeof ScoreRequest>;
 
