@@ -53,7 +53,9 @@ export class JobPlanCommand extends ScoringCommand {
   private report(job: PlannedJob): void {
     if (this.json) return this.printJson(job);
     const { path, state, shard_count: shards, row_count: rows } = job;
-    this.say(`${rows.toLocaleString('en-US')} rows in ${shards.toLocaleString('en-US')} shards`);
+    this.say(
+      `${rows.toLocaleString('en-US')} rows in ${shards === 1 ? 'one shard' : `${shards.toLocaleString('en-US')} shards`}`,
+    );
     if (state === 'finished')
       this.say('This was scored before, and its output is as it was left. --overwrite plans it as another job.');
     else this.say(`To work at it:\n  ${shellCommand(['job', 'work', ...this.flagWords(), path])}`);
