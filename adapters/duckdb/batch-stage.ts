@@ -2,8 +2,7 @@
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { BatchStream, Failure, StagedRows } from '../../core/index.js';
 import { toFailure } from './errors.js';
-import { stateOf } from './source-snapshot.js';
-import { rowGroupsOf, stageTyped } from './stage-rows.js';
+import { stagedFile, stageTyped } from './stage-rows.js';
 
 /** What was staged, and how many rows each row group has. */
 interface Staged {
@@ -22,6 +21,6 @@ export const duckdbBatchStage =
     TE.tryCatch(async () => {
       const limits = { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 30, threads: options.threads ?? 2 };
       await stageTyped(batches, path, [], limits);
-      const rowGroups = await rowGroupsOf(path, limits);
-      return { rows: { name, path, state: await stateOf(path), textual: false, casts: {} }, rowGroups };
+      const { file, rowGroups } = await stagedFile(path, limits);
+      return { rows: { name, files: [file], textual: false, casts: {} }, rowGroups };
     }, toFailure(name));

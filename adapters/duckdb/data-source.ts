@@ -24,7 +24,7 @@ import { type Scalar, scalarOf, type SourceColumn } from './scalar.js';
 import { createView, findSourceFile, type SourceFile } from './source-file.js';
 import { snapshotFile, stateOf } from './source-snapshot.js';
 import { declaredQuery, describeColumns, fileQuery, from, type SourceQuery } from './source-query.js';
-import { rowGroupsOf, stageQuery } from './stage-rows.js';
+import { stagedFile, stageQuery } from './stage-rows.js';
 import { whileUnchanged } from './unchanged-files.js';
 
 export interface DuckdbSourceOptions {
@@ -68,21 +68,41 @@ export const duckdbDataSource = (options: DuckdbSourceOptions): DataSource => ({
 
 /** A range of staged rows as a source, which ignores years. Relative paths begin in `baseDir`. */
 export const duckdbStagedSource = (
-  { name, path, state, textual, casts }: StagedRows,
-  rows: RowRange,
+  staged: StagedRows,
+  range: RowRange,
   options: Omit<DuckdbSourceOptions, 'files' | 'sql'>,
 ): DataSource => ({
   keys: options.keys,
-  open: (_range, call) =>
+  open: (_years, call) =>
     TE.tryCatch(async () => {
-      const file = await findSourceFile(options.baseDir ?? '.', 'rows', path);
-      if ((await stateOf(file.path)) !== state)
-        raise('DataUnreadable', `${name} was changed since the job was planned: score it again.`);
-      const files = [{ ...file, name, slice: { rows, casts } }];
-      const opened = await open({ ...options, files: {} }, files, {}, call);
+      const { name, textual, casts } = staged;
+      const files = await Promise.all(
+        slicesOf(staged, range).map(async ({ path, state, rows }, i): Promise<SourceFile> => {
+          const file = await findSourceFile(options.baseDir ?? '.', `rows_${i}`, path);
+          if ((await stateOf(file.path)) !== state)
+            raise('DataUnreadable', `${name} was changed since the job was planned: score it again.`);
+          return { ...file, name, slice: { rows, casts } };
+        }),
+      );
+      const sql = files.map(({ view }) => `SELECT * FROM ${view}`).join(' UNION ALL ');
+      const opened = await open({ ...options, files: {}, sql }, files, {}, call);
       return whileUnchanged(files, { ...opened, textual });
-    }, toFailure(name)),
+    }, toFailure(staged.name)),
 });
+
+type Slice = StagedRows['files'][number] & { readonly rows: RowRange };
+
+/** What of the files is in the range; an empty one is in the first file, which shows the columns. */
+const slicesOf = ({ files }: StagedRows, { begin, end }: RowRange): ReadonlyArray<Slice> => {
+  let at = 0;
+  const slices = files.map((file): Slice => {
+    const rows = { begin: Math.max(0, begin - at), end: Math.min(file.row_count, end - at) };
+    at += file.row_count;
+    return { ...file, rows };
+  });
+  const filled = slices.filter(({ rows }) => rows.begin < rows.end);
+  return filled.length > 0 ? filled : slices.slice(0, 1).map((slice) => ({ ...slice, rows: { begin: 0, end: 0 } }));
+};
 
 const findFiles = ({ files, baseDir = '.', baseDirName }: DuckdbSourceOptions): Promise<ReadonlyArray<SourceFile>> =>
   Promise.all(Object.entries(files).map(([view, path]) => findSourceFile(baseDir, view, path, baseDirName)));
@@ -211,8 +231,8 @@ const stage =
             )
           : {};
       const textual = files.some((file) => file.format === 'csv');
-      const state = await stateOf(path);
-      return { rows: { name: what, path, state, textual, casts }, rowGroups: await rowGroupsOf(path, limits) };
+      const { file, rowGroups } = await stagedFile(path, limits);
+      return { rows: { name: what, files: [file], textual, casts }, rowGroups };
     }, toSourceFailure(opened.files));
 
 async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): AsyncGenerator<Batch, void, undefined> {

@@ -16,8 +16,7 @@ import { raise, toFailure } from './errors.js';
 import { assertOngoing } from './interruptible.js';
 import { exactValue, type JsonRows, readJsonLines } from './json-lines.js';
 import type { SourceFile } from './source-file.js';
-import { stateOf } from './source-snapshot.js';
-import { rowGroupsOf, stageBatches } from './stage-rows.js';
+import { stageBatches, stagedFile } from './stage-rows.js';
 import { yearColumn } from './source-query.js';
 
 /** What an opened file holds. */
@@ -76,9 +75,8 @@ const stage =
       const { name } = opened.file;
       const batches = { [Symbol.asyncIterator]: () => read(opened, wanted) };
       const casts = await stageBatches(batches, wanted, stagePath, [opened.file], limits);
-      const rowGroups = await rowGroupsOf(stagePath, limits);
-      const state = await stateOf(stagePath);
-      return { rows: { name, path: stagePath, state, textual: false, casts }, rowGroups };
+      const { file, rowGroups } = await stagedFile(stagePath, limits);
+      return { rows: { name, files: [file], textual: false, casts }, rowGroups };
     }, toFailure(opened.file.name));
 
 const isRanged = ({ startYear, endYear }: YearRange): boolean => startYear !== undefined || endYear !== undefined;

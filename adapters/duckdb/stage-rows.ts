@@ -8,6 +8,7 @@ import {
   type RawColumn,
   type RawRows,
   type SinkSchema,
+  type StagedRows,
   type WantedColumn,
 } from '../../core/index.js';
 import { type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
@@ -16,6 +17,7 @@ import { openRowStage, type RowStage } from './row-stage.js';
 import type { Scalar, SourceColumn } from './scalar.js';
 import type { SourceFile } from './source-file.js';
 import { from, type SourceQuery } from './source-query.js';
+import { stateOf } from './source-snapshot.js';
 import { syncFile, syncFolder } from './sync.js';
 import { assertUnchanged } from './unchanged-files.js';
 
@@ -128,8 +130,17 @@ const writing = async (
   }
 };
 
-/** How many rows each row group of a Parquet file has. */
-export const rowGroupsOf = async (path: string, limits: EngineLimits): Promise<ReadonlyArray<number>> => {
+/** A Parquet file as one of staged rows, and how many rows each of its row groups has. */
+export const stagedFile = async (
+  path: string,
+  limits: EngineLimits,
+): Promise<{ readonly file: StagedRows['files'][number]; readonly rowGroups: ReadonlyArray<number> }> => {
+  const state = await stateOf(path);
+  const rowGroups = await rowGroupsOf(path, limits);
+  return { file: { path, state, row_count: rowGroups.reduce((sum, rows) => sum + rows, 0) }, rowGroups };
+};
+
+const rowGroupsOf = async (path: string, limits: EngineLimits): Promise<ReadonlyArray<number>> => {
   const engine = await openEngine(await loadLibrary(), [path], limits);
   try {
     const connection = await engine.connect();

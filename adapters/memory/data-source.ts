@@ -62,7 +62,8 @@ const stage = (table: RowBatch, path: string, staged: Map<string, RowBatch>) => 
   for (let begin = 0; begin < table.rowCount; begin += batchRowLimit) {
     rowGroups.push(Math.min(batchRowLimit, table.rowCount - begin));
   }
-  return { rows: { name: 'the table', path, state: '', textual: false, casts: {} }, rowGroups };
+  const files = [{ path, state: '', row_count: table.rowCount }];
+  return { rows: { name: 'the table', files, textual: false, casts: {} }, rowGroups };
 };
 
 async function* batches(table: RowBatch, wanted: ReadonlyArray<WantedColumn>, call: CallOptions): BatchStream {

@@ -51,10 +51,10 @@ export const memoryJobFolders = (options: {
       },
       parts: sinkIn(path, `${within}/`),
       outputs: sinkIn(path.replace(/\/[^/]+\/[^/]+$/, ''), within.replace(/[^/]+\/[^/]+$/, '')),
-      readStaged: ({ path: name }, keys, { begin, end }) => ({
+      readStaged: ({ name, files: [file] }, keys, { begin, end }) => ({
         keys,
         open: (range, call) => {
-          const table = staged.get(name.includes('/') ? name : `${path}/${name}`);
+          const table = staged.get(file?.path.includes('/') ? file.path : `${path}/${file?.path}`);
           return table === undefined
             ? failTask('NotFound', `${name}: there are no such rows.`)
             : memoryDataSource({ keys, table: sliceOf(table, begin, end) }).open(range, call);

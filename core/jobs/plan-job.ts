@@ -237,8 +237,11 @@ const stageRows =
       if (E.isLeft(staged)) return staged;
       const { rows, rowGroups } = staged.right;
       // The folder may be seen under another path elsewhere.
-      const found = rows.path === path.right ? { ...rows, path: file } : rows;
-      return E.right({ source: { snapshot, rows: found, keys, warnings }, shards: cutShards(rowGroups, shardRows) });
+      const files = rows.files.map((one) => (one.path === path.right ? { ...one, path: file } : one));
+      return E.right({
+        source: { snapshot, rows: { ...rows, files }, keys, warnings },
+        shards: cutShards(rowGroups, shardRows),
+      });
     } finally {
       await opened.close();
     }

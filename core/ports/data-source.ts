@@ -19,14 +19,22 @@ export interface WantedColumn {
   readonly role: 'feature' | 'key';
 }
 
-/** The rows of a source in one Parquet file, where several processes read them, each a range. */
-export const StagedRows = t.readonly(
+/** A Parquet file of staged rows. */
+const StagedFile = t.readonly(
   t.type({
-    /** What messages call it. */
-    name: t.string,
     path: t.string,
     /** Tells when the file is another one by now. */
     state: t.string,
+    row_count: t.number,
+  }),
+);
+
+/** The rows of a source in Parquet files, where several processes read them, each a range: those of the first file, then those of the next. */
+export const StagedRows = t.readonly(
+  t.type({
+    /** What messages call them. */
+    name: t.string,
+    files: t.readonlyArray(StagedFile),
     /** As `OpenedSource` has it. */
     textual: t.boolean,
     /** Columns that stand there as text, and the type that each of them is read as, by the name that the engine has for it. */
@@ -66,8 +74,8 @@ export interface OpenedSource {
    */
   readonly read: (wanted: ReadonlyArray<WantedColumn>) => BatchStream;
   /**
-   * Only where `open` was given a path: writes the wanted columns of all the rows there, in order, and makes the file durable; or finds them in a
-   * Parquet file that the source is anyway. Tells how many rows its row groups have, which can be read one by one. Fails as `read` does.
+   * Only where `open` was given a path: writes the wanted columns of all the rows there, in order, and makes the file durable; or finds them in
+   * Parquet files that the source is anyway. Tells how many rows their row groups have, which can be read one by one. Fails as `read` does.
    */
   readonly stage?: (
     wanted: ReadonlyArray<WantedColumn>,

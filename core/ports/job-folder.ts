@@ -20,7 +20,7 @@ export interface JobFolder {
   /** Where the job's output goes, wherever the folder is seen: locations begin in the folder that holds `{output}.job`. */
   readonly outputs: PredictionSink;
   /**
-   * A range of staged rows as a source, which ignores years. A relative path of theirs begins in the folder. Opening it fails `DataUnreadable` when the
+   * A range of staged rows as a source, which ignores years. A relative path of theirs begins in the folder. Opening it fails `DataUnreadable` when a
    * file was changed since.
    */
   readonly readStaged: (rows: StagedRows, keys: ReadonlyArray<string>, range: RowRange) => DataSource;

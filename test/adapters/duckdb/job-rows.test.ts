@@ -136,12 +136,31 @@ for (const [name, [options, range = {}]] of Object.entries(sources)) {
 test('a Parquet file is read where it is, by its row groups; all else is staged in the job folder', async (t) => {
   const here = await place();
   const { rows, rowGroups } = await stage(here, {}, {}, 'key');
-  t.is(rows.path, join(here.root, 'games.parquet'));
+  t.like(rows.files, [{ path: join(here.root, 'games.parquet'), row_count: 5000 }]);
   t.deepEqual(rowGroups, [2048, 2048, 904]);
   await t.throwsAsync(access(here.job), { code: 'ENOENT' });
   const staged = await stage(here, {}, { startYear: 0 }, 'key');
-  t.is(staged.rows.path, join(here.job, 'source.parquet'));
+  t.is(staged.rows.files[0]?.path, join(here.job, 'source.parquet'));
   t.deepEqual(await readdir(here.job), ['source.parquet']);
+});
+
+test('rows in several files are those of the first, then those of the next, whatever a range begins and ends in', async (t) => {
+  const here = await place();
+  const { source, wanted, rows } = await stage(here, {}, {}, 'key');
+  const [file] = rows.files;
+  if (file === undefined) throw new Error('there are no rows');
+  const direct = await read(source, wanted, {});
+  const twice = { ...rows, files: [file, file] };
+  const folder = duckdbJobRows({ folder: here.job });
+  const edges = [0, 4_000, 6_000, 6_000, 10_000];
+  const parts: Rows[] = [];
+  for (const [i, end] of edges.slice(1).entries())
+    parts.push(await read(folder.readStaged(twice, [], { begin: edges[i] ?? 0, end }), wanted, {}));
+  t.deepEqual(
+    parts.map(({ rowCount }) => rowCount),
+    [4_000, 2_000, 0, 4_000],
+  );
+  t.deepEqual(joined(parts), joined([direct, direct]));
 });
 
 test('rows that were changed since they were staged are refused; a copy of them is not', async (t) => {
@@ -150,13 +169,15 @@ test('rows that were changed since they were staged are refused; a copy of them 
   const folder = duckdbJobRows({ folder: here.job });
   const open = (of: StagedRows) => folder.readStaged(of, [], { begin: 0, end: 5 }).open({}, call);
   const copy = join(here.root, 'copy.parquet');
-  await copyFile(rows.path, copy);
-  await (await right(open({ ...rows, path: copy }))).close();
-  await sql(`COPY (SELECT * FROM '${copy}' ORDER BY name) TO '${rows.path}'`);
+  const [file] = rows.files;
+  if (file === undefined) throw new Error('there are no rows');
+  await copyFile(file.path, copy);
+  await (await right(open({ ...rows, files: [{ ...file, path: copy }] }))).close();
+  await sql(`COPY (SELECT * FROM '${copy}' ORDER BY name) TO '${file.path}'`);
   const failed = await left(open(rows));
   t.like(failed, { tag: 'DataUnreadable' });
   t.regex(failed.message, /^games\.parquet was changed since the job was planned/);
-  await rm(rows.path);
+  await rm(file.path);
   t.like(await left(open(rows)), { tag: 'NotFound' });
 });
 
