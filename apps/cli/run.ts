@@ -29,6 +29,7 @@ const commands: Readonly<Record<string, () => Promise<CommandClass<Context>>>> =
   'job plan': async () => (await import('./commands/job-plan.js')).JobPlanCommand,
   'job work': async () => (await import('./commands/job-work.js')).JobWorkCommand,
   'job finish': async () => (await import('./commands/job-finish.js')).JobFinishCommand,
+  'job resume': async () => (await import('./commands/job-resume.js')).JobResumeCommand,
   'job status': async () => (await import('./commands/job-status.js')).JobStatusCommand,
   predict: async () => (await import('./commands/predict.js')).PredictCommand,
   serve: async () => (await import('./commands/serve.js')).ServeCommand,

@@ -15,17 +15,21 @@ import type { Session } from './base-command.js';
 import { workWithProcesses } from './job-processes.js';
 import type { Progress } from './progress.js';
 
-export interface ShardedScoreOptions {
-  readonly request: ScoreRequest;
-  readonly repetition: Repetition;
-  readonly processCount: number;
-  /** The flags that say which registry it is. */
-  readonly flags: ReadonlyArray<string>;
+/** Has a job worked at, by whomever, until every shard has a commit. */
+export type WorkAt = (path: string, onProgress: (progress: ScoringProgress) => void) => TE.TaskEither<Failure, void>;
+
+export interface CompletionOptions {
+  readonly workAt: WorkAt;
   readonly startProgress: () => Promise<Progress>;
   /** A line for people. */
   readonly say: (line: string) => void;
   /** The command that goes on where this one stopped. */
   readonly command: string;
+}
+
+export interface ShardedScoreOptions extends CompletionOptions {
+  readonly request: ScoreRequest;
+  readonly repetition: Repetition;
 }
 
 const mostProcesses = 256;
@@ -39,27 +43,45 @@ export const processCountOf = (given: string): E.Either<Failure, number> => {
     : fail('InvalidInput', `--processes must be an integer from 1 to ${mostProcesses}, or auto, got "${given}".`);
 };
 
+/** In `count` processes of this machine; `flags` say which registry it is. */
+export const inProcesses =
+  ({ cancellation }: Session, count: number, flags: ReadonlyArray<string>): WorkAt =>
+  (path, onProgress) =>
+    workWithProcesses({ path, count, flags, onProgress, cancellation });
+
 /** Another try would fail in the same way, and with other data it is another job. */
 const lasting: ReadonlyArray<FailureTag> = ['SignatureMismatch', 'DataUnreadable'];
 
 /** Scores as `service.score` does. What fails for good leaves nothing behind; else what was done is kept, and told. */
-export const scoreWithProcesses =
-  ({ service, cancellation }: Session, options: ShardedScoreOptions): TE.TaskEither<Failure, ScoreAnswer> =>
+export const scoreSharded =
+  (session: Session, options: ShardedScoreOptions): TE.TaskEither<Failure, ScoreAnswer> =>
   async () => {
-    const { request, repetition, processCount, flags, say, command } = options;
+    const { service, cancellation } = session;
+    const { request, repetition, say } = options;
     const startedMs = performance.now();
     const planned = await service.planJob(request, { cancellation, repetition })();
     if (E.isLeft(planned)) return planned;
-    const { path, state, row_count: rowTotal } = planned.right;
+    const { path, state, row_count } = planned.right;
     if (state === 'finished') {
       say(
         'This was scored before, and its output is as it was left: nothing is to be done. --overwrite does it again.',
       );
       return service.finishJob(path, { cancellation })();
     }
-    const progress = await options.startProgress();
-    const onProgress = (soFar: ScoringProgress): void => progress.tell({ ...soFar, rowTotal });
-    const worked = await workWithProcesses({ path, count: processCount, flags, onProgress, cancellation })();
+    return completeJob(session, { path, row_count }, options, startedMs)();
+  };
+
+/** Has what is left of the job done, and puts its output in its place. Fails as `scoreSharded` does. */
+export const completeJob =
+  (
+    { service, cancellation }: Session,
+    { path, row_count: rowTotal }: { readonly path: string; readonly row_count: number },
+    { workAt, startProgress, say, command }: CompletionOptions,
+    startedMs = performance.now(),
+  ): TE.TaskEither<Failure, ScoreAnswer> =>
+  async () => {
+    const progress = await startProgress();
+    const worked = await workAt(path, (soFar) => progress.tell({ ...soFar, rowTotal }))();
     progress.stop();
     const finished = E.isLeft(worked) ? worked : await service.finishJob(path, { cancellation })();
     if (E.isRight(finished)) return E.right(inTotal(finished.right, performance.now() - startedMs));

@@ -25,11 +25,15 @@ export class JobWorkCommand extends BaseCommand {
     ] satisfies Array<[string, string]>,
     details: [
       'FOLDER is the folder of a job that job plan planned, or score --processes began. Which worker this is and how many there are, is in SCOREKEEPER_TASK_INDEX (from 0) and SCOREKEEPER_TASK_COUNT, or in the variables of Cloud Run jobs, Kubernetes (which tells no count), AWS Batch, Google Batch or a Slurm array; without an index it works alone. It begins with its own share, and goes on with what nobody has done. A worker may be killed, stopped and started again at any time, and several may be in one place.',
+      'With --finish nobody has to run job finish: every worker stays until all rows are scored, and the one with the index 0 then puts the output in its place.',
       'It exits with 0 when every row is scored, by whichever worker; with 75 when it should be started again, also when it was told to stop by SIGTERM; else with the code of a failure that another try would meet again.',
     ].join('\n\n'),
   };
 
   folder = Option.String({ name: 'FOLDER' });
+  finish = Option.Boolean('--finish', false, {
+    description: 'When every row is scored, put the output in its place: done by the worker with the index 0',
+  });
 
   protected override sayRegistry(settings: Settings): void {
     if (!process.connected) super.sayRegistry(settings);
@@ -45,11 +49,20 @@ export class JobWorkCommand extends BaseCommand {
           // Whoever forked this process is gone, or says so.
           process.once('disconnect', stop.cancel);
           process.once('message', (_: ToJobWorker) => stop.cancel());
-          const worked = await service.workJob(resolve(this.folder), place, {
-            cancellation: stop.cancellation,
-            onProgress: sometimes((progress) => send({ kind: 'progress', ...progress })),
-          })();
-          return stop.cancellation.aborted && E.isLeft(worked) ? E.left(stopped) : worked;
+          const path = resolve(this.folder);
+          const done = await pipe(
+            service.workJob(path, place, {
+              cancellation: stop.cancellation,
+              onProgress: sometimes((progress) => send({ kind: 'progress', ...progress })),
+            }),
+            // No worker ends much before every row is scored, so one can finish for all; when it is killed, it is started again.
+            TE.flatMap(() =>
+              this.finish && place.index === 0
+                ? TE.asUnit(service.finishJob(path, { cancellation: stop.cancellation }))
+                : TE.right(undefined),
+            ),
+          )();
+          return stop.cancellation.aborted && E.isLeft(done) ? E.left(stopped) : done;
         }),
       ),
       TE.mapLeft(asRetry),

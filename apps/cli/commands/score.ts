@@ -9,7 +9,7 @@ import type { Session } from '../base-command.js';
 import { type Progress, startProgress } from '../progress.js';
 import { renderReport } from '../report.js';
 import { ScoringCommand, scoringHelp } from '../scoring-command.js';
-import { processCountOf, scoreWithProcesses } from '../sharded-score.js';
+import { inProcesses, processCountOf, scoreSharded } from '../sharded-score.js';
 import { shellCommand } from '../shell-command.js';
 
 export class ScoreCommand extends ScoringCommand {
@@ -82,11 +82,10 @@ export class ScoreCommand extends ScoringCommand {
     const { root } = session.ports.sink;
     if (isWarehouseAddress(root))
       return failTask('InvalidInput', `Several processes write a file, and ${root} has tables: leave --processes out.`);
-    return scoreWithProcesses(session, {
+    return scoreSharded(session, {
       request,
       repetition: this.overwrite ? 'again' : 'done',
-      processCount,
-      flags: this.flagWords(),
+      workAt: inProcesses(session, processCount, this.flagWords()),
       startProgress: () => startProgress(this.isTerminal('stderr')),
       say: (line) => this.say(line),
       command: shellCommand(process.argv.slice(2)),

@@ -1,4 +1,4 @@
-/** `job plan|work|finish|status`: what tasks of an array scheduler do on a folder that all of them see. */
+/** `job plan|work|finish|resume|status`: what tasks of an array scheduler do on a folder that all of them see. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -66,6 +66,30 @@ test.serial('what was planned here is worked at by tasks of two schedulers, and 
   t.false((await runHere(folder, ['job', 'status', there])).stdout.includes('next'));
 });
 
+test.serial(
+  'of workers that finish, the first alone puts the output in its place; what was stopped is resumed',
+  async (t) => {
+    const planned = await runHere(folder, ['job', 'plan', ...asked('out/three.parquet')]);
+    const job = planned.stdout.trim();
+    const place = (index: number) => ({ env: { CLOUD_RUN_TASK_INDEX: `${index}`, CLOUD_RUN_TASK_COUNT: '2' } });
+    t.is((await run(folder, ['job', 'work', '--finish', job], place(1))).code, 0);
+    t.like(await statusOf(job), { state: 'worked', shards_committed: 3 });
+    t.is((await run(folder, ['job', 'work', '--finish', job], place(0))).code, 0);
+    t.like(await statusOf(job), { state: 'finished' });
+    t.deepEqual(await counts(join(folder, 'out', 'three.parquet')), [rowCount, rowCount, 1, 0]);
+    t.is((await run(folder, ['job', 'work', '--finish', job], place(0))).code, 0, 'again');
+
+    const left = (await runHere(folder, ['job', 'plan', ...asked('out/four.parquet')])).stdout.trim();
+    const resumed = await runHere(folder, ['job', 'resume', left, '--processes', '2', '--json']);
+    t.is(resumed.code, 0, resumed.stderr);
+    t.like(JSON.parse(resumed.stdout), { performance_diagnostics: { total_scored: rowCount } });
+    t.deepEqual(await counts(join(folder, 'out', 'four.parquet')), [rowCount, rowCount, 1, 0]);
+    const again = await runHere(folder, ['job', 'resume', left]);
+    t.regex(again.stderr, /^This job is finished: nothing is to be done\.$/m);
+    t.regex(again.stdout, /^rows +300,000 scored of 300,000 read, 0 refused$/m);
+  },
+);
+
 test.serial('a failure that another try would meet again has its own exit code, and names what is wrong', async (t) => {
   await writeFile(join(folder, 'holes.csv'), 'id,weight,year\n0,much,2\n1,2,3\n');
   const planned = await runHere(folder, [
@@ -76,7 +100,7 @@ test.serial('a failure that another try would meet again has its own exit code, 
   const uncounted = await run(folder, ['job', 'work', 'nowhere'], { env: { JOB_COMPLETION_INDEX: '4' } });
   t.is(uncounted.code, 2);
   t.regex(uncounted.stderr, /JOB_COMPLETION_INDEX .* set SCOREKEEPER_TASK_COUNT/);
-  for (const command of ['work', 'finish', 'status']) {
+  for (const command of ['work', 'finish', 'resume', 'status']) {
     const lost = await run(folder, ['job', command, 'nowhere']);
     t.is(lost.code, 20);
     t.regex(lost.stderr, /^NotFound: There is no job in .*nowhere: it has no _plan\.json\.$/m);
@@ -86,7 +110,7 @@ test.serial('a failure that another try would meet again has its own exit code, 
   t.regex(nameless.stderr, /job plan needs --output/);
   const nothing = await runHere(folder, ['job', 'wrok']);
   t.is(nothing.code, 2);
-  t.regex(nothing.stderr, /^"job wrok" is no command: job plan, job work, job finish, job status are\.$/m);
+  t.regex(nothing.stderr, /^"job wrok" is no command: job plan, job work, job finish, job resume, job status are\.$/m);
   const table = await runHere(folder, ['job', 'plan', ...asked('bigquery://project.dataset.table')]);
   t.is(table.code, 2);
   t.regex(table.stderr, /has tables: name a file as --output/);

@@ -1,0 +1,60 @@
+/** `job resume`: does what is left of a job, and puts its output in its place. */
+import { resolve } from 'node:path';
+import { Option } from 'clipanion';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { Failure, ScoreAnswer } from '../../../core/index.js';
+import { BaseCommand, type Session } from '../base-command.js';
+import { startProgress } from '../progress.js';
+import { renderReport } from '../report.js';
+import { completeJob, inProcesses, processCountOf } from '../sharded-score.js';
+import { shellCommand } from '../shell-command.js';
+
+export class JobResumeCommand extends BaseCommand {
+  static override paths = [['job', 'resume']];
+
+  static override usage = {
+    description: 'Does what is left of a job, and puts its output in its place.',
+    examples: [
+      ['With every processor of this machine', '$0 job resume predictions.parquet.job/JOB_ID --processes auto'],
+    ] satisfies Array<[string, string]>,
+    details:
+      'FOLDER is the folder of a job that was begun by whichever command, and stopped by whatever. Shards that have a commit are not done again, and workers elsewhere may be at it at the same time. It prints the report that score prints; a job that is finished answers the same again.',
+  };
+
+  folder = Option.String({ name: 'FOLDER' });
+  processes = Option.String('--processes', '1', {
+    description: 'N|auto: Work with N processes, or with auto: one for each processor (default: 1)',
+  });
+
+  perform(): TE.TaskEither<Failure, void> {
+    return pipe(
+      TE.fromEither(processCountOf(this.processes)),
+      TE.flatMap((processCount) => this.withService((session) => this.resume(session, processCount))),
+      TE.map((answer) =>
+        this.json
+          ? this.printJson(answer)
+          : this.print(renderReport(answer, this.colorsOf('stdout'), this.widthOf('stdout'))),
+      ),
+    );
+  }
+
+  private resume(session: Session, processCount: number): TE.TaskEither<Failure, ScoreAnswer> {
+    const { service, cancellation } = session;
+    return pipe(
+      service.jobStatus(resolve(this.folder), { cancellation }),
+      TE.flatMap((job) => {
+        if (job.state === 'finished') {
+          this.say('This job is finished: nothing is to be done.');
+          return service.finishJob(job.path, { cancellation });
+        }
+        return completeJob(session, job, {
+          workAt: inProcesses(session, processCount, this.flagWords()),
+          startProgress: () => startProgress(this.isTerminal('stderr')),
+          say: (line) => this.say(line),
+          command: shellCommand(process.argv.slice(2)),
+        });
+      }),
+    );
+  }
+}
