@@ -30,6 +30,7 @@ export type {
   StoreToken,
   WriteCondition,
 } from './ports/artifact-store.js';
+export { checkAddress } from './ports/bucket-address.js';
 export type { BucketFile, BucketFiles, ByteRange } from './ports/bucket-files.js';
 export type { ByteStream } from './ports/byte-stream.js';
 export {
@@ -37,6 +38,7 @@ export {
   type OpenedSource,
   type Opening,
   type PassingRows,
+  type StagedFile,
   StagedRows,
   type WantedColumn,
   type YearRange,
@@ -53,6 +55,7 @@ export {
 } from './ports/host.js';
 export type { InferenceEngine, Inspection, LoadedModel, Tensor } from './ports/inference-engine.js';
 export type { JobFolder, OpenJobFolder, RowRange } from './ports/job-folder.js';
+export { checkOutputLocation, type OutputFormat, protectedPlace, refuseOutput } from './ports/output-location.js';
 export type { ModelCache, ModelCacheUsage } from './ports/model-cache.js';
 export type {
   ConstantValue,
@@ -134,6 +137,7 @@ export {
   type ScoringProgress,
   type Timings,
 } from './scoring/score-request.js';
+export { sideBySide } from './side-by-side.js';
 export {
   type CallControl,
   createService,

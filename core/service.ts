@@ -278,7 +278,7 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
       jobs.work(path, place, control.onProgress ?? (() => undefined), callOf(control)),
     finishJob: (path, control = {}) => jobs.finish(path, callOf(control)),
     jobStatus: (path, control = {}) => jobs.status(path, callOf(control)),
-    removeJob: jobs.remove,
+    removeJob: (path) => jobs.remove(path, callOf({})),
     ready: (control = {}) => {
       const known = lookUps();
       const call = callOf(control);

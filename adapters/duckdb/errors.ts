@@ -1,4 +1,5 @@
 /** What the engine and the operating system say, as failures. */
+import * as E from 'fp-ts/lib/Either.js';
 import { failure, type Failure, type FailureTag } from '../../core/index.js';
 
 /** An expected outcome on its way out of an async function. */
@@ -10,6 +11,12 @@ export const raised = (of: Failure): Raised => Object.assign(new Error(of.messag
 /** Ends an async function with an expected outcome. */
 export const raise = (tag: FailureTag, message: string): never => {
   throw raised(failure(tag, message));
+};
+
+/** The right side, or raises the left. */
+export const orRaise = <A>(of: E.Either<Failure, A>): A => {
+  if (E.isLeft(of)) throw raised(of.left);
+  return of.right;
 };
 
 const tooLarge = 'the file would be larger than this user may write: raise the limit (ulimit -f)';

@@ -19,19 +19,25 @@ export const duckdbJobRows = (options: {
   const { folder, protectedPaths = [], ...limits } = options;
   const path = resolve(folder);
   const failed = toFailure("The job's folder");
+  const parts = duckdbPredictionSink({ root: path, ...limits });
   return {
-    parts: duckdbPredictionSink({ root: path, ...limits }),
+    parts,
     outputs: duckdbPredictionSink({ root: dirname(dirname(path)), protectedPaths, ...limits }),
     readStaged: (rows, keys, range) => duckdbStagedSource(rows, range, { keys, baseDir: path, ...limits }),
-    removeRows: TE.tryCatch(async () => {
-      for (const entry of await readdir(path, { withFileTypes: true })) {
-        if (entry.isFile() && !entry.name.startsWith('_')) await rm(join(path, entry.name), { force: true });
-      }
-    }, failed),
-    remove: TE.tryCatch(async () => {
-      await rm(path, { recursive: true, force: true });
-      // The folder of this output's jobs goes with its last one.
-      await rmdir(dirname(path)).catch(() => undefined);
-    }, failed),
+    stagePath: parts.resolve,
+    // The folder may be seen under another path elsewhere.
+    stage: (name, written) => TE.right({ ...written, path: name }),
+    removeRows: () =>
+      TE.tryCatch(async () => {
+        for (const entry of await readdir(path, { withFileTypes: true })) {
+          if (entry.isFile() && !entry.name.startsWith('_')) await rm(join(path, entry.name), { force: true });
+        }
+      }, failed),
+    remove: () =>
+      TE.tryCatch(async () => {
+        await rm(path, { recursive: true, force: true });
+        // The folder of this output's jobs goes with its last one.
+        await rmdir(dirname(path)).catch(() => undefined);
+      }, failed),
   };
 };

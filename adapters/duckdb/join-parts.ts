@@ -1,9 +1,8 @@
 /** Joins the parts of an output, whose rows keep their order, to one file. */
 import type { DuckDBConnection } from '@duckdb/node-api';
-import type { JoinSchema } from '../../core/index.js';
+import type { JoinSchema, OutputFormat } from '../../core/index.js';
 import { type Engine, type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
 import { leastRowsPerGroup } from './held-rows.js';
-import type { OutputFormat } from './output-location.js';
 import { constantSql, copyOptions, finiteSql } from './output-sql.js';
 import { engineTypes } from './chunk-writer.js';
 

@@ -1,7 +1,6 @@
 /** How values stand in each format of an output, in SQL. */
-import type { ConstantValue, SinkColumn } from '../../core/index.js';
+import type { ConstantValue, OutputFormat, SinkColumn } from '../../core/index.js';
 import { quoteName, quoteText } from './engine.js';
-import type { OutputFormat } from './output-location.js';
 
 /** Without a temporary file of the engine's own: the guard lets it open the output's path only. */
 export const copyOptions: Readonly<Record<OutputFormat, string>> = {

@@ -9,6 +9,7 @@ import type {
   CallOptions,
   JoinedOutput,
   JoinSchema,
+  OutputFormat,
   PredictionSink,
   SinkSchema,
   SinkWriter,
@@ -18,7 +19,7 @@ import type { EngineLimits } from './engine.js';
 import { raise, toFailure } from './errors.js';
 import { assertOngoing, interruptible } from './interruptible.js';
 import { openPartJoin } from './join-parts.js';
-import { type OutputFormat, type OutputPlace, resolveOutput } from './output-location.js';
+import { type OutputPlace, resolveOutput } from './output-location.js';
 import { openRowStage, type RowStage } from './row-stage.js';
 import { syncFile, syncFolder } from './sync.js';
 

@@ -1,11 +1,10 @@
 /** Holds the rows of an output until they are whole, in bounded memory, and then writes them as one file. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Narrowing, narrowestType, type RawRows, type SinkSchema } from '../../core/index.js';
+import { type Narrowing, narrowestType, type OutputFormat, type RawRows, type SinkSchema } from '../../core/index.js';
 import { chunkWriter, engineTypes } from './chunk-writer.js';
 import { type EngineLimits, type Library, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
 import { bytesOf, type HeldRows, holdRows } from './held-rows.js';
-import type { OutputFormat } from './output-location.js';
 import { constantSql, copyOptions, finiteSql } from './output-sql.js';
 import { ownSpillFolder } from './spill-folder.js';
 

@@ -40,6 +40,7 @@ export const memoryJobFolders = (options: {
       for (const name of sink.outputs.keys()) if (rowsBelow(name)) sink.remove(name);
       for (const name of staged.keys()) if (name.startsWith(`${path}/`)) staged.delete(name);
     };
+    const parts = sinkIn(path, `${within}/`);
     return {
       documents: {
         ...documentsOf(path),
@@ -49,7 +50,7 @@ export const memoryJobFolders = (options: {
             TE.tapIO(() => () => sink.remove(`${within}/${key}`)),
           ),
       },
-      parts: sinkIn(path, `${within}/`),
+      parts,
       outputs: sinkIn(path.replace(/\/[^/]+\/[^/]+$/, ''), within.replace(/[^/]+\/[^/]+$/, '')),
       readStaged: ({ name, files: [file] }, keys, { begin, end }) => ({
         keys,
@@ -60,11 +61,14 @@ export const memoryJobFolders = (options: {
             : memoryDataSource({ keys, table: sliceOf(table, begin, end) }).open(range, call);
         },
       }),
-      removeRows: TE.fromIO(removeRows),
-      remove: TE.fromIO(() => {
-        removeRows();
-        stores.delete(path);
-      }),
+      stagePath: parts.resolve,
+      stage: (name, written) => TE.right({ ...written, path: name }),
+      removeRows: () => TE.fromIO(removeRows),
+      remove: () =>
+        TE.fromIO(() => {
+          removeRows();
+          stores.delete(path);
+        }),
     };
   };
 };

@@ -1,12 +1,13 @@
 /** Prediction sink in this process's memory: for tests, examples and embedders that want the rows themselves. */
 import { createHash } from 'node:crypto';
 import { serialize } from 'node:v8';
+import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import {
-  brief,
   type BatchColumn,
   type CallOptions,
+  checkOutputLocation,
   type Failure,
   failTask,
   type JoinedOutput,
@@ -38,12 +39,10 @@ export const memoryPredictionSink = (): PredictionSink & {
   const outputs = new Map<string, MemoryOutput>();
   const root = 'memory';
   const resolve = (location: string): TE.TaskEither<Failure, string> =>
-    isLocation(location)
-      ? TE.right(`${root}/${location}`)
-      : failTask(
-          'InvalidInput',
-          `The output location "${brief(location)}" is not a relative path with a known extension.`,
-        );
+    pipe(
+      TE.fromEither(checkOutputLocation(location)),
+      TE.map(() => `${root}/${location}`),
+    );
 
   const told = (location: string, batches: ReadonlyArray<RowBatch>): Written => ({
     location: `${root}/${location}`,
@@ -92,10 +91,6 @@ export const memoryPredictionSink = (): PredictionSink & {
       TE.flatMap(resolve(location), () => ongoing(call, () => begin(location, schema, call))),
   };
 };
-
-const isLocation = (location: string): boolean =>
-  /\.(parquet|csv|ndjson|jsonl)$/i.test(location) &&
-  location.split('/').every((part) => !['', '.', '..'].includes(part) && !/[\\\0]/.test(part));
 
 const ongoing =
   <A>(call: CallOptions, step: () => A): TE.TaskEither<Failure, A> =>

@@ -86,14 +86,26 @@ export const jobFolderOnDemand = (
           TE.map(({ readStaged }) => readStaged(rows, keys, range)),
         ),
       ),
-    removeRows: pipe(
-      loaded,
-      TE.flatMap(({ removeRows }) => removeRows),
-    ),
-    remove: pipe(
-      loaded,
-      TE.flatMap(({ remove }) => remove),
-    ),
+    stagePath: (name) =>
+      pipe(
+        loaded,
+        TE.flatMap(({ stagePath }) => stagePath(name)),
+      ),
+    stage: (...asked) =>
+      pipe(
+        loaded,
+        TE.flatMap(({ stage }) => stage(...asked)),
+      ),
+    removeRows: (call) =>
+      pipe(
+        loaded,
+        TE.flatMap(({ removeRows }) => removeRows(call)),
+      ),
+    remove: (call) =>
+      pipe(
+        loaded,
+        TE.flatMap(({ remove }) => remove(call)),
+      ),
   };
 };
 

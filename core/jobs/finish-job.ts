@@ -1,9 +1,8 @@
 /** Finishes a sharded job: what its commits say becomes the manifest, what the manifest names becomes the output. */
-import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { fail, type Failure, failTask } from '../failure.js';
+import { type Failure, failTask } from '../failure.js';
 import type { Registration } from '../model/registration.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { JobFolder } from '../ports/job-folder.js';
@@ -15,6 +14,7 @@ import { recordDistribution } from '../scoring/distribution.js';
 import { constantsOf, rejectsLocation, rejectsSchema } from '../scoring/outputs.js';
 import type { ScoreAnswer } from '../scoring/score-request.js';
 import { lossWarnings } from '../scoring/scoring-job.js';
+import { sideBySide } from '../side-by-side.js';
 import {
   createDocument,
   type JobManifest,
@@ -66,7 +66,7 @@ export const finishJob =
           ),
         ),
       ),
-      TE.chainFirst(() => folder.removeRows),
+      TE.chainFirst(() => folder.removeRows(call)),
       TE.bind('output', ({ plan }) => folder.outputs.resolve(outputName(plan))),
       TE.bind('rejects', ({ plan, manifest }) =>
         manifest.rows_refused === 0 ? TE.right(null) : folder.outputs.resolve(rejectsLocation(outputName(plan))),
@@ -76,18 +76,25 @@ export const finishJob =
   };
 
 /** Right when the parts are what was written. Fails `NotFound`, `DataUnreadable`. */
-const checkParts =
-  ({ parts }: JobFolder, written: ReadonlyArray<Part>, call: CallOptions): TE.TaskEither<Failure, void> =>
-  async () => {
-    for (const { name, sha256 } of written) {
-      const found = await parts.digest(name, call)();
-      if (E.isLeft(found)) return found;
-      if (O.isNone(found.right)) return fail('NotFound', `The part ${name} is not there any more: score again.`);
-      if (found.right.value !== sha256)
-        return fail('DataUnreadable', `The part ${name} was changed after it was written: score again.`);
-    }
-    return E.right(undefined);
-  };
+const checkParts = (
+  { parts }: JobFolder,
+  written: ReadonlyArray<Part>,
+  call: CallOptions,
+): TE.TaskEither<Failure, unknown> =>
+  sideBySide(written, ({ name, sha256 }) =>
+    pipe(
+      parts.digest(name, call),
+      TE.chain(
+        O.match(
+          () => failTask('NotFound', `The part ${name} is not there any more: score again.`),
+          (found) =>
+            found === sha256
+              ? TE.right(undefined)
+              : failTask('DataUnreadable', `The part ${name} was changed after it was written: score again.`),
+        ),
+      ),
+    ),
+  );
 
 /** Writes the output, and says so. Refused rows go first: who sees the new predictions sees theirs beside them. */
 const publish = (

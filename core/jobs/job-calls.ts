@@ -1,6 +1,7 @@
 /** The calls of a service that are about sharded jobs. */
 import type * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failTask } from '../failure.js';
+import type { CallOptions } from '../ports/host.js';
 import type { OpenJobFolder } from '../ports/job-folder.js';
 import type { ScorePorts } from '../scoring/answer-score.js';
 import { finishJob } from './finish-job.js';
@@ -14,7 +15,7 @@ interface JobCalls {
   readonly work: ReturnType<typeof workShards>;
   readonly finish: ReturnType<typeof finishJob>;
   readonly status: ReturnType<typeof jobStatus>;
-  readonly remove: (path: string) => TE.TaskEither<Failure, void>;
+  readonly remove: (path: string, call: CallOptions) => TE.TaskEither<Failure, void>;
 }
 
 /** Without a place for job folders, every call fails `InvalidInput`. */
@@ -32,6 +33,6 @@ export const jobCalls = (
     work: (...asked) => withFolders((all) => workShards(all)(...asked)),
     finish: (...asked) => withFolders((all) => finishJob(all)(...asked)),
     status: (...asked) => withFolders((all) => jobStatus(all)(...asked)),
-    remove: (path) => withFolders((all) => all.jobFolder(path).remove),
+    remove: (path, call) => withFolders((all) => all.jobFolder(path).remove(call)),
   };
 };

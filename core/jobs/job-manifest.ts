@@ -1,9 +1,8 @@
 /** The manifest of a sharded job: what its commits say, added up. */
-import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { fail, type Failure, failure } from '../failure.js';
+import { type Failure, failure } from '../failure.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { JobFolder } from '../ports/job-folder.js';
 import { recordDistribution } from '../scoring/distribution.js';
@@ -11,6 +10,7 @@ import { refusedLimit } from '../scoring/outputs.js';
 import type { ScoringTally } from '../scoring/scoring-tally.js';
 import { addLost } from '../scoring/scoring-job.js';
 import { createDocument, JobManifest, type JobPlan, jobLayout, readDocument, ShardCommit } from './job-documents.js';
+import { sideBySide } from '../side-by-side.js';
 import { joinedColumns } from './part-output.js';
 
 /**
@@ -47,34 +47,35 @@ export const settleManifest = (
   );
 
 /** The commits that are there, and how many are not. Fails `Conflict` when one tells of other rows than the plan. */
-export const readCommits =
-  (
-    host: Host,
-    folder: JobFolder,
-    plan: JobPlan,
-    call: CallOptions,
-  ): TE.TaskEither<Failure, { readonly commits: ReadonlyArray<ShardCommit>; readonly missing: number }> =>
-  async () => {
-    const commits: ShardCommit[] = [];
-    let missing = 0;
-    for (const [shard, { begin, end }] of plan.shards.entries()) {
-      const read = await readDocument({ host, folder })(ShardCommit, jobLayout.commit(shard), call)();
-      if (E.isLeft(read)) return read;
-      if (O.isNone(read.right)) {
-        missing++;
-        continue;
-      }
-      const commit = read.right.value;
-      if (commit.rows_read !== end - begin || commit.rows_scored + commit.rows_refused !== commit.rows_read) {
-        return fail(
-          'Conflict',
-          `The commit of shard ${shard} tells of ${commit.rows_read} rows, and the plan of ${end - begin}: remove the job's folder, and score again.`,
-        );
-      }
-      commits.push(commit);
-    }
-    return E.right({ commits, missing });
-  };
+export const readCommits = (
+  host: Host,
+  folder: JobFolder,
+  plan: JobPlan,
+  call: CallOptions,
+): TE.TaskEither<Failure, { readonly commits: ReadonlyArray<ShardCommit>; readonly missing: number }> =>
+  pipe(
+    sideBySide(plan.shards, ({ begin, end }, shard) =>
+      pipe(
+        readDocument({ host, folder })(ShardCommit, jobLayout.commit(shard), call),
+        TE.filterOrElse(
+          O.match(
+            () => true,
+            ({ rows_read, rows_scored, rows_refused }) =>
+              rows_read === end - begin && rows_scored + rows_refused === rows_read,
+          ),
+          () =>
+            failure(
+              'Conflict',
+              `The commit of shard ${shard} tells of other rows than the plan, which has ${end - begin} there: remove the job's folder, and score again.`,
+            ),
+        ),
+      ),
+    ),
+    TE.map((read) => {
+      const commits = read.flatMap((commit) => (O.isSome(commit) ? [commit.value] : []));
+      return { commits, missing: read.length - commits.length };
+    }),
+  );
 
 const manifestOf = (host: Host, plan: JobPlan, commits: ReadonlyArray<ShardCommit>): JobManifest => {
   const sum = (of: (commit: ShardCommit) => number): number => commits.reduce((total, one) => total + of(one), 0);

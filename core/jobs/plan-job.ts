@@ -222,7 +222,7 @@ const stageRows =
   ): TE.TaskEither<Failure, Pick<JobPlan, 'source' | 'shards'>> =>
   async () => {
     const file = jobLayout.staged(host.randomId());
-    const path = await folder.parts.resolve(file)();
+    const path = await folder.stagePath(file)();
     if (E.isLeft(path)) return path;
     const opening = source.open(rangeOf(request), call, { jobId, stagePath: path.right });
     const columns = await openColumns(source, opening, registration)();
@@ -236,10 +236,12 @@ const stageRows =
       const staged = await opened.stage(wanted)();
       if (E.isLeft(staged)) return staged;
       const { rows, rowGroups } = staged.right;
-      // The folder may be seen under another path elsewhere.
-      const files = rows.files.map((one) => (one.path === path.right ? { ...one, path: file } : one));
+      const files = await TE.sequenceSeqArray(
+        rows.files.map((one) => (one.path === path.right ? folder.stage(file, one, call) : TE.right(one))),
+      )();
+      if (E.isLeft(files)) return files;
       return E.right({
-        source: { snapshot, rows: { ...rows, files }, keys, warnings },
+        source: { snapshot, rows: { ...rows, files: files.right }, keys, warnings },
         shards: cutShards(rowGroups, shardRows),
       });
     } finally {

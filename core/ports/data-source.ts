@@ -28,6 +28,7 @@ const StagedFile = t.readonly(
     row_count: t.number,
   }),
 );
+export type StagedFile = t.TypeOf<typeof StagedFile>;
 
 /** The rows of a source in Parquet files, where several processes read them, each a range: those of the first file, then those of the next. */
 export const StagedRows = t.readonly(

@@ -2,7 +2,8 @@
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
 import type { ArtifactStore } from './artifact-store.js';
-import type { DataSource, StagedRows } from './data-source.js';
+import type { DataSource, StagedFile, StagedRows } from './data-source.js';
+import type { CallOptions } from './host.js';
 import type { PredictionSink } from './prediction-sink.js';
 
 /** Rows `begin` (included) to `end` (excluded), counted from 0. */
@@ -24,11 +25,15 @@ export interface JobFolder {
    * file was changed since.
    */
   readonly readStaged: (rows: StagedRows, keys: ReadonlyArray<string>, range: RowRange) => DataSource;
+  /** Where on this machine rows may be written to a Parquet file that `stage` takes. */
+  readonly stagePath: (name: string) => TaskEither<Failure, string>;
+  /** Takes the file of staged rows that was written at `stagePath(name)` into the folder, where the path that it then has is relative. */
+  readonly stage: (name: string, written: StagedFile, call: CallOptions) => TaskEither<Failure, StagedFile>;
   /** Removes all files of rows, also those that killed processes left half written. Fails `PermissionDenied`, `Unavailable`. */
-  readonly removeRows: TaskEither<Failure, void>;
+  readonly removeRows: (call: CallOptions) => TaskEither<Failure, void>;
   /** Removes the folder with all that is in it. Fails `PermissionDenied`, `Unavailable`. */
-  readonly remove: TaskEither<Failure, void>;
+  readonly remove: (call: CallOptions) => TaskEither<Failure, void>;
 }
 
-/** By its path, as `PredictionSink.resolve` resolves. */
+/** By its path, as `PredictionSink.resolve` resolves: a folder of this machine, or a `gs://` address. */
 export type OpenJobFolder = (path: string) => JobFolder;

@@ -165,7 +165,7 @@ const mortal = (ports: JobPorts, nth: number, when: 'before' | 'after') => {
       documents: wrapStore(folder.documents, (_: StoreCall) => guard),
       parts: guarded(folder.parts),
       outputs: guarded(folder.outputs),
-      removeRows: guard(folder.removeRows),
+      removeRows: (call) => guard(folder.removeRows(call)),
     };
   };
   return { ports: { ...ports, sink: guarded(ports.sink), jobFolder }, calls: () => calls };

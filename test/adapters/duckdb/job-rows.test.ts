@@ -227,9 +227,9 @@ test('files of rows go, also those of killed processes, and documents stay; a fo
   await writeFile(join(job, '_plan.json'), '{}');
   await mkdir(join(job, '_commits'));
   await writeFile(join(job, '_commits', '00000.json'), '{}');
-  await right(folder.removeRows);
+  await right(folder.removeRows(call));
   t.deepEqual(await filesUnder(job), ['_commits/00000.json', '_plan.json']);
-  await right(folder.remove);
+  await right(folder.remove(call));
   t.deepEqual((await readdir(root)).sort(), ['games.csv', 'games.ndjson', 'games.parquet']);
-  await right(folder.remove);
+  await right(folder.remove(call));
 });
