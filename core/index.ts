@@ -30,7 +30,7 @@ export type {
   StoreToken,
   WriteCondition,
 } from './ports/artifact-store.js';
-export { checkAddress } from './ports/bucket-address.js';
+export { type BucketAddress, parseBucketAddress, parseBucketPrefix } from './ports/bucket-address.js';
 export type { BucketFile, BucketFiles, ByteRange } from './ports/bucket-files.js';
 export type { ByteStream } from './ports/byte-stream.js';
 export {

@@ -1,28 +1,34 @@
-/** The grammar of addresses in buckets: what `BucketFiles` accepts and refuses, whoever implements it. */
+/** The grammar of the addresses of files in buckets: what every adapter accepts and refuses alike. */
 import * as E from 'fp-ts/lib/Either.js';
-import { brief } from '../decode.js';
 import { fail, type Failure } from '../failure.js';
 
-const bucketGrammar = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
-const unfitCharacter = /[#[\]*?\\\p{Cc}\p{Cs}]/u;
-/** A limit of the service, in bytes of UTF-8. */
-const longestNameBytes = 1024;
+/** An address, taken apart. */
+export interface BucketAddress {
+  readonly bucket: string;
+  /** Of the file in the bucket: segments joined by `/`. */
+  readonly name: string;
+}
 
-/** The bucket and the name in it, when the address follows the grammar that `BucketFiles` tells. Fails `InvalidInput`. */
-export const checkAddress = (
-  address: string,
-): E.Either<Failure, { readonly bucket: string; readonly name: string }> => {
-  const [, bucket = '', name = ''] = /^gs:\/\/([^/]*)\/(.*)$/s.exec(address) ?? [];
-  if (!bucketGrammar.test(bucket)) return refuse(address, 'it begins with gs://, the name of a bucket, and a slash');
-  if (name.split('/').some((segment) => segment === '' || segment === '.' || segment === '..'))
-    return refuse(address, 'no name between its slashes is empty, "." or ".."');
-  if (unfitCharacter.test(name)) return refuse(address, 'it holds no control character and none of # [ ] * ? \\');
-  if (bytesOf(name) > longestNameBytes) return refuse(address, `its name has at most ${longestNameBytes} bytes`);
+const bucketGrammar = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/;
+/** Lone surrogates have no UTF-8, and what is in brackets is a pattern to others. */
+const badCharacter = /[\p{Cc}\p{Cs}#[\]{}*?\\]/u;
+
+/** Fails `InvalidInput` for what does not follow the grammar that `BucketFiles` tells. */
+export const parseBucketAddress = (address: string): E.Either<Failure, BucketAddress> => parse(address, 'an address');
+
+/** The beginning of addresses: at least `gs://bucket/`. Fails `InvalidInput`. */
+export const parseBucketPrefix = (prefix: string): E.Either<Failure, BucketAddress> => parse(prefix, 'a prefix');
+
+const parse = (text: string, what: 'an address' | 'a prefix'): E.Either<Failure, BucketAddress> => {
+  const [, bucket, name] = /^gs:\/\/([^/]*)\/(.*)$/s.exec(text) ?? [];
+  const refuse = (why: string) =>
+    fail('InvalidInput', `${JSON.stringify(text.slice(0, 200))} is not ${what} of files in a bucket: ${why}.`);
+  if (bucket === undefined || name === undefined) return refuse('it has the form gs://bucket/name');
+  if (!bucketGrammar.test(bucket)) return refuse('the name of a bucket is 3 to 222 of a-z 0-9 . _ -');
+  if (badCharacter.test(name)) return refuse('the name has a control character or one of # [ ] { } * ? \\');
+  const segments = name.split('/');
+  if (what === 'a prefix') segments.pop();
+  const odd = segments.find((segment) => ['', '.', '..'].includes(segment));
+  if (odd !== undefined) return refuse(odd === '' ? 'a segment is empty' : `a segment is "${odd}"`);
   return E.right({ bucket, name });
 };
-
-/** In UTF-8. */
-const bytesOf = (text: string): number => encodeURIComponent(text).replaceAll(/%../g, '.').length;
-
-const refuse = (address: string, why: string): E.Either<Failure, never> =>
-  fail('InvalidInput', `${JSON.stringify(brief(address))} is not the address of a file in a bucket: ${why}.`);
