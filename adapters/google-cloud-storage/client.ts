@@ -5,13 +5,17 @@ import { type Attempt, longestTimerMs, nowMs } from '../google-cloud/bounded.js'
 import { raise, refusedWith, unanswered } from '../google-cloud/errors.js';
 import { headersFor } from '../google-cloud/requests.js';
 
-/** Which bucket, and where its service is. */
-export interface ClientOptions {
-  readonly bucket: string;
+/** Where the service is. */
+export interface ServiceOptions {
   /** Another service that speaks the JSON API, `https://storage.googleapis.com` by default. Credentials go only to `https:`. */
   readonly apiEndpoint?: string;
   /** Only needed where the credentials do not say it. */
   readonly projectId?: string;
+}
+
+/** Which bucket, and where its service is. */
+export interface ClientOptions extends ServiceOptions {
+  readonly bucket: string;
 }
 
 const leewayMs = 100;
@@ -19,7 +23,13 @@ const leewayMs = 100;
 /** The bucket, for the requests of one attempt. */
 export type OpenBucket = (attempt: Attempt) => Promise<Bucket>;
 
-export const openBucket = ({ bucket, apiEndpoint, projectId }: ClientOptions): OpenBucket => {
+export const openBucket = ({ bucket, ...service }: ClientOptions): OpenBucket => {
+  const open = openService(service);
+  return (attempt) => open(bucket, attempt);
+};
+
+/** Any bucket of the service, for the requests of one attempt. */
+export const openService = ({ apiEndpoint, projectId }: ServiceOptions) => {
   const endpoint = absolute(apiEndpoint ?? 'https://storage.googleapis.com');
   let opened: Promise<Storage> | undefined;
 
@@ -37,7 +47,7 @@ export const openBucket = ({ bucket, apiEndpoint, projectId }: ClientOptions): O
     return storage;
   };
 
-  return async (attempt) => {
+  return async (bucket: string, attempt: Attempt): Promise<Bucket> => {
     opened ??= open();
     const storage = await opened;
     attempt.signal.throwIfAborted();
@@ -60,31 +70,54 @@ export const openBucket = ({ bucket, apiEndpoint, projectId }: ClientOptions): O
 const absolute = (endpoint: string): string =>
   (/^\w+:\/\//.test(endpoint) ? endpoint : `https://${endpoint}`).replace(/\/+$/, '');
 
-/** A request below the bucket. */
-export interface JsonRequest {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+/** A request below the bucket, or to an absolute address. */
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** JSON, or bytes. */
+  readonly body?: Readonly<Record<string, unknown>> | Buffer;
+}
+
+/** An answer that is no refusal: 308 is that of an upload that is to go on. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly body: unknown;
 }
 
 /**
  * The JSON that answers a request. What the client builds upon this (`getFiles`, `copy`, `download`) each has a trap: it never ends,
  * drops the precondition in the second round, or closes the connections of every other download.
  */
-export const request = (
+export const request = async (
   bucket: Bucket,
-  { method, path, query = {} }: JsonRequest,
-): Promise<Readonly<Record<string, unknown>>> =>
+  asked: Omit<ApiRequest, 'headers'>,
+): Promise<Readonly<Record<string, unknown>>> => {
+  const { body } = await exchange(bucket, asked.method === 'POST' ? { body: {}, ...asked } : asked);
+  if (asked.method === 'DELETE') return {};
+  if (typeof body !== 'object' || body === null) throw unanswered(new Error('the answer was no JSON'));
+  return { ...body };
+};
+
+export const exchange = (bucket: Bucket, { method, path, query, headers = {}, body }: ApiRequest): Promise<ApiAnswer> =>
   new Promise((resolve, reject) => {
     bucket.request(
-      { method, uri: path, qs: { ...query }, ...(method === 'POST' ? { json: {} } : {}) },
-      (error, body, response) => {
+      {
+        method,
+        uri: path,
+        headers: { ...headers },
+        ...(query === undefined ? {} : { qs: { ...query } }),
+        ...(Buffer.isBuffer(body) ? { body } : body === undefined ? {} : { json: body }),
+      },
+      (error, answer, response) => {
         const status = response?.statusCode;
-        if (error !== null && status !== undefined && status >= 300) reject(refusedWith(status, error));
-        else if (error !== null) reject(unanswered(error));
-        else if (method !== 'DELETE' && (typeof body !== 'object' || body === null)) {
-          reject(unanswered(new Error('the answer was no JSON')));
-        } else resolve(body ?? {});
+        if (status === 308)
+          resolve({ status, headers: { ...response?.headers } as ApiAnswer['headers'], body: answer });
+        else if (error !== null && status !== undefined && status >= 300) reject(refusedWith(status, error));
+        else if (error !== null || status === undefined) reject(unanswered(error));
+        else resolve({ status, headers: { ...response?.headers } as ApiAnswer['headers'], body: answer });
       },
     );
   });

@@ -11,7 +11,7 @@ import { raise, refusedWith, unanswered } from '../google-cloud/errors.js';
 /** From this size on an upload is resumable, in chunks of this size. */
 const chunkBytes = 8 * 2 ** 20;
 const sliceBytes = 256 * 2 ** 10;
-const longestErrorBytes = 64 * 2 ** 10;
+export const longestErrorBytes = 64 * 2 ** 10;
 
 /**
  * The object's bytes and generation, from one request under a condition. Rejects with code 404 when there is none, and with 304 when it is in
@@ -47,7 +47,7 @@ export const download = async (
 };
 
 /** The service answers a download with its message alone, others with the usual JSON. */
-const errorIn = (text: string): unknown => {
+export const errorIn = (text: string): unknown => {
   try {
     return JSON.parse(text).error;
   } catch {
@@ -82,27 +82,46 @@ const received = (stream: NodeJS.ReadableStream, signal: AbortSignal, moved: () 
     signal.addEventListener('abort', () => stream.removeAllListeners('data'), { once: true });
   });
 
-/** Whether the bytes have the md5 of `x-goog-hash`, or where there is none (an object composed of others) the crc32c. */
 const fits = async (bytes: Uint8Array, hash: string): Promise<boolean> => {
+  const digest = await digestAs(hash);
+  digest.update(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  return digest.fits();
+};
+
+/** What bytes are held against. */
+export interface Digest {
+  readonly update: (bytes: Buffer) => unknown;
+  /** Whether these were the bytes. Not to be asked twice. */
+  readonly fits: () => boolean;
+}
+
+/** The md5 of `x-goog-hash`, or where there is none (an object composed of others) the crc32c. */
+export const digestAs = async (hash: string): Promise<Digest> => {
   const told = Object.fromEntries(
     hash.split(/,\s*/).map((each) => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)]),
   );
-  if (told['md5'] !== undefined) return told['md5'] === md5Of(bytes);
+  if (told['md5'] !== undefined) {
+    const md5 = createHash('md5');
+    return { update: (bytes) => md5.update(bytes), fits: () => told['md5'] === md5.digest('base64') };
+  }
   const { CRC32C } = await import('@google-cloud/storage');
   const crc32c = new CRC32C();
-  crc32c.update(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  return told['crc32c'] === crc32c.toString();
+  return { update: (bytes) => crc32c.update(bytes), fits: () => told['crc32c'] === crc32c.toString() };
 };
 
 const md5Of = (bytes: Uint8Array): string => createHash('md5').update(bytes).digest('base64');
 
-/** Uploads the bytes while the object is in `generation`, 0 for absent, and answers with its new generation. */
+/**
+ * Uploads the bytes while the object is in `generation`, 0 for absent, or in any when it is undefined, with `metadata` of its own, and answers
+ * with its new generation.
+ */
 export const upload = async (
   bucket: Bucket,
   name: string,
   bytes: Uint8Array,
-  generation: string,
+  generation: string | undefined,
   { signal, moved }: Attempt,
+  metadata: Readonly<Record<string, string>> = {},
 ): Promise<StoreToken> => {
   const file = bucket.file(name);
   const target = file.createWriteStream({
@@ -114,8 +133,9 @@ export const upload = async (
       md5Hash: md5Of(bytes),
       // What anyone may read is cached for an hour otherwise, and a document changes.
       cacheControl: 'no-store',
+      metadata,
     },
-    preconditionOpts: { ifGenerationMatch: generation },
+    ...(generation === undefined ? {} : { preconditionOpts: { ifGenerationMatch: generation } }),
   });
   // Stays for good: the client's streams may fail again when nobody waits for them any more.
   target.on('error', () => undefined);

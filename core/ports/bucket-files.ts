@@ -23,7 +23,7 @@ export interface ByteRange {
 
 /**
  * An address is `gs://`, a bucket, and a name of one or more segments, joined by `/`: none is empty, `.` or `..`, and none holds a control
- * character or one of `# [ ] * ? \`. Every other address is refused with `InvalidInput`, by every call.
+ * character or one of `# [ ] { } * ? \`. Every other address is refused with `InvalidInput`, by every call.
  *
  * The adapter promises:
  * - a file is visible whole or not at all, also to those that read it while it is replaced: what is read is of one generation;
@@ -41,7 +41,8 @@ export interface BucketFiles {
   readonly list: (prefix: string, call: CallOptions) => TaskEither<Failure, ReadonlyArray<BucketFile>>;
   /**
    * Writes the file to `path`, which is made, or of these ranges each to its place in the file that is there, and nothing else.
-   * Fails `Conflict` when the file is gone or in another generation.
+   * Fails `Conflict` when the file is gone or in another generation, unless the bucket keeps what was replaced. Nothing may be at the path of a
+   * whole file.
    */
   readonly download: (
     file: BucketFile,

@@ -2,7 +2,7 @@
 import { type Answer, invalid, json } from './answers.js';
 import { type FakeBucket, resourceOf } from './objects.js';
 
-export const list = (bucket: FakeBucket, query: URLSearchParams): Answer => {
+export const list = (bucket: FakeBucket, query: URLSearchParams, pageEntries: number): Answer => {
   const prefix = query.get('prefix') ?? '';
   const delimiter = query.get('delimiter') ?? '';
   const startOffset = query.get('startOffset') ?? '';
@@ -10,7 +10,7 @@ export const list = (bucket: FakeBucket, query: URLSearchParams): Answer => {
   const withTrailing = query.get('includeTrailingDelimiter') === 'true';
   const glob = query.get('matchGlob');
   const matches = glob === null ? () => true : (name: string) => globPattern(glob).test(name);
-  const limit = Math.min(Number(query.get('maxResults') ?? 1000), 1000);
+  const limit = Math.min(Number(query.get('maxResults') ?? pageEntries), pageEntries);
   const after = query.get('pageToken');
   const afterName = after === null ? undefined : nameOfToken(after);
   if (after !== null && afterName === undefined) return invalid('Invalid Value');

@@ -74,6 +74,7 @@ const kindOf = (
 export interface World extends Surroundings {
   readonly buckets: ReadonlyMap<string, FakeBucket>;
   readonly rewriteRounds: number;
+  readonly pageEntries: number;
 }
 
 export const answerTo = (world: World, request: ApiRequest, body: Buffer): Answer => {
@@ -92,7 +93,7 @@ export const answerTo = (world: World, request: ApiRequest, body: Buffer): Answe
         storageClass: 'STANDARD',
       });
     case 'list':
-      return list(bucket, query);
+      return list(bucket, query, world.pageEntries);
     case 'upload':
       return uploadAtOnce(world, bucket, upload);
     case 'session':

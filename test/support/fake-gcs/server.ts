@@ -19,6 +19,8 @@ export interface FakeGcsOptions {
   readonly ignoresGenerationMatch?: (kind: RequestKind, generation: string) => boolean;
   /** How many requests a rewrite takes, 1 by default. */
   readonly rewriteRounds?: number;
+  /** The most entries of a page of a list, 1000 by default. */
+  readonly pageEntries?: number;
 }
 
 export interface FakeGcs {
@@ -34,6 +36,8 @@ export interface FakeGcs {
   readonly counts: () => Readonly<Partial<Record<RequestKind, number>>>;
   /** How often each fault befell a request. */
   readonly faultCounts: () => Readonly<Record<string, number>>;
+  /** How many bytes of objects were answered, since then. */
+  readonly mediaBytes: () => number;
   readonly forget: () => void;
   /** How many requests wait for their answer, or for the rest of it. */
   readonly openRequests: () => number;
@@ -52,6 +56,7 @@ export const startFakeGcs = async (options: FakeGcsOptions = {}): Promise<FakeGc
   const sessions: World['sessions'] = new Map();
   let generation = 1_700_000_000_000_000n;
   let authorized = 0;
+  let mediaBytes = 0;
 
   const makeBucket = (name: string) => buckets.set(name, emptyBucket(name));
   const world: World = {
@@ -59,6 +64,7 @@ export const startFakeGcs = async (options: FakeGcsOptions = {}): Promise<FakeGc
     sessions,
     limitsRate: options.rate === 'one write a second',
     rewriteRounds: options.rewriteRounds ?? 1,
+    pageEntries: options.pageEntries ?? 1000,
     nextGeneration: () => {
       generation += 1n + BigInt(Math.floor(random() * 1000));
       return generation;
@@ -76,7 +82,9 @@ export const startFakeGcs = async (options: FakeGcsOptions = {}): Promise<FakeGc
     if (fault !== undefined) faultCounts.set(nameOf(fault), (faultCounts.get(nameOf(fault)) ?? 0) + 1);
     await misbehave({ message, response, request, fault, random }, (body) => {
       const answer = answerTo(world, request, body);
-      return request.kind === 'media' ? asText(answer) : answer;
+      if (request.kind !== 'media') return answer;
+      mediaBytes += answer.status < 300 ? (answer.body?.length ?? 0) : 0;
+      return asText(answer);
     });
   };
 
@@ -107,7 +115,9 @@ export const startFakeGcs = async (options: FakeGcsOptions = {}): Promise<FakeGc
     calm: plan.calm,
     counts: () => Object.fromEntries(counts),
     faultCounts: () => Object.fromEntries(faultCounts),
+    mediaBytes: () => mediaBytes,
     forget: () => {
+      mediaBytes = 0;
       counts.clear();
       faultCounts.clear();
     },
