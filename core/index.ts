@@ -95,6 +95,7 @@ export {
   type VersionSelector,
   versionOfFolder,
 } from './model/names.js';
+export { bigqueryRuntime, OnnxFormat, PushDown } from './model/push-down.js';
 export { Registration, Tombstone } from './model/registration.js';
 export {
   canonicalJson,

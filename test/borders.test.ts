@@ -90,6 +90,8 @@ const cases: ReadonlyArray<Case> = [
   ['adapters/onnxruntime/border-onnx.ts', "export { Tensor } from 'onnxruntime-node';"],
   ['adapters/onnxruntime/border-duckdb.ts', "export { DuckDBInstance } from '@duckdb/node-api';", imports],
   ['adapters/duckdb/border-duckdb.ts', "export { DuckDBInstance } from '@duckdb/node-api';"],
+  ['adapters/border/pbf.ts', "export { PbfReader } from 'pbf';", imports],
+  ['adapters/onnxruntime/border-pbf.ts', "export { PbfReader } from 'pbf';"],
   ['adapters/duckdb/border-cache.ts', "export { LRUCache } from 'lru-cache';", imports],
   ['adapters/lru-cache/border-cache.ts', "export { LRUCache } from 'lru-cache';"],
   ['adapters/arrow/border-arrow.ts', "export { Schema } from 'apache-arrow';"],

@@ -68,6 +68,7 @@ export const renderInfo = ({ registration }: InfoAnswer['info'], width: number):
         ? ''
         : `version ${registration.copied_from.version} in ${registration.copied_from.registry}`,
     ],
+    ['BigQuery ML', pushDownOf(registration)],
     ['outputs', signature.outputs.map(({ name, type }) => `${name} ${type}`).join(', ')],
   ];
   const features = signature.features.map(({ name, type, fill }) => [name, type, fill === null ? '' : `${fill}`]);
@@ -76,6 +77,16 @@ export const renderInfo = ({ registration }: InfoAnswer['info'], width: number):
     width,
   );
   return `${told}\n\n${table(['feature', 'type', 'fill'], features, { width })}`;
+};
+
+/** Whether `score --on bigquery` would take it. */
+const pushDownOf = ({ bigquery_ml: pushDown }: RegisteredVersion): string => {
+  if (pushDown === undefined) return '';
+  const { qualifies, reasons, compared } = pushDown;
+  if (!qualifies) return `does not qualify. ${reasons.join(' ')}`;
+  if (compared === null) return 'qualifies; its own runtime was not there to compare with';
+  const { runtime, row_count, rows_of, largest_difference } = compared;
+  return `qualifies; ONNX Runtime ${runtime} differs by at most ${showMetric(largest_difference)} on ${row_count} ${rows_of} rows`;
 };
 
 /** How it stands, since when and why. */

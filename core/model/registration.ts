@@ -9,6 +9,7 @@ import { Metrics, ModelInfo } from './experiment.js';
 import { Gate, GateCheck } from './metrics-gate.js';
 import { type ModelId, ModelName, ModelType, showModel, Version } from './names.js';
 import { type JsonObject, openDocument, parseJson } from './sealed-document.js';
+import { PushDown } from './push-down.js';
 import { Signature } from './signature.js';
 
 /** `registration.json`, as it is stored. It never changes. */
@@ -46,6 +47,8 @@ export const Registration = t.intersection([
   ),
   t.readonly(
     t.partial({
+      /** Whether BigQuery ML can score with it, and why not; registrations of earlier versions do not say. */
+      bigquery_ml: PushDown,
       /** The version in another registry that this is a copy of. */
       copied_from: t.readonly(t.type({ registry: t.string, version: Version, registration_id: t.string })),
     }),

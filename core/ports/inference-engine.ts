@@ -1,7 +1,9 @@
 /** Port: the runtime that inspects, loads and runs artifacts. */
+import type { Option } from 'fp-ts/lib/Option.js';
 import type { Task } from 'fp-ts/lib/Task.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
+import type { OnnxFormat } from '../model/push-down.js';
 import type { TensorSpec } from '../model/signature.js';
 import type { Column } from '../scoring/row-batch.js';
 import type { CallOptions } from './host.js';
@@ -14,6 +16,8 @@ export interface Inspection {
   readonly inputs: ReadonlyArray<TensorSpec>;
   /** With the widths that the warm-up row showed where the artifact leaves a dimension after the first free. */
   readonly outputs: ReadonlyArray<TensorSpec>;
+  /** What the file says of how it is written; only where artifacts are ONNX files. */
+  readonly format?: OnnxFormat;
 }
 
 /** A model in memory. */
@@ -54,4 +58,15 @@ export interface InferenceEngine {
 
   /** Loads the artifact into this process. Fails `ArtifactUnreadable`, `DeadlineExceeded`, `Cancelled`. */
   readonly load: (artifact: Uint8Array, call: CallOptions) => TaskEither<Failure, LoadedModel>;
+
+  /**
+   * Runs the artifact once, away from this process, in the runtime that BigQuery ML has (`bigqueryRuntime`); none where that is not installed.
+   * Fails `ArtifactUnreadable` when it does not load or run there, or takes more time or memory than the adapter allows;
+   * `DeadlineExceeded`, `Cancelled`.
+   */
+  readonly runInBigqueryRuntime?: (
+    artifact: Uint8Array,
+    feeds: ReadonlyMap<string, Tensor>,
+    call: CallOptions,
+  ) => TaskEither<Failure, Option<ReadonlyMap<string, Tensor>>>;
 }

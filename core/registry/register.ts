@@ -8,13 +8,15 @@ import { fail, type Failure } from '../failure.js';
 import type { Experiment } from '../model/experiment.js';
 import { checkGate, defaultGates, type Gate, type GateCheck, passGate } from '../model/metrics-gate.js';
 import { Registration } from '../model/registration.js';
+import { type OnnxFormat, type PushDown, pushDownOf, whyNoPushDown } from '../model/push-down.js';
 import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
 import { type Signature, signatureOf } from '../model/signature.js';
 import type { ExperimentSource } from '../ports/experiment-source.js';
 import type { CallOptions } from '../ports/host.js';
 import type { InferenceEngine } from '../ports/inference-engine.js';
+import { compareRuntimes } from '../scoring/compare-runtimes.js';
 import { checkGolden } from '../scoring/golden.js';
-import { checkClasses } from '../scoring/predictions.js';
+import { checkClasses, predictionColumnsOf } from '../scoring/predictions.js';
 import { scoringModel } from '../scoring/score.js';
 import { beginKeyed, type KeyedAttempt, readKeyed } from './idempotency.js';
 import {
@@ -63,6 +65,7 @@ interface Checked {
   readonly report: ReadonlyArray<GateCheck>;
   readonly signature: Signature;
   readonly goldenRows: number;
+  readonly pushDown: PushDown;
 }
 
 /**
@@ -141,7 +144,7 @@ const registerNew = (
     }),
   );
 
-/** Steps 1 to 5: reads the experiment, holds it against the gate, inspects the artifact, predicts the golden rows. */
+/** Steps 1 to 6: reads the experiment, holds it against the gate, inspects the artifact, predicts the golden rows, asks whether BigQuery ML could. */
 const check = (
   { experiments, engine, host }: RegisterPorts,
   settings: RegisterSettings,
@@ -155,10 +158,15 @@ const check = (
     TE.bind('report', ({ experiment, gate }) =>
       TE.fromEither(passGate(showExperiment(experiment), checkGate(gate, experiment.metrics.test))),
     ),
-    TE.bind('signature', ({ experiment }) =>
+    TE.bind('inspection', ({ experiment }) =>
       pipe(
         engine.inspect(experiment.artifact, experiment.modelInfo.feature_names ?? [], call),
-        TE.chainEitherK(({ inputs, outputs }) => signatureOf(inputs, outputs, experiment.modelInfo)),
+        TE.mapLeft((failed) => naming(experiment, failed)),
+      ),
+    ),
+    TE.bind('signature', ({ experiment, inspection: { inputs, outputs } }) =>
+      pipe(
+        TE.fromEither(signatureOf(inputs, outputs, experiment.modelInfo)),
         TE.chainFirstEitherK((signature) => checkClasses(signature, experiment.modelInfo.classes)),
         TE.mapLeft((failed) => naming(experiment, failed)),
       ),
@@ -176,7 +184,34 @@ const check = (
         TE.mapLeft((failed) => naming(experiment, failed)),
       );
     }),
+    TE.bind('pushDown', ({ experiment, inspection: { format }, signature }) =>
+      judgePushDown(engine, experiment, format, signature, call),
+    ),
   );
+
+/** A model that does not qualify by what it is needs no comparison. */
+const judgePushDown = (
+  engine: InferenceEngine,
+  experiment: Experiment,
+  format: OnnxFormat | undefined,
+  signature: Signature,
+  call: CallOptions,
+): TE.TaskEither<Failure, PushDown> => {
+  const { artifact, modelInfo } = experiment;
+  const predictionColumns = predictionColumnsOf(signature, modelInfo.classes);
+  const reasons = whyNoPushDown({ format, sizeBytes: artifact.length, signature, predictionColumns });
+  return reasons.length > 0
+    ? TE.right(pushDownOf(format, reasons, undefined))
+    : pipe(
+        compareRuntimes(engine)(experiment, signature, call),
+        TE.map(
+          O.match(
+            () => pushDownOf(format, [], undefined),
+            ({ comparison, reasons: found }) => pushDownOf(format, found, comparison),
+          ),
+        ),
+      );
+};
 
 const experimentWanted = (request: RegisterRequest) => ({
   modelType: request.model_type,
@@ -206,7 +241,7 @@ const registrationAs = (
   { host }: RegisterPorts,
   settings: RegisterSettings,
   request: RegisterRequest,
-  { experiment, gate, report, signature, goldenRows }: Checked,
+  { experiment, gate, report, signature, goldenRows, pushDown }: Checked,
 ) => {
   const fields = {
     description: request.description ?? experiment.metadata.description ?? '',
@@ -225,6 +260,7 @@ const registrationAs = (
       sha256: host.sha256(experiment.artifact),
     },
     signature,
+    bigquery_ml: pushDown,
     registered_at: new Date(host.nowMs()).toISOString(),
     registered_by: request.registered_by ?? settings.registeredBy ?? 'unknown',
     environment: request.environment ?? settings.environment ?? 'unknown',

@@ -13,7 +13,7 @@ import type { BatchColumn, RowBatch } from './row-batch.js';
 import { scoreBatch, type ScoringModel } from './score.js';
 
 /** How far a prediction may be from the training code's, relative to the larger of 1 and that. */
-const tolerance = 1e-5;
+export const tolerance = 1e-5;
 
 /**
  * Predicts the golden rows again and answers with how many there were. Fails `InvalidInput` when they are no rows or say nothing of what
@@ -38,7 +38,8 @@ const saysSomething = ({ predictions }: Golden): E.Either<Failure, void> =>
         'golden.json holds no predictions, so nothing would be checked. Write what the training code predicted, or leave the file out.',
       );
 
-const goldenFeatures = (golden: Golden, { features }: Signature): E.Either<Failure, RowBatch> =>
+/** The golden rows as features. Fails `InvalidInput`, `SignatureMismatch`. */
+export const goldenFeatures = (golden: Golden, { features }: Signature): E.Either<Failure, RowBatch> =>
   pipe(
     readRows(
       golden.data,

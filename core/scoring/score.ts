@@ -23,12 +23,13 @@ export const scoringModel = (
   classes: ReadonlyArray<string | number> | undefined,
 ): ScoringModel => ({
   loaded,
-  inputs: signature.inputs.map((spec) => ({
-    spec,
-    features: signature.features.filter(({ input }) => input === spec.name),
-  })),
+  inputs: inputsOf(signature),
   predictionColumns: predictionColumnsOf(signature, classes),
 });
+
+/** Each input with the features that feed it. */
+export const inputsOf = ({ inputs, features }: Signature): ScoringModel['inputs'] =>
+  inputs.map((spec) => ({ spec, features: features.filter(({ input }) => input === spec.name) }));
 
 /** What a slice may take, in milliseconds. */
 const sliceMs = 4;
@@ -103,8 +104,8 @@ const nextSliceRows = (planned: number, rows: number, tookMs: number): number =>
 };
 
 /** One tensor per input, of the rows from `begin` to `end`. */
-const feedsOf = (
-  { inputs }: ScoringModel,
+export const feedsOf = (
+  { inputs }: Pick<ScoringModel, 'inputs'>,
   batch: RowBatch,
   begin: number,
   end: number,

@@ -77,20 +77,23 @@ export const inferenceEngineContract: Contract<InferenceEngineHarness> = [
   {
     name: 'an inspection tells names, types and shapes, with null for what is free',
     run: async ({ engine, artifacts }) => {
-      assert.deepEqual(right(await engine.inspect(artifacts.columns, [], call)()), {
-        inputs: [
-          { name: 'weight', type: 'float32', shape: [null, 1] },
-          { name: 'year', type: 'float32', shape: [null, 1] },
-        ],
-        outputs: [{ name: 'variable', type: 'float32', shape: [null, 1] }],
-      });
-      assert.deepEqual(right(await engine.inspect(artifacts.classifier, [], call)()), {
-        inputs: [{ name: 'x', type: 'float32', shape: [null, 2] }],
-        outputs: [
-          { name: 'label', type: 'int64', shape: [null] },
-          { name: 'probabilities', type: 'float32', shape: [null, 2] },
-        ],
-      });
+      const { inputs, outputs } = right(await engine.inspect(artifacts.columns, [], call)());
+      assert.deepEqual(
+        { inputs, outputs },
+        {
+          inputs: [
+            { name: 'weight', type: 'float32', shape: [null, 1] },
+            { name: 'year', type: 'float32', shape: [null, 1] },
+          ],
+          outputs: [{ name: 'variable', type: 'float32', shape: [null, 1] }],
+        },
+      );
+      const classifier = right(await engine.inspect(artifacts.classifier, [], call)());
+      assert.deepEqual(classifier.inputs, [{ name: 'x', type: 'float32', shape: [null, 2] }]);
+      assert.deepEqual(classifier.outputs, [
+        { name: 'label', type: 'int64', shape: [null] },
+        { name: 'probabilities', type: 'float32', shape: [null, 2] },
+      ]);
     },
   },
   {

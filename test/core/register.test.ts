@@ -74,6 +74,7 @@ test('a registration says everything, is what is stored, and is sealed', async (
         { name: 'weight', type: 'float32', input: 'weight', index: null, fill: null },
       ],
     },
+    bigquery_ml: { qualifies: false, reasons: ['The artifact is no ONNX file.'], format: null, compared: null },
     registered_by: 'ci',
     environment: 'prod',
     metadata: { ticket: 'X-1' },

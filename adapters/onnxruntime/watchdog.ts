@@ -1,13 +1,13 @@
 /**
- * A thread that ends the inspection's process when it takes too long or too much memory, whatever its main thread is
+ * A thread that ends a process that inspects an artifact when it takes too long or too much memory, whatever its main thread is
  * stuck in, and also when nobody waits for it any more.
  */
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { fail } from '../../core/index.js';
-import type { InspectionOrder } from './inspection-worker.js';
+import type { ChildLimits } from './child-process.js';
 
-const { timeoutMs, limitBytes } = workerData as InspectionOrder;
+const { timeoutMs, limitBytes } = workerData as ChildLimits;
 
 const refuse = (sentence: string): void => {
   try {
