@@ -2,6 +2,7 @@
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import type { Column, RawColumn, RawRows, TensorType } from '../../core/index.js';
 import type { Library } from './engine.js';
+import { freeBuffers } from './free-buffers.js';
 import type { Scalar } from './scalar.js';
 
 /** A batch that is being filled. */
@@ -22,8 +23,22 @@ export const batchFiller = (library: Library, columns: ReadonlyArray<Scalar>): B
       fillers.forEach((filler, i) => filler.append(chunk, i, count));
       rowCount += count;
     },
-    finish: () => ({ rowCount, columns: new Map(fillers.map((filler) => [filler.name, filler.finish(rowCount)])) }),
+    finish: () => {
+      const filled = new Map(fillers.map((filler) => [filler.name, filler.finish(rowCount)]));
+      return {
+        rowCount,
+        columns: filled,
+        free: (names) => freeBuffers(names.flatMap((name) => buffersOf(filled.get(name)))),
+      };
+    },
   };
+};
+
+/** A column of numbers has one that is its alone. */
+const buffersOf = (column: RawColumn | undefined): ReadonlyArray<ArrayBuffer> => {
+  if (column === undefined || column.type === 'json' || column.type === 'string') return [];
+  const { buffer } = column.values;
+  return buffer instanceof ArrayBuffer ? [buffer] : [];
 };
 
 interface ColumnFiller {

@@ -184,7 +184,7 @@ const rawStream = async function* (batches: BatchStream, textual: boolean): Asyn
   for await (const batch of batches) {
     yield pipe(
       batch,
-      E.map(({ rowCount, columns }) => ({ rowCount, columns, textual })),
+      E.map((rows) => ({ ...rows, textual })),
     );
   }
 };

@@ -33,6 +33,8 @@ export type RawColumn = BatchColumn | { readonly type: 'json'; readonly values: 
 export interface RawRows {
   readonly rowCount: number;
   readonly columns: ReadonlyMap<string, RawColumn>;
+  /** Gives the memory of these columns back at once; nobody may read them afterwards. Absent where the collector does as well. */
+  readonly free?: (names: ReadonlyArray<string>) => void;
 }
 
 /**

@@ -70,6 +70,8 @@ export const runScoringJob =
   async () => {
     const recorders = distributionRecorders(host, job.model);
     const lost = new Map<string, Lost>();
+    // Keys may be held by the output for as long as it likes.
+    const featuresAlone = job.features.map(({ name }) => name).filter((name) => !job.keys.includes(name));
     const rowsToLookAt = Array.isArray(job.stream) ? Number.POSITIVE_INFINITY : rowsToCount;
     let misfits: Misfits | undefined;
     let rowsRead = 0;
@@ -108,6 +110,7 @@ export const runScoringJob =
         rowsRefused += refused.length;
         job.onProgress({ rowsScored: rowsRead - rowsRefused });
       }
+      pulled.right.free?.(featuresAlone);
     }
     if (misfits !== undefined) return E.left(misfitFailure(misfits));
     readMs += lap();

@@ -657,3 +657,21 @@ test('an output that cannot be opened fails, and giving it up is harmless', asyn
   leftOf(await output.write([0], new Map(), predicted(1))(), 'InvalidInput');
   await t.notThrowsAsync(output.abort());
 });
+
+test('the memory of a batch is given back once it was written: that of features, and not of keys, which the output may hold', async (t) => {
+  const told: string[] = [];
+  const batch = (name: string): RawBatch => ({
+    ...rawBatch({ a: typed('float32', 1, 2), b: typed('float32', 3, 4), id: typed('int32', 5, 6) }),
+    free: (names) => void told.push(`${name} ${names.join()}`),
+  });
+  const { job, into } = await sumJob([batch('first'), batch('second')], { keys: ['id', 'b'] });
+  const output: PredictionOutput = {
+    ...into.output,
+    write: (...asked) => {
+      told.push('written');
+      return into.output.write(...asked);
+    },
+  };
+  rightOf(await runScoringJob(host)({ ...job, output }, unhurried)());
+  t.deepEqual(told, ['written', 'first a', 'written', 'second a']);
+});

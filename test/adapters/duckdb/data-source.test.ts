@@ -401,6 +401,25 @@ test('a file keeps its order, whatever its row groups and the filter', async (t)
   t.true(found.batchSizes.every((size) => size <= 65_536));
 });
 
+test('of a batch, columns are given back alone, also those that were put together or have missing values', async (t) => {
+  const sql = `SELECT range::DOUBLE AS a, range AS b, if(range % 2 = 0, range::FLOAT, NULL) AS c, 'x' AS d FROM range(5000) WHERE range % 3 = 0`;
+  const opened = await right(source({ files: {}, sql }).open({}, call));
+  let rowCount = 0;
+  for await (const batch of opened.read(['a', 'b', 'c', 'd'].map((name) => ({ name, role: 'key' })))) {
+    if (E.isLeft(batch)) throw new Error(batch.left.message);
+    const { columns, free } = batch.right;
+    free?.(['a', 'c', 'd', 'none of it']);
+    t.deepEqual(
+      Array.from(columns, ([, { values }]) => values.length),
+      [0, batch.right.rowCount, 0, batch.right.rowCount],
+    );
+    t.is(columns.get('b')?.values[1], BigInt(3 * (rowCount + 1)));
+    rowCount += batch.right.rowCount;
+  }
+  await opened.close();
+  t.is(rowCount, 1667);
+});
+
 test('a folder named like a partition adds no column, and a link may be read', async (t) => {
   await mkdir(join(folder, 'year=2020'));
   await symlink(join(folder, 'counted.parquet'), join(folder, 'year=2020', 'link.parquet'));
