@@ -76,6 +76,8 @@ const scalars = {
   workers: Workers,
   registered_by: t.string,
   environment: t.string,
+  /** Where requests that read a source and write an output are scored. */
+  scoring_jobs: t.keyof({ here: null, 'cloud-run-jobs': null }),
 };
 
 /** Limits, each answered by name when it is exceeded. */
@@ -108,6 +110,7 @@ export const defaults = {
   host: '127.0.0.1',
   workers: 1,
   refresh_ms: 2_000,
+  scoring_jobs: 'here',
   body_bytes: 32 * 2 ** 20,
   spool_bytes: 2 ** 30,
   json_depth: 32,
@@ -190,6 +193,27 @@ const Source = new t.Type<SourceSettings, unknown, unknown>(
   t.identity,
 );
 
+/** The job of Cloud Run whose executions work at scoring jobs. */
+const CloudRunJobs = closed(
+  'CloudRunJobs',
+  {
+    project: text('Project', /^[a-z][a-z0-9-]{4,28}[a-z0-9]$/, 'must be the id of a project, such as games-project'),
+    location: text('Location', /^[a-z]+(?:-[a-z]+)+\d+$/, 'must be a region of Google Cloud, such as europe-west1'),
+    job: text(
+      'Job',
+      /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+      'must be the name of a job: at most 63 small letters, digits and -, beginning with a letter',
+    ),
+  },
+  {
+    /** Of an execution, unless a job has fewer shards. */
+    tasks: integer('Tasks', 1, 10_000),
+    /** Of each attempt at a task; the job's own unless given. */
+    task_timeout_seconds: integer('Seconds', 1, 604_800),
+  },
+);
+export type CloudRunJobs = t.TypeOf<typeof CloudRunJobs>;
+
 /** `scorekeeper.json`. Relative paths in it are relative to its folder. */
 const SettingsFile = closed(
   'SettingsFile',
@@ -198,6 +222,7 @@ const SettingsFile = closed(
     ...scalars,
     limits: closed('Limits', {}, limits),
     sources: named(SourceName, Source),
+    cloud_run_jobs: CloudRunJobs,
     model_types: named(ModelType, closed('ModelTypeSettings', {}, { source: t.string, gate: Gate })),
   },
 );

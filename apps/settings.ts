@@ -10,6 +10,7 @@ import type * as t from 'io-ts';
 import { decode, fail, type Failure, failure, parseJson } from '../core/index.js';
 import { readText, unreadable } from './named-file.js';
 import {
+  type CloudRunJobs,
   decodeSettingsFile,
   defaults,
   type Field,
@@ -21,14 +22,14 @@ import {
   type Values,
 } from './settings-file.js';
 
-export type { Limits, SourceSettings };
+export type { CloudRunJobs, Limits, SourceSettings };
 
 /**
  * The environment variable of each setting; an empty one counts as absent.
  *
  * `SCOREKEEPER_STORE` (`local` or `gcs`), `GCS_BUCKET_NAME` (the bucket), `SCOREKEEPER_LOCAL_DIR`, `SCOREKEEPER_OUTPUT_ROOT`,
- * `SCOREKEEPER_ARTIFACT_CACHE_DIR`, `SCOREKEEPER_REFRESH_MS`, `PORT`, `HOST`, `SCOREKEEPER_WORKERS`, `SCOREKEEPER_REGISTERED_BY`, `SCOREKEEPER_ENVIRONMENT`, and for the
- * limits `SCOREKEEPER_BODY_BYTES`, `SCOREKEEPER_SPOOL_BYTES`, `SCOREKEEPER_JSON_DEPTH`, `SCOREKEEPER_INLINE_ROWS`, `SCOREKEEPER_REQUEST_TIMEOUT_MS`,
+ * `SCOREKEEPER_ARTIFACT_CACHE_DIR`, `SCOREKEEPER_REFRESH_MS`, `PORT`, `HOST`, `SCOREKEEPER_WORKERS`, `SCOREKEEPER_REGISTERED_BY`, `SCOREKEEPER_ENVIRONMENT`,
+ * `SCOREKEEPER_SCORING_JOBS`, and for the limits `SCOREKEEPER_BODY_BYTES`, `SCOREKEEPER_SPOOL_BYTES`, `SCOREKEEPER_JSON_DEPTH`, `SCOREKEEPER_INLINE_ROWS`, `SCOREKEEPER_REQUEST_TIMEOUT_MS`,
  * `SCOREKEEPER_CONCURRENT_REQUESTS`, `SCOREKEEPER_SHUTDOWN_GRACE_MS`, `SCOREKEEPER_MODEL_CACHE_BYTES`, `SCOREKEEPER_ARTIFACT_CACHE_BYTES`. `SCOREKEEPER_SETTINGS` names the settings file.
  */
 const variableOf = (field: Field): string =>
@@ -84,6 +85,9 @@ export interface Settings {
   readonly modelTypes: NonNullable<SettingsFile['model_types']>;
   readonly registeredBy: string | undefined;
   readonly environment: string | undefined;
+  readonly cloudRunJobs: CloudRunJobs | undefined;
+  /** Where requests that read a source and write an output are scored. */
+  readonly scoringJobs: 'here' | 'cloud-run-jobs';
   /** What relative paths in sources are relative to. */
   readonly sourcesDir: string;
   /** Every setting, for people who wonder where a value came from. */
@@ -147,6 +151,14 @@ export const resolveSettings = (
     E.map(({ flagLayer: first, environmentLayer: second, content }) =>
       settle([first, second, fileLayer(content, file)], content, file, surroundings),
     ),
+    E.filterOrElse(
+      ({ scoringJobs, cloudRunJobs }) => scoringJobs === 'here' || cloudRunJobs !== undefined,
+      () =>
+        failure(
+          'InvalidInput',
+          `scoring_jobs is "cloud-run-jobs", and ${file.name} does not say which job that is: give it cloud_run_jobs.`,
+        ),
+    ),
   );
 
 /** What one place says, its paths absolute. */
@@ -190,7 +202,7 @@ const environmentLayer = ({
   );
 
 const fileLayer = (content: SettingsFile, { name, dir }: { readonly name: string; readonly dir: string }): Layer => {
-  const { limits: fileLimits, sources: _sources, model_types: _types, ...values } = content;
+  const { limits: fileLimits, sources: _sources, model_types: _types, cloud_run_jobs: _jobs, ...values } = content;
   return { values: absolute({ ...values, ...fileLimits }, dir), originOf: () => name };
 };
 
@@ -264,6 +276,8 @@ const settle = (
     modelTypes,
     registeredBy: values.registered_by,
     environment: values.environment,
+    cloudRunJobs: content.cloud_run_jobs,
+    scoringJobs: values.scoring_jobs,
     sourcesDir: file.dir,
     told: [
       store,
@@ -272,8 +286,9 @@ const settle = (
       ...(values.artifact_cache_dir === undefined
         ? [{ name: 'artifact_cache_dir', value: artifactCacheDir, origin: 'default' }]
         : []),
-      ...Object.entries({ sources, model_types: modelTypes }).flatMap(([name, entries]) =>
-        Object.entries(entries).map(([key, value]) => ({ name: `${name}.${key}`, value, origin: file.name })),
+      ...Object.entries({ sources, model_types: modelTypes, cloud_run_jobs: content.cloud_run_jobs ?? {} }).flatMap(
+        ([name, entries]) =>
+          Object.entries(entries).map(([key, value]) => ({ name: `${name}.${key}`, value, origin: file.name })),
       ),
     ],
   };

@@ -106,6 +106,8 @@ const cases: ReadonlyArray<Case> = [
   ['adapters/bigquery/border-cloud.ts', "export { raise } from '../google-cloud/errors.js';"],
   ['adapters/bigquery/border-storage.ts', "export * from '@google-cloud/storage';", imports],
   ['adapters/bigquery/border-sibling.ts', "export { storage } from '../google-cloud-storage/errors.js';", imports],
+  ['adapters/cloud-run/border-auth.ts', "export { GoogleAuth } from 'google-auth-library';"],
+  ['adapters/cloud-run/border-warehouse.ts', "export { BigQuery } from '@google-cloud/bigquery';", imports],
   ['adapters/memory/border-cloud.ts', "export { raise } from '../google-cloud/errors.js';", imports],
   ['adapters/border/console.ts', "console.error('');", 'no-console'],
   ['adapters/border/environment.ts', 'export const home = process.env;', 'no-process-env'],

@@ -6,9 +6,12 @@ import * as E from 'fp-ts/lib/Either.js';
 import { parse } from 'yaml';
 import { taskPlaceOf } from '../apps/cli/task-place.js';
 import { failureTable } from '../apps/failure-table.js';
+import { decodeSettingsFile } from '../apps/settings-file.js';
 
-const manifest = async (name: string) =>
-  parse(await readFile(fileURLToPath(new URL(`../../docs/deploy/${name}`, import.meta.url)), 'utf8'));
+const page = (name: string): Promise<string> =>
+  readFile(fileURLToPath(new URL(`../../docs/deploy/${name}`, import.meta.url)), 'utf8');
+
+const manifest = async (name: string) => parse(await page(name));
 
 const environmentOf = (container: {
   readonly env: ReadonlyArray<{ readonly name: string; readonly value: unknown }>;
@@ -47,4 +50,14 @@ test('the pod for the commands before and after sees what the workers see', asyn
     [shell.image, shell.workingDir, shell.volumeMounts],
     [worker.image, worker.workingDir, worker.volumeMounts],
   );
+});
+
+test('the settings for Cloud Run decode, and name the job that is deployed', async (t) => {
+  const text = await page('cloud-run.md');
+  const [, json = ''] = /```json\n(.*?)```/s.exec(text) ?? [];
+  const settings = decodeSettingsFile('scorekeeper.json', JSON.parse(json));
+  if (E.isLeft(settings)) return t.fail(settings.left.message);
+  const { project, location, job } = settings.right.cloud_run_jobs ?? {};
+  t.true(text.includes(`gcloud run jobs deploy ${job} --region=${location}`));
+  t.true(text.includes(`@${project}.iam.gserviceaccount.com`));
 });

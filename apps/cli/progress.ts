@@ -1,8 +1,13 @@
 /** A progress bar on stderr. */
 import type { ScoringProgress } from '../../core/index.js';
 
+/** How far a scoring is, and what else is to be said of it. */
+export interface Told extends ScoringProgress {
+  readonly note?: string;
+}
+
 export interface Progress {
-  readonly tell: (progress: ScoringProgress) => void;
+  readonly tell: (progress: Told) => void;
   readonly stop: () => void;
 }
 
@@ -11,7 +16,7 @@ export const startProgress = async (isTerminal: boolean): Promise<Progress> => {
   if (!isTerminal) return { tell: () => undefined, stop: () => undefined };
   const { default: cliProgress } = await import('cli-progress');
   const bar = new cliProgress.SingleBar({
-    format: '{bar} {percentage} % | {value} of {total} rows | {rate} rows/s | {left} s left',
+    format: '{bar} {percentage} % | {value} of {total} rows | {rate} rows/s | {left} s left{note}',
     barCompleteChar: '█',
     barIncompleteChar: '░',
     barsize: 40,
@@ -22,10 +27,11 @@ export const startProgress = async (isTerminal: boolean): Promise<Progress> => {
   });
   let begunMs: number | undefined;
   return {
-    tell: ({ rowsScored, rowsFound = 0, rowTotal = rowsScored }) => {
+    tell: ({ rowsScored, rowsFound = 0, rowTotal = rowsScored, note }) => {
       const nowMs = performance.now();
       const rate = ((rowsScored - rowsFound) / (nowMs - (begunMs ?? nowMs))) * 1000;
       const told = {
+        note: note === undefined ? '' : ` | ${note}`,
         rate: Number.isFinite(rate) ? Math.round(rate) : '…',
         left: rate > 0 && Number.isFinite(rate) ? Math.ceil((rowTotal - rowsScored) / rate) : '…',
       };

@@ -1,22 +1,18 @@
-/** A scoring job in several processes: plans it or finds it, has it worked at, and puts its output in its place. */
-import { availableParallelism } from 'node:os';
+/** A scoring job in several processes, here or elsewhere: plans it or finds it, has it worked at, and puts its output in its place. */
 import * as E from 'fp-ts/lib/Either.js';
 import type * as TE from 'fp-ts/lib/TaskEither.js';
 import {
-  fail,
   type Failure,
   type FailureTag,
   type Repetition,
   type ScoreAnswer,
   type ScoreRequest,
-  type ScoringProgress,
 } from '../../core/index.js';
 import type { Session } from './base-command.js';
-import { workWithProcesses } from './job-processes.js';
-import type { Progress } from './progress.js';
+import type { Progress, Told } from './progress.js';
 
 /** Has a job worked at, by whomever, until every shard has a commit. */
-export type WorkAt = (path: string, onProgress: (progress: ScoringProgress) => void) => TE.TaskEither<Failure, void>;
+export type WorkAt = (path: string, onProgress: (progress: Told) => void) => TE.TaskEither<Failure, void>;
 
 export interface CompletionOptions {
   readonly workAt: WorkAt;
@@ -31,23 +27,6 @@ export interface ShardedScoreOptions extends CompletionOptions {
   readonly request: ScoreRequest;
   readonly repetition: Repetition;
 }
-
-const mostProcesses = 256;
-
-/** `--processes`: a number, or one for each processor that this process may use. Fails `InvalidInput`. */
-export const processCountOf = (given: string): E.Either<Failure, number> => {
-  if (given === 'auto') return E.right(availableParallelism());
-  const count = /^\d+$/.test(given) ? Number(given) : 0;
-  return count >= 1 && count <= mostProcesses
-    ? E.right(count)
-    : fail('InvalidInput', `--processes must be an integer from 1 to ${mostProcesses}, or auto, got "${given}".`);
-};
-
-/** In `count` processes of this machine; `flags` say which registry it is. */
-export const inProcesses =
-  ({ cancellation }: Session, count: number, flags: ReadonlyArray<string>): WorkAt =>
-  (path, onProgress) =>
-    workWithProcesses({ path, count, flags, onProgress, cancellation });
 
 /** Another try would fail in the same way, and with other data it is another job. */
 const lasting: ReadonlyArray<FailureTag> = ['SignatureMismatch', 'DataUnreadable'];

@@ -16,7 +16,9 @@ export const openStore = (place: Registry): ArtifactStore => {
 };
 
 /** The service that this variable puts in the place of Google's, as an address. */
-export const emulatorOf = (variable: 'STORAGE_EMULATOR_HOST' | 'BIGQUERY_EMULATOR_HOST'): string | undefined => {
+export const emulatorOf = (
+  variable: 'STORAGE_EMULATOR_HOST' | 'BIGQUERY_EMULATOR_HOST' | 'CLOUD_RUN_EMULATOR_HOST',
+): string | undefined => {
   const endpoint = process.env[variable] ?? '';
   if (endpoint === '') return undefined;
   return /^https?:\/\//.test(endpoint) ? endpoint : `http://${endpoint}`;

@@ -25,6 +25,8 @@ export interface JobStatus {
   readonly state: 'begun' | 'worked' | 'finished';
   readonly model: JobPlan['model'];
   readonly data_source: string;
+  /** Files of rows that are read where they are, outside of the folder: every worker has to see them. */
+  readonly source_files: ReadonlyArray<string>;
   /** ISO 8601, UTC. */
   readonly planned_at: string;
   readonly shard_count: number;
@@ -69,6 +71,7 @@ export const jobStatus =
         state: O.isSome(success) ? 'finished' : shards.length === plan.shards.length ? 'worked' : 'begun',
         model: plan.model,
         data_source: plan.parameters.data_source,
+        source_files: plan.source.rows.files.map(({ path }) => path).filter(isElsewhere),
         planned_at: plan.scored_at,
         shard_count: plan.shards.length,
         shards_committed: shards.length,
@@ -79,3 +82,6 @@ export const jobStatus =
       })),
     );
   };
+
+/** Absolute, or an address: other paths begin in the folder. */
+const isElsewhere = (path: string): boolean => /^(?:[/\\]|[A-Za-z][A-Za-z0-9+.-]*:)/.test(path);

@@ -179,6 +179,14 @@ const precedence: ReadonlyArray<readonly [Flags, Env, object, string, unknown, s
   ],
   [{}, { SCOREKEEPER_SHUTDOWN_GRACE_MS: '0' }, {}, 'shutdown_grace_ms', 0, 'environment SCOREKEEPER_SHUTDOWN_GRACE_MS'],
   [{}, { SCOREKEEPER_MODEL_CACHE_BYTES: '5' }, {}, 'model_cache_bytes', 5, 'environment SCOREKEEPER_MODEL_CACHE_BYTES'],
+  [
+    {},
+    { SCOREKEEPER_SCORING_JOBS: 'cloud-run-jobs' },
+    { cloud_run_jobs: { project: 'games-project', location: 'europe-west1', job: 'worker' } },
+    'scoring_jobs',
+    'cloud-run-jobs',
+    'environment SCOREKEEPER_SCORING_JOBS',
+  ],
   [{}, { SCOREKEEPER_REGISTERED_BY: 'ci' }, {}, 'registered_by', 'ci', 'environment SCOREKEEPER_REGISTERED_BY'],
   [{}, {}, { environment: 'production' }, 'environment', 'production', file],
   [{}, {}, {}, 'output_root', '/srv', 'default'],
@@ -206,6 +214,22 @@ for (const [flags, env, content, name, value, origin] of precedence) {
   });
 }
 
+const worker = { project: 'games-project', location: 'europe-west1', job: 'scorekeeper-worker' };
+
+test('the job of Cloud Run is told field by field', (t) => {
+  const resolved = resolveFrom({}, {}, { cloud_run_jobs: { ...worker, tasks: 4, task_timeout_seconds: 3600 } });
+  if (E.isLeft(resolved)) return t.fail(resolved.left.message);
+  t.deepEqual(resolved.right.cloudRunJobs, { ...worker, tasks: 4, task_timeout_seconds: 3600 });
+  t.deepEqual(
+    resolved.right.told.filter(({ name }) => name.startsWith('cloud_run_jobs')),
+    [...Object.entries(worker), ['tasks', 4], ['task_timeout_seconds', 3600]].map(([name, value]) => ({
+      name: `cloud_run_jobs.${name}`,
+      value,
+      origin: file,
+    })),
+  );
+});
+
 test('auto is as many workers as this process may have processors', (t) => {
   const resolved = resolveFrom({ workers: 'auto' }, {}, {});
   t.is(E.isRight(resolved) ? resolved.right.workers : resolved.left.message, availableParallelism());
@@ -215,6 +239,27 @@ const games = { kind: 'duckdb', files: { games: 'games.parquet' }, sql: 'select 
 
 // what is wrong, flags, environment, settings file → what the sentence says
 const refusals: ReadonlyArray<readonly [string, Flags, Env, unknown, RegExp]> = [
+  [
+    'a job without a region',
+    {},
+    {},
+    { cloud_run_jobs: { project: 'games-project', job: 'worker' } },
+    /\/cloud_run_jobs\/location must be a region of Google Cloud, such as europe-west1, got/,
+  ],
+  [
+    'a job whose name is no name, and too many tasks',
+    {},
+    {},
+    { cloud_run_jobs: { ...worker, job: 'jobs/worker', tasks: 10_001 } },
+    /\/cloud_run_jobs\/job must be the name of a job.*; \/cloud_run_jobs\/tasks must be an integer from 1 to 10000/,
+  ],
+  [
+    'a place for jobs that is not described',
+    {},
+    { SCOREKEEPER_SCORING_JOBS: 'cloud-run-jobs' },
+    {},
+    /scoring_jobs is "cloud-run-jobs", and .*scorekeeper\.json does not say which job that is: give it cloud_run_jobs/,
+  ],
   ['both registry flags', { local: '.', bucket: 'b-1' }, {}, {}, /--local and --bucket name two registries/],
   ['an empty folder', { local: '' }, {}, {}, /--local is not valid: must be a folder .*, got ""/],
   [

@@ -1,6 +1,5 @@
 /** `score`: a scoring job, from a source through a model to a file or stdout. */
 import { Option } from 'clipanion';
-import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failTask, type ScoreAnswer, type ScoreRequest } from '../../../core/index.js';
@@ -9,8 +8,9 @@ import type { Session } from '../base-command.js';
 import { type Progress, startProgress } from '../progress.js';
 import { renderReport } from '../report.js';
 import { ScoringCommand, scoringHelp } from '../scoring-command.js';
-import { inProcesses, processCountOf, scoreSharded } from '../sharded-score.js';
+import { scoreSharded } from '../sharded-score.js';
 import { shellCommand } from '../shell-command.js';
+import { onHelp, tasksHelp, type Workplace, workAtOf, workplaceOf } from '../workplace.js';
 
 export class ScoreCommand extends ScoringCommand {
   static override paths = [['score']];
@@ -31,6 +31,10 @@ export class ScoreCommand extends ScoringCommand {
         '$0 score rating/production_rating_model --source games.parquet --processes auto --output predictions.parquet',
       ],
       [
+        'A table in a bucket, by 32 tasks on Cloud Run',
+        '$0 score rating/production_rating_model --source gs://bucket/games.parquet --on cloud-run-jobs --tasks 32 --output gs://bucket/predictions.parquet',
+      ],
+      [
         'Predictions as NDJSON on stdout, the report on stderr',
         '$0 score rating/production_rating_model@3 --source games | head',
       ],
@@ -42,18 +46,18 @@ export class ScoreCommand extends ScoringCommand {
     description:
       'N|auto: Score with N processes, or with auto: one for each processor; a run that was stopped or killed goes on where it was (needs --output; default: in this process)',
   });
+  on = Option.String('--on', { description: onHelp });
+  tasks = Option.String('--tasks', { description: tasksHelp });
   overwrite = Option.Boolean('--overwrite', false, {
-    description: 'With --processes: score again what was scored before',
+    description: 'With --processes or --on: score again what was scored before',
   });
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
-      TE.fromEither(this.processes === undefined ? E.right(undefined) : processCountOf(this.processes)),
-      TE.flatMap((processCount) =>
+      TE.fromEither(workplaceOf({ processes: this.processes, on: this.on, tasks: this.tasks })),
+      TE.flatMap((workplace) =>
         this.withRequest((session, request) =>
-          processCount === undefined
-            ? this.scoreHere(session, request)
-            : this.scoreAside(session, request, processCount),
+          workplace === undefined ? this.scoreHere(session, request) : this.scoreAside(session, request, workplace),
         ),
       ),
       TE.map((answer) => this.report(answer)),
@@ -77,19 +81,28 @@ export class ScoreCommand extends ScoringCommand {
   private scoreAside(
     session: Session,
     request: ScoreRequest,
-    processCount: number,
+    workplace: Workplace,
   ): TE.TaskEither<Failure, ScoreAnswer> {
     const { root } = session.ports.sink;
     if (isWarehouseAddress(root))
-      return failTask('InvalidInput', `Several processes write a file, and ${root} has tables: leave --processes out.`);
-    return scoreSharded(session, {
-      request,
-      repetition: this.overwrite ? 'again' : 'done',
-      workAt: inProcesses(session, processCount, this.flagWords()),
-      startProgress: () => startProgress(this.isTerminal('stderr')),
-      say: (line) => this.say(line),
-      command: shellCommand(process.argv.slice(2)),
-    });
+      return failTask(
+        'InvalidInput',
+        `Several processes write a file, and ${root} has tables: leave ${workplace.kind === 'processes' ? '--processes' : '--on'} out.`,
+      );
+    const say = (line: string): void => this.say(line);
+    return pipe(
+      workAtOf(session, workplace, { place: root, flags: this.flagWords(), say }),
+      TE.flatMap((workAt) =>
+        scoreSharded(session, {
+          request,
+          repetition: this.overwrite ? 'again' : 'done',
+          workAt,
+          startProgress: () => startProgress(this.isTerminal('stderr')),
+          say,
+          command: shellCommand(process.argv.slice(2)),
+        }),
+      ),
+    );
   }
 
   private report(answer: ScoreAnswer): void {
