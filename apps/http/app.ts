@@ -12,8 +12,9 @@ import { createMetrics, type Metrics } from './metrics.js';
 import { type Exchange, type HttpContext, respond, respondProblem } from './respond.js';
 import { healthRoute, infoRoute, modelsRoute, readyRoute, type Route } from './routes.js';
 import { scoreRoute } from './score-route.js';
+import { jobRoute, type ScoringJobs } from './scoring-jobs.js';
 
-export { createMetrics, defaultHttpLimits, type HttpLimits, type HttpLogger, type Metrics };
+export { createMetrics, defaultHttpLimits, type HttpLimits, type HttpLogger, type Metrics, type ScoringJobs };
 
 export interface HttpAppOptions {
   readonly service: Service;
@@ -23,6 +24,8 @@ export interface HttpAppOptions {
   readonly logger?: HttpLogger;
   /** From `createMetrics`. Nothing is measured and there is no `/metrics` without it. */
   readonly metrics?: Metrics;
+  /** Takes scorings from a source to an output, and answers `/job/{job_id}`. Without it they are scored here, and there is no such route. */
+  readonly jobs?: ScoringJobs;
   /** Aborted when the server stops: `/ready` turns 503 and answers close their connections. */
   readonly stopping?: AbortSignal;
   /** Aborted when the time for stopping is over: cancels every request in flight, which is answered with 503. */
@@ -30,20 +33,21 @@ export interface HttpAppOptions {
 }
 
 /**
- * `POST /score`, `GET /models`, `GET /model/{model_type}/{model_name}/info`, `GET /health`, `GET /ready`, `GET /metrics`.
+ * `POST /score`, `GET /models`, `GET /model/{model_type}/{model_name}/info`, `GET /health`, `GET /ready`, `GET /metrics`, `GET /job/{job_id}`.
  * A failure is answered with RFC 9457 problem+json whose `type` is `urn:scorekeeper:failure:{code}`; a bug with 500 without detail.
  */
 export const createHttpApp = ({
   service,
   logger,
   metrics,
+  jobs,
   stopping,
   abandoned,
   ...options
 }: HttpAppOptions): Koa<Exchange> => {
   const limits = { ...defaultHttpLimits, ...options.limits };
   const admit = admission(limits.concurrentRequests);
-  const answerScores = answeringScores(scoreRoute(service, limits), metrics);
+  const answerScores = answeringScores(scoreRoute(service, limits, jobs), metrics);
   const router = new Router<Exchange>()
     .post('/score', admit, negotiated, answerScores)
     .get('/models', admit, answering(modelsRoute(service)))
@@ -51,13 +55,19 @@ export const createHttpApp = ({
     .get('/health', answering(healthRoute))
     .get('/ready', answering(readyRoute(service, stopping)));
   if (metrics !== undefined) router.get('/metrics', metricsRoute(metrics));
+  if (jobs !== undefined) router.get('/job/:job_id', admit, answering(jobRoute(jobs)));
   const app = new Koa<Exchange>();
   if (metrics !== undefined) app.use(countingRequests(metrics));
   app.use(exchange({ requestTimeoutMs: limits.requestTimeoutMs, logger, stopping, abandoned }));
   app.use(hosted);
   app.use(pastRouter('POST', '/score', (ctx) => admit(ctx, () => negotiated(ctx, () => answerScores(ctx)))));
   app.use(router.routes());
-  app.use(unrouted(router, metrics === undefined ? knownRoutes : `${knownRoutes}, GET /metrics`));
+  const routes = [
+    knownRoutes,
+    ...(metrics === undefined ? [] : ['GET /metrics']),
+    ...(jobs === undefined ? [] : ['GET /job/{job_id}']),
+  ];
+  app.use(unrouted(router, routes.join(', ')));
   // Koa also tells of clients that went away, which the request's own line says; bugs in routes never come here.
   app.on('error', (error: unknown, ctx: HttpContext) => {
     if (ctx.res.destroyed || isConnectionError(error)) return;

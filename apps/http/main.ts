@@ -4,7 +4,14 @@ import type { AddressInfo } from 'node:net';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failure, type Service } from '../../core/index.js';
 import { clientErrors } from './client-errors.js';
-import { createHttpApp, defaultHttpLimits, type HttpLimits, type HttpLogger, type Metrics } from './app.js';
+import {
+  createHttpApp,
+  defaultHttpLimits,
+  type HttpLimits,
+  type HttpLogger,
+  type Metrics,
+  type ScoringJobs,
+} from './app.js';
 import { exitCodeOf, hearSignals } from './signals.js';
 
 export interface ServerOptions {
@@ -12,6 +19,7 @@ export interface ServerOptions {
   readonly limits?: Partial<HttpLimits>;
   readonly logger?: HttpLogger;
   readonly metrics?: Metrics;
+  readonly jobs?: ScoringJobs;
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;

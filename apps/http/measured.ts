@@ -4,7 +4,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { nodeHost } from '../../adapters/node-host.js';
 import { refusalOf } from './client-errors.js';
 import { type Metrics, metricsContentType } from './metrics.js';
-import { type Exchange, respond, statusOf } from './respond.js';
+import { type Answer, type Exchange, respond, statusOf } from './respond.js';
 import type { Route } from './routes.js';
 import type { Scored } from './score-route.js';
 
@@ -25,11 +25,12 @@ export const countingRequests =
 
 /** Answers a scoring, and tells where its time went. */
 export const answeringScores =
-  (route: Route<Scored>, metrics: Metrics | undefined) =>
+  (route: Route<Scored | Answer>, metrics: Metrics | undefined) =>
   async (ctx: RouterContext<Exchange>): Promise<void> => {
     const outcome = await route(ctx)();
     respond(ctx, outcome);
-    if (metrics === undefined || E.isLeft(outcome)) return;
+    // What tasks elsewhere score is not counted here.
+    if (metrics === undefined || E.isLeft(outcome) || !('answer' in outcome.right)) return;
     const { answer, parseMs, scoredMs } = outcome.right;
     const { read, score, write } = answer.performance_diagnostics.timings_ms;
     const endedMs = nowMs();

@@ -24,6 +24,8 @@ export type HttpContext = ParameterizedContext<Exchange>;
 
 /** A right outcome. Without a body it is a 304. */
 export interface Answer {
+  /** 200 unless given. */
+  readonly status?: number;
   readonly body?: unknown;
   /** The body as JSON, where it is written already. */
   readonly json?: string;
@@ -62,11 +64,11 @@ const noteFailure = ({ state }: HttpContext, { tag, message }: Failure): void =>
   state.brokenOff = failureTable[tag].status ?? failureTable.Unavailable.status;
 };
 
-const respondAnswer = (ctx: HttpContext, { body, json, headers, timingsMs }: Answer): void => {
+const respondAnswer = (ctx: HttpContext, { status = 200, body, json, headers, timingsMs }: Answer): void => {
   for (const name in headers) ctx.set(name, headers[name] ?? '');
-  if (json !== undefined) send(ctx, 200, 'application/json', json, timingsMs);
+  if (json !== undefined) send(ctx, status, 'application/json', json, timingsMs);
   else if (body === undefined) ctx.status = 304;
-  else send(ctx, 200, 'application/json', JSON.stringify(body), timingsMs);
+  else send(ctx, status, 'application/json', JSON.stringify(body), timingsMs);
 };
 
 const respondFailure = (ctx: HttpContext, failed: Failure): void => {

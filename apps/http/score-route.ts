@@ -19,6 +19,7 @@ import type { Answer, Exchange } from './respond.js';
 import { count, optional, type Route } from './routes.js';
 import { rowReaderOf } from './row-bodies.js';
 import { scoreAnswerJson } from './score-answer-json.js';
+import type { ScoringJobs } from './scoring-jobs.js';
 import { type Stillness, watchStillness } from './stillness.js';
 import type { StreamedAnswer } from './streamed-answer.js';
 
@@ -34,7 +35,7 @@ export interface Scored extends Answer {
 type Context = RouterContext<Exchange>;
 
 export const scoreRoute =
-  (service: Service, limits: HttpLimits): Route<Scored> =>
+  (service: Service, limits: HttpLimits, jobs?: ScoringJobs): Route<Scored | Answer> =>
   (ctx) => {
     const { req, query, querystring, state } = ctx;
     const openAnswer = streamedAnswerOf(state.accepted);
@@ -72,6 +73,7 @@ export const scoreRoute =
         const asked = { request: request.right, parseMs };
         return scoreStream(service, limits, ctx, openAnswer, () => TE.right(asked))();
       }
+      if (jobs?.takes(request.right) === true) return jobs.start(request.right, state.control)();
       const answer = await service.score(request.right, state.control)();
       return E.isLeft(answer) ? answer : E.right(scoredAs(parseMs, true)(answer.right));
     };

@@ -4,7 +4,8 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../../../core/index.js';
-import type { HttpLogger } from '../../http/app.js';
+import { checkInBucket, openCloudRunJobs } from '../../cloud-run-jobs.js';
+import type { HttpLogger, ScoringJobs } from '../../http/app.js';
 import type { Primary } from '../../http/worker.js';
 import type { Flags, Settings } from '../../settings.js';
 import { BaseCommand, type Session } from '../base-command.js';
@@ -18,7 +19,7 @@ export class ServeCommand extends BaseCommand {
 
   static override usage = {
     description:
-      'Serves POST /score, GET /models, GET /model/{type}/{name}/info, GET /health, GET /ready and GET /metrics.',
+      'Serves POST /score, GET /models, GET /model/{type}/{name}/info, GET /health, GET /ready and GET /metrics; GET /job/{job_id} where scoring_jobs says so.',
     examples: [
       ['On 127.0.0.1:8080', '$0 serve'],
       ['For every address, on another port', '$0 serve --host 0.0.0.0 --port 9000'],
@@ -78,11 +79,16 @@ export class ServeCommand extends BaseCommand {
     );
   }
 
-  private listen({ service, settings }: Session, tell: (url: string) => void): TE.TaskEither<Failure, void> {
+  private listen(session: Session, tell: (url: string) => void): TE.TaskEither<Failure, void> {
+    const { service, settings } = session;
     const { primary } = this;
     return pipe(
-      TE.fromTask(() => Promise.all([import('../../http/main.js'), import('../../http/metrics.js'), openLogger()])),
-      TE.flatMap(([{ startServer, serveUntilSignal }, { createMetrics }, logger]) => {
+      openJobs(session),
+      TE.bindTo('jobs'),
+      TE.bind('loaded', () =>
+        TE.fromTask(() => Promise.all([import('../../http/main.js'), import('../../http/metrics.js'), openLogger()])),
+      ),
+      TE.flatMap(({ jobs, loaded: [{ startServer, serveUntilSignal }, { createMetrics }, logger] }) => {
         const metrics = createMetrics(service);
         return pipe(
           startServer({
@@ -92,6 +98,7 @@ export class ServeCommand extends BaseCommand {
             host: settings.host,
             port: settings.port,
             limits: httpLimits(settings),
+            ...(jobs === undefined ? {} : { jobs }),
             graceMs: settings.limits.shutdown_grace_ms,
           }),
           TE.tapIO(
@@ -158,6 +165,19 @@ const primaryHere = async (): Promise<Primary | undefined> => {
   const { isWorker, toPrimary } = await import('../../http/worker.js');
   return isWorker() ? toPrimary() : undefined;
 };
+
+/** Where scorings from a source to an output go, when the settings say elsewhere. Fails `InvalidInput` when nobody there could see what they need. */
+const openJobs = ({ service, ports, settings }: Session): TE.TaskEither<Failure, ScoringJobs | undefined> =>
+  settings.scoringJobs === 'here'
+    ? TE.right(undefined)
+    : pipe(
+        TE.fromEither(checkInBucket(settings.outputRoot)),
+        TE.flatMap(() => openCloudRunJobs(settings)),
+        TE.flatMapTask((jobs) => async () => {
+          const { scoringJobs } = await import('../../http/scoring-jobs.js');
+          return scoringJobs(service, ports.sink, jobs);
+        }),
+      );
 
 const openLogger = async (): Promise<HttpLogger> => {
   const { pino } = await import('pino');
