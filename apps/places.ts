@@ -45,6 +45,10 @@ export const parseTable = (
 /** Whether it names a place elsewhere, as `gs://b/x` and `file:///x` do. */
 export const isAddress = (path: string): boolean => new RegExp(`^${schemeGrammar}`).test(path);
 
+/** The folder of a job: an address, or a folder of this machine, which may be relative to the working folder. */
+export const jobFolderAt = (folder: string): string =>
+  isBucketAddress(folder) ? folder.replace(/\/+$/, '') : resolve(folder);
+
 /** A folder, which may be relative to the working folder. */
 export const folderAt = (folder: string): Registry => {
   const root = resolve(folder);

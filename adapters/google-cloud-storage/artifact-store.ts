@@ -1,7 +1,14 @@
 /** An artifact store in a Google Cloud Storage bucket: objects are objects at their keys, and generations are the tokens. */
 import type { Bucket } from '@google-cloud/storage';
 import * as O from 'fp-ts/lib/Option.js';
-import { type ArtifactStore, checkFolder, checkKey, neverCancelled, type WriteCondition } from '../../core/index.js';
+import {
+  type ArtifactStore,
+  checkFolder,
+  checkKey,
+  neverCancelled,
+  parseBucketAddress,
+  type WriteCondition,
+} from '../../core/index.js';
 import { type Attempt, bounded, nowMs } from '../google-cloud/bounded.js';
 import { orRaise, raise, statusOf } from '../google-cloud/errors.js';
 import type { RetryPolicy } from '../google-cloud/persistently.js';
@@ -13,7 +20,7 @@ import { selfTest } from './self-test.js';
 import { download, upload } from './transfer.js';
 
 export interface GoogleCloudStorageOptions extends ClientOptions {
-  /** A folder of the bucket that is the root of the store, `''` by default. Follows the grammar of keys. */
+  /** A folder of the bucket that is the root of the store, `''` by default: names joined by `/`, as addresses in buckets have them. */
   readonly prefix?: string;
   /** After so long without a byte on the line a request is given up, and tried again; 20,000 by default. */
   readonly idleTimeoutMs?: number;
@@ -162,7 +169,7 @@ const checkPlace = (bucket: string, prefix: string): void => {
     );
   }
   if (prefix.length > 300) raise('InvalidInput', 'The prefix in the bucket has more than 300 characters.');
-  orRaise(checkFolder(prefix));
+  if (prefix !== '') orRaise(parseBucketAddress(`gs://${bucket}/${prefix}`));
 };
 
 const noneIfAbsent = async <A>(work: () => Promise<A>): Promise<O.Option<A>> => {

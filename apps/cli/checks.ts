@@ -4,7 +4,14 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { duckdbDataSource } from '../../adapters/duckdb/data-source.js';
-import { type CallOptions, type DataSource, type Failure, failure, keysOf } from '../../core/index.js';
+import {
+  type CallOptions,
+  type DataSource,
+  type Failure,
+  failure,
+  keysOf,
+  type PredictionSink,
+} from '../../core/index.js';
 import { checkOutputRoot } from '../places.js';
 import { isBucketAddress, isWarehouseAddress } from '../settings.js';
 import type { Session } from './base-command.js';
@@ -73,12 +80,17 @@ export const partTrials = ({ service, ports, settings, cancellation }: Session):
       name: 'outputs',
       found: pipe(
         checkOutputRoot(settings.outputRoot),
-        TE.map(() =>
+        TE.flatMap(() =>
           isBucketAddress(settings.outputRoot)
-            ? `${settings.outputRoot} cannot be written to by this version: predictions come in answers only`
-            : isWarehouseAddress(settings.outputRoot)
-              ? `predictions are loaded into tables of ${settings.outputRoot}. ${untried}`
-              : `predictions go below ${settings.outputRoot}`,
+            ? pipe(
+                written(ports.sink, `${probe}.ndjson`, call),
+                TE.map(() => `predictions go below ${settings.outputRoot}, which can be written`),
+              )
+            : TE.right(
+                isWarehouseAddress(settings.outputRoot)
+                  ? `predictions are loaded into tables of ${settings.outputRoot}. ${untried}`
+                  : `predictions go below ${settings.outputRoot}`,
+              ),
         ),
       ),
     },
@@ -109,6 +121,17 @@ export const partTrials = ({ service, ports, settings, cancellation }: Session):
 };
 
 const untried = "Scorekeeper's own tests run against a fake of BigQuery, and never ran against Google's.";
+
+/** Puts an output there, and removes it. */
+const written = (sink: PredictionSink, location: string, call: CallOptions): TE.TaskEither<Failure, void> => {
+  const open = sink.open(location, { columns: [{ name: 'row', type: 'int64' }], constants: [] }, call);
+  return pipe(
+    open,
+    TE.flatMap(({ commit }) => commit),
+    TE.flatMap(() => open),
+    TE.flatMap(({ clear }) => clear),
+  );
+};
 
 const opened = (source: DataSource, call: CallOptions): TE.TaskEither<Failure, string> =>
   pipe(

@@ -10,12 +10,13 @@ import {
   type Failure,
   type ModelReference,
   nearest,
+  parseBucketAddress,
   parseModelReference,
   ScoreRequest,
 } from '../../core/index.js';
 import type { Overrides } from '../composition/compose.js';
 import { isAddress, parseTable } from '../places.js';
-import { isWarehouseAddress, type Settings } from '../settings.js';
+import { isBucketAddress, isWarehouseAddress, type Settings } from '../settings.js';
 import { BaseCommand, type Session } from './base-command.js';
 import { decodeFlags, numeric, present, referenceHelp, scored } from './references.js';
 
@@ -23,7 +24,7 @@ import { decodeFlags, numeric, present, referenceHelp, scored } from './referenc
 export const scoringHelp = [
   referenceHelp,
   'Both years are included. The extension of --output tells its format: .parquet, .csv, .ndjson or .jsonl.',
-  'A relative --output is below the output root (SCOREKEEPER_OUTPUT_ROOT, by default the working folder). On the command line --output is your own choice: an absolute path, or one that climbs with .., may leave the output root. Only requests over REST are held to it.',
+  'A relative --output is below the output root (SCOREKEEPER_OUTPUT_ROOT, by default the working folder). On the command line --output is your own choice: an absolute path, one that climbs with .., or an address (gs://bucket/predictions.parquet) may leave the output root. Only requests over REST are held to it.',
 ].join('\n\n');
 
 export abstract class ScoringCommand extends BaseCommand {
@@ -36,7 +37,7 @@ export abstract class ScoringCommand extends BaseCommand {
   endYear = Option.String('--end-year', { description: 'YEAR: Score rows of this year and earlier' });
   output = Option.String('--output', {
     description:
-      'FILE: Write the predictions to this file, or the table bigquery://PROJECT.DATASET.TABLE (default: stdout)',
+      'FILE: Write the predictions to this file, which may be gs://BUCKET/FILE, or to the table bigquery://PROJECT.DATASET.TABLE (default: stdout)',
   });
   onError = Option.String('--on-error', {
     description: 'fail|skip: Fail at a row that does not fit the model, or leave such rows out (default: fail)',
@@ -94,7 +95,7 @@ interface Output {
   readonly overrides?: Overrides;
 }
 
-/** An absolute output, or one that climbs, is its owner's own choice: the root is then the folder that it names. */
+/** An absolute output, an address, or one that climbs, is its owner's own choice: the root is then the folder that it names. */
 const placeOutput = (given: string | undefined): E.Either<Failure, Output> => {
   if (given === undefined) return E.right({});
   if (/(?:^|[/\\])\.{0,2}$/.test(given))
@@ -106,10 +107,17 @@ const placeOutput = (given: string | undefined): E.Either<Failure, Output> => {
     );
   }
   // `normalize` would make a folder of the scheme.
+  if (isBucketAddress(given)) {
+    const at = given.lastIndexOf('/');
+    return pipe(
+      parseBucketAddress(given),
+      E.map(() => ({ location: given.slice(at + 1), overrides: { outputRoot: given.slice(0, at) } })),
+    );
+  }
   if (isAddress(given))
     return fail(
       'InvalidInput',
-      `--output must be a file of this machine, or a table (bigquery://project.dataset.table): nothing is written to ${given} by this version.`,
+      `--output must be a file of this machine, an address in a bucket (gs://bucket/name), or a table (bigquery://project.dataset.table): nothing is written to ${given}.`,
     );
   const path = normalize(given);
   return E.right(

@@ -1,5 +1,4 @@
 /** Which adapter stands behind each port, as the settings say. */
-import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
@@ -7,16 +6,16 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { ContainerModule } from 'inversify';
 import type { StageBatches } from '../../adapters/bigquery/data-source.js';
 import type { DuckdbSourceOptions } from '../../adapters/duckdb/data-source.js';
-import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import { localFilesystemArtifactCache } from '../../adapters/local-filesystem/artifact-cache.js';
 import { lruCacheModelCache } from '../../adapters/lru-cache/model-cache.js';
 import { nodeHost } from '../../adapters/node-host.js';
-import { createService, type DataSource, type Failure, failTask, type PredictionSink } from '../../core/index.js';
+import { createService, type DataSource, type Failure } from '../../core/index.js';
 import { readText } from '../named-file.js';
-import { isBucketAddress, isWarehouseAddress, type Registry, type Settings, type SourceSettings } from '../settings.js';
+import type { Registry, Settings, SourceSettings } from '../settings.js';
 import { ids } from './identifiers.js';
-import { engineOnDemand, experimentsOnDemand, jobFolderOnDemand, sinkOnDemand, sourceOnDemand } from './on-demand.js';
-import { emulatorOf, openStore } from './stores.js';
+import { engineOnDemand, experimentsOnDemand, sourceOnDemand } from './on-demand.js';
+import { jobFoldersOf, sinkOf } from './outputs.js';
+import { emulatedWarehouse, openStore } from './stores.js';
 
 /** What one run has otherwise than its settings. Folders are absolute. */
 export interface Overrides {
@@ -71,60 +70,9 @@ export const scoringModule = (settings: Settings, overrides: Overrides): Contain
     );
     bind(ids.cache).toResolvedValue(() => lruCacheModelCache({ limitBytes: settings.limits.model_cache_bytes }));
     bind(ids.sources).toResolvedValue(() => sourcesOf(settings, overrides));
-    bind(ids.jobFolder).toConstantValue((path) =>
-      jobFolderOnDemand(path, localFilesystemArtifactStore({ root: path }), async () =>
-        (await import('../../adapters/duckdb/job-rows.js')).duckdbJobRows({
-          folder: path,
-          protectedPaths: protectedPaths(settings, overrides),
-        }),
-      ),
-    );
-    bind(ids.sink).toResolvedValue(() => {
-      const root = overrides.outputRoot ?? settings.outputRoot;
-      if (isBucketAddress(root)) return noSink(root);
-      if (isWarehouseAddress(root)) return tablesSink(root);
-      return sinkOnDemand(root, async () =>
-        (await import('../../adapters/duckdb/prediction-sink.js')).duckdbPredictionSink({
-          root,
-          protectedPaths: protectedPaths(settings, overrides),
-        }),
-      );
-    });
+    bind(ids.jobFolder).toConstantValue(jobFoldersOf(settings, overrides));
+    bind(ids.sink).toResolvedValue(() => sinkOf(settings, overrides));
   });
-
-/** What no request may write over: registered models, experiments, and what sources read. */
-const protectedPaths = (
-  { registry, sources, sourcesDir }: Settings,
-  { experiments, sourceFile }: Overrides,
-): ReadonlyArray<string> => [
-  ...(registry.kind === 'local' ? [resolve(registry.root, 'models')] : []),
-  ...(experiments?.kind === 'local' ? [experiments.root] : []),
-  ...(sourceFile === undefined ? [] : [resolve(sourceFile.name)]),
-  ...Object.values(sources).flatMap((source) => {
-    const files = source.kind === 'duckdb' ? Object.values(source.files) : [];
-    const query = source.sql_file === undefined ? [] : [source.sql_file];
-    return [...files, ...query].map((file) => resolve(sourcesDir, file));
-  }),
-];
-
-/** Tables of the dataset; outputs wait for their loading in the system's temporary folder. */
-const tablesSink = (root: string): PredictionSink =>
-  sinkOnDemand(root, async () => {
-    const { bigqueryPredictionSink } = await import('../../adapters/bigquery/prediction-sink.js');
-    const { duckdbPredictionSink } = await import('../../adapters/duckdb/prediction-sink.js');
-    const [project = '', dataset = ''] = root.slice('bigquery://'.length).split('.');
-    const staging = duckdbPredictionSink({ root: tmpdir() });
-    return bigqueryPredictionSink({ project, dataset, staging, ...emulatedWarehouse() });
-  });
-
-/** Stands where no adapter writes yet. */
-const noSink = (root: string): PredictionSink => {
-  const refused = failTask(
-    'InvalidInput',
-    `Predictions cannot be written to ${root} by this version. Set SCOREKEEPER_OUTPUT_ROOT to a folder, or name no output location and take them from the answer.`,
-  );
-  return { root, open: () => refused, join: () => refused, digest: () => refused, resolve: () => refused };
-};
 
 /** The service over all of these. */
 export const serviceModule = (settings: Settings): ContainerModule =>
@@ -207,11 +155,6 @@ const declaredSource = (source: SourceSettings, baseDir: string): DataSource => 
     keys,
     pipe(file === undefined ? TE.right(sql) : readQuery(file, baseDir), TE.flatMap(sourceOf)),
   );
-};
-
-const emulatedWarehouse = (): { readonly apiEndpoint?: string } => {
-  const apiEndpoint = emulatorOf('BIGQUERY_EMULATOR_HOST');
-  return apiEndpoint === undefined ? {} : { apiEndpoint };
 };
 
 const stageOnDemand: StageBatches =

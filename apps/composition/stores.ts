@@ -5,14 +5,21 @@ import type { ArtifactStore } from '../../core/index.js';
 import type { Registry } from '../settings.js';
 
 /** The store there. In a bucket, credentials are looked for at the first call; `STORAGE_EMULATOR_HOST` replaces Google's address. */
-export const openStore = (place: Registry): ArtifactStore => {
-  if (place.kind === 'local') return localFilesystemArtifactStore({ root: place.root });
+export const openStore = (place: Registry): ArtifactStore =>
+  place.kind === 'local'
+    ? localFilesystemArtifactStore({ root: place.root })
+    : googleCloudStorageArtifactStore({ bucket: place.bucket, prefix: place.prefix, ...emulatedStorage() });
+
+/** Who speaks for Cloud Storage, when it is not Google. */
+export const emulatedStorage = (): { readonly apiEndpoint?: string } => {
   const apiEndpoint = emulatorOf('STORAGE_EMULATOR_HOST');
-  return googleCloudStorageArtifactStore({
-    bucket: place.bucket,
-    prefix: place.prefix,
-    ...(apiEndpoint === undefined ? {} : { apiEndpoint }),
-  });
+  return apiEndpoint === undefined ? {} : { apiEndpoint };
+};
+
+/** Who speaks for BigQuery, when it is not Google. */
+export const emulatedWarehouse = (): { readonly apiEndpoint?: string } => {
+  const apiEndpoint = emulatorOf('BIGQUERY_EMULATOR_HOST');
+  return apiEndpoint === undefined ? {} : { apiEndpoint };
 };
 
 /** The service that this variable puts in the place of Google's, as an address. */

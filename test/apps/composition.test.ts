@@ -91,11 +91,12 @@ test('a registry in a bucket composes to its store, with experiments and outputs
   t.is(ports.sink.root, 'gs://bgg-models/predictions/');
 });
 
-test('an output in a bucket is refused with what to do instead', async (t) => {
-  const { ports } = compose(settingsIn('/srv', { output_root: 'gs://b-1/out' }));
-  const refused = await ports.sink.resolve('a.parquet')();
-  t.like(refused, { left: { tag: 'InvalidInput' } });
-  t.regex(E.isLeft(refused) ? refused.left.message : '', /gs:\/\/b-1\/out.*SCOREKEEPER_OUTPUT_ROOT/);
+test('outputs in buckets, and their jobs, keep clear of the registry and of sources there', async (t) => {
+  const { ports } = compose(settingsIn('/srv', { output_root: 'gs://b-1/' }, { bucket: 'b-1/prod' }));
+  t.deepEqual(await ports.sink.resolve('a.parquet')(), E.right('gs://b-1/a.parquet'));
+  t.like(await ports.sink.resolve('prod/models/a.parquet')(), { left: { tag: 'InvalidInput' } });
+  const { outputs } = ports.jobFolder?.('gs://b-1/prod/models/a.parquet.job/1') ?? t.fail();
+  t.like(await outputs.resolve('a.parquet')(), { left: { tag: 'InvalidInput' } });
 });
 
 test('exit codes differ from each other and from Node’s own, but for 2', (t) => {

@@ -1,9 +1,9 @@
 /** `job finish`: puts the output of a job in its place. */
-import { resolve } from 'node:path';
 import { Option } from 'clipanion';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../../../core/index.js';
+import { jobFolderAt } from '../../places.js';
 import { BaseCommand } from '../base-command.js';
 import { renderReport } from '../report.js';
 
@@ -23,7 +23,7 @@ export class JobFinishCommand extends BaseCommand {
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
-      this.withService(({ service, cancellation }) => service.finishJob(resolve(this.folder), { cancellation })),
+      this.withService(({ service, cancellation }) => service.finishJob(jobFolderAt(this.folder), { cancellation })),
       TE.map((answer) =>
         this.json
           ? this.printJson(answer)

@@ -19,14 +19,14 @@ export class JobPlanCommand extends ScoringCommand {
       ],
     ] satisfies Array<[string, string]>,
     details: [
-      'The folder is FILE.job/JOB_ID beside the output, and every machine has to see it, the registry, and a source that is a Parquet file. Other rows are written to it once. A job that was planned before is found by the same command: its folder is printed again.',
+      'The folder is FILE.job/JOB_ID beside the output, and every machine has to see it, the registry, and a source that is a Parquet file; with an --output in a bucket, so is the folder. Other rows are written to it once. A job that was planned before is found by the same command: its folder is printed again.',
       'job work does what was planned, on any number of machines; job finish puts the output in its place; job status tells how far it is.',
       scoringHelp,
     ].join('\n\n'),
   };
 
   override output = Option.String('--output', {
-    description: 'FILE: Write the predictions to this file, when the job is finished',
+    description: 'FILE: Write the predictions to this file, which may be gs://BUCKET/FILE, when the job is finished',
   });
   overwrite = Option.Boolean('--overwrite', false, {
     description: 'When this was scored before, plan it as another job',

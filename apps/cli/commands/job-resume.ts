@@ -1,9 +1,9 @@
 /** `job resume`: does what is left of a job, and puts its output in its place. */
-import { resolve } from 'node:path';
 import { Option } from 'clipanion';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure, ScoreAnswer } from '../../../core/index.js';
+import { jobFolderAt } from '../../places.js';
 import { BaseCommand, type Session } from '../base-command.js';
 import { startProgress } from '../progress.js';
 import { renderReport } from '../report.js';
@@ -48,7 +48,7 @@ export class JobResumeCommand extends BaseCommand {
   private resume(session: Session, workplace: Workplace): TE.TaskEither<Failure, ScoreAnswer> {
     const { service, cancellation } = session;
     return pipe(
-      service.jobStatus(resolve(this.folder), { cancellation }),
+      service.jobStatus(jobFolderAt(this.folder), { cancellation }),
       TE.flatMap((job) => {
         if (job.state === 'finished') {
           this.say('This job is finished: nothing is to be done.');

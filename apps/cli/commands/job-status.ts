@@ -1,9 +1,9 @@
 /** `job status`: how far a job is, and what is to be done next. */
-import { resolve } from 'node:path';
 import { Option } from 'clipanion';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure, JobStatus } from '../../../core/index.js';
+import { jobFolderAt } from '../../places.js';
 import { BaseCommand } from '../base-command.js';
 import { shellCommand } from '../shell-command.js';
 import { renderFacts } from '../table.js';
@@ -24,7 +24,7 @@ export class JobStatusCommand extends BaseCommand {
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
-      this.withService(({ service, cancellation }) => service.jobStatus(resolve(this.folder), { cancellation })),
+      this.withService(({ service, cancellation }) => service.jobStatus(jobFolderAt(this.folder), { cancellation })),
       TE.map((status) => this.report(status)),
     );
   }

@@ -1,5 +1,4 @@
 /** `job work`: one worker of a sharded job. */
-import { resolve } from 'node:path';
 import { Option } from 'clipanion';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
@@ -7,6 +6,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { cancellationSource, type Failure, failure, type ShardProgress } from '../../../core/index.js';
 import { failureTable } from '../../failure-table.js';
 import type { Settings } from '../../settings.js';
+import { jobFolderAt } from '../../places.js';
 import { BaseCommand } from '../base-command.js';
 import type { FromJobWorker, ToJobWorker } from '../job-messages.js';
 import { taskPlaceOf } from '../task-place.js';
@@ -49,7 +49,7 @@ export class JobWorkCommand extends BaseCommand {
           // Whoever forked this process is gone, or says so.
           process.once('disconnect', stop.cancel);
           process.once('message', (_: ToJobWorker) => stop.cancel());
-          const path = resolve(this.folder);
+          const path = jobFolderAt(this.folder);
           const done = await pipe(
             service.workJob(path, place, {
               cancellation: stop.cancellation,
@@ -68,7 +68,7 @@ export class JobWorkCommand extends BaseCommand {
       TE.mapLeft(asRetry),
       TE.tapError((failed) => TE.fromIO(() => send({ kind: 'failed', failure: failed }))),
       TE.map(() => {
-        if (this.json) this.printJson({ path: resolve(this.folder) });
+        if (this.json) this.printJson({ path: jobFolderAt(this.folder) });
       }),
       // It would keep this process alive.
       (task) => async () => {

@@ -160,6 +160,14 @@ for (const name of ['.git', '.x.csv', 'C:', 'a\nb', 'a\u202eb', 'a\ud800', 'nul.
   });
 }
 
+test('a name may hold what the engine takes for a pattern elsewhere', async (t) => {
+  const root = await temporaryFolder();
+  const writer = await right(duckdbPredictionSink({ root }).open('it is [x]/a*?.parquet', schema, call));
+  await right(writer.write(rows));
+  await right(writer.commit);
+  t.deepEqual(await filesUnder(root), ['it is [x]/a*?.parquet']);
+});
+
 test('what is protected is neither replaced nor written into, by whichever way it is named', async (t) => {
   const root = await temporaryFolder();
   await mkdir(join(root, 'models', 'registered'), { recursive: true });

@@ -1,0 +1,89 @@
+/** Which adapter takes predictions and holds jobs, as the place says: a folder, a bucket, or a dataset. */
+import { tmpdir } from 'node:os';
+import { resolve } from 'node:path';
+import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
+import type { OpenJobFolder, PredictionSink } from '../../core/index.js';
+import { isBucketAddress, isWarehouseAddress, type Settings } from '../settings.js';
+import type { Overrides } from './modules.js';
+import { jobFolderOnDemand, sinkOnDemand } from './on-demand.js';
+import { stagedCopies } from './staged-copies.js';
+import { emulatedStorage, emulatedWarehouse, openStore } from './stores.js';
+
+/** The sink at the output root. */
+export const sinkOf = (settings: Settings, overrides: Overrides): PredictionSink => {
+  const root = overrides.outputRoot ?? settings.outputRoot;
+  if (isWarehouseAddress(root)) return tablesSink(root);
+  const kept = keptPlaces(settings, overrides);
+  return sinkOnDemand(root, async () => {
+    const { duckdbPredictionSink } = await import('../../adapters/duckdb/prediction-sink.js');
+    if (!isBucketAddress(root)) return duckdbPredictionSink({ root, protectedPaths: kept.paths });
+    const { googleCloudStoragePredictionSink } = await import('../../adapters/google-cloud-storage/prediction-sink.js');
+    return googleCloudStoragePredictionSink({ root, protectedAddresses: kept.addresses, ...(await fromHere()) });
+  });
+};
+
+/** Job folders, each where its path says. */
+export const jobFoldersOf =
+  (settings: Settings, overrides: Overrides): OpenJobFolder =>
+  (path) => {
+    const kept = keptPlaces(settings, overrides);
+    if (!isBucketAddress(path)) {
+      return jobFolderOnDemand(path, localFilesystemArtifactStore({ root: path }), async () =>
+        (await import('../../adapters/duckdb/job-rows.js')).duckdbJobRows({
+          folder: path,
+          protectedPaths: kept.paths,
+        }),
+      );
+    }
+    const [bucket = '', ...prefix] = path.slice('gs://'.length).split('/');
+    const documents = openStore({ kind: 'gcs', bucket, prefix: prefix.join('/'), location: path });
+    return jobFolderOnDemand(path, documents, async () => {
+      const { googleCloudStorageJobRows } = await import('../../adapters/google-cloud-storage/job-folder.js');
+      const by = await fromHere();
+      const readStaged = await stagedCopies(by.files, path);
+      return googleCloudStorageJobRows({ folder: path, protectedAddresses: kept.addresses, readStaged, ...by });
+    });
+  };
+
+/** What writes in buckets: files of this machine, and their way there. */
+const fromHere = async () => {
+  const { googleCloudStorageBucketFiles } = await import('../../adapters/google-cloud-storage/bucket-files.js');
+  const { duckdbPredictionSink } = await import('../../adapters/duckdb/prediction-sink.js');
+  return {
+    files: googleCloudStorageBucketFiles(emulatedStorage()),
+    staging: (root: string) => duckdbPredictionSink({ root }),
+  };
+};
+
+/** Tables of the dataset; outputs wait for their loading in the system's temporary folder. */
+const tablesSink = (root: string): PredictionSink =>
+  sinkOnDemand(root, async () => {
+    const { bigqueryPredictionSink } = await import('../../adapters/bigquery/prediction-sink.js');
+    const { duckdbPredictionSink } = await import('../../adapters/duckdb/prediction-sink.js');
+    const [project = '', dataset = ''] = root.slice('bigquery://'.length).split('.');
+    const staging = duckdbPredictionSink({ root: tmpdir() });
+    return bigqueryPredictionSink({ project, dataset, staging, ...emulatedWarehouse() });
+  });
+
+/** What no request may write over: registered models, experiments, and what sources read. */
+const keptPlaces = (
+  { registry, sources, sourcesDir }: Settings,
+  { experiments, sourceFile }: Overrides,
+): { readonly paths: ReadonlyArray<string>; readonly addresses: ReadonlyArray<string> } => {
+  const files = [
+    ...(sourceFile === undefined ? [] : [absolute('.', sourceFile.name)]),
+    ...Object.values(sources).flatMap((source) => {
+      const tables = source.kind === 'duckdb' ? Object.values(source.files) : [];
+      const query = source.sql_file === undefined ? [] : [source.sql_file];
+      return [...tables, ...query].map((file) => absolute(sourcesDir, file));
+    }),
+  ];
+  const registries = [
+    registry.kind === 'local' ? resolve(registry.root, 'models') : `${registry.location}/models`,
+    ...(experiments === undefined ? [] : [experiments.kind === 'local' ? experiments.root : experiments.location]),
+  ];
+  const all = [...registries, ...files];
+  return { paths: all.filter((place) => !isBucketAddress(place)), addresses: all.filter(isBucketAddress) };
+};
+
+const absolute = (dir: string, file: string): string => (isBucketAddress(file) ? file : resolve(dir, file));

@@ -1,0 +1,122 @@
+/** Outputs and jobs in buckets: the same commands, the same files, against a fake of Cloud Storage. */
+import { join } from 'node:path';
+import test from 'ava';
+import { sql } from '../../adapters/duckdb/files.js';
+import { startFakeGcs } from '../../support/fake-gcs/server.js';
+import { run, runHere } from './command-line.js';
+import { inABucket } from './in-a-bucket.js';
+import { counts, differences, reference, scoringFolder } from './job-scores.js';
+
+/** Three shards. */
+const rowCount = 300_000;
+const [folder, fake] = await Promise.all([scoringFolder(rowCount), startFakeGcs({ buckets: ['games'] })]);
+test.after.always(fake.close);
+const env = { STORAGE_EMULATOR_HOST: fake.url };
+// For commands in this process.
+Object.assign(process.env, env);
+const bucket = inABucket(fake.url);
+const scorekeeper = (...args: ReadonlyArray<string>) => runHere(folder, args, { env });
+const asked = (output: string, ...more: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...[reference, '--source', 'rows.csv', '--output', output],
+  ...more,
+];
+const local = (name: string): string => join(folder, name);
+
+test.before(() => sql(`COPY (SELECT * FROM '${local('rows.parquet')}' ORDER BY id) TO '${local('rows.csv')}'`));
+
+test.serial('one process, several, and workers on a job in a bucket write the same rows to it', async (t) => {
+  t.is((await scorekeeper('score', ...asked('one.parquet'))).code, 0);
+  const alone = await scorekeeper('score', ...asked('gs://games/2026/alone.parquet', '--json'));
+  t.is(alone.code, 0, alone.stderr);
+  t.like(JSON.parse(alone.stdout), { output_location: 'gs://games/2026/alone.parquet' });
+  const processes = await run(folder, ['score', ...asked('gs://games/2026/two.parquet', '--processes', '2')], { env });
+  t.is(processes.code, 0, processes.stderr);
+
+  // A name that no key of a registry has.
+  const output = 'gs://games/dt=2026-01-01/it is/three.parquet';
+  const planned = await scorekeeper('job', 'plan', ...asked(output));
+  t.is(planned.code, 0, planned.stderr);
+  const job = planned.stdout.trim();
+  t.regex(job, /^gs:\/\/games\/dt=2026-01-01\/it is\/three\.parquet\.job\/[\da-f-]{36}$/);
+  t.is((await scorekeeper('job', 'plan', ...asked(output))).stdout.trim(), job);
+  const early = await scorekeeper('job', 'finish', `${job}/`);
+  t.regex(early.stderr, /^Conflict: 3 of 3 shards are not done yet/m);
+  for (const index of ['1', '0']) {
+    const worked = await run(folder, ['job', 'work', job], {
+      env: { ...env, CLOUD_RUN_TASK_INDEX: index, CLOUD_RUN_TASK_COUNT: '2' },
+    });
+    t.is(worked.code, 0, worked.stderr);
+  }
+  const status = await scorekeeper('job', 'status', job);
+  t.regex(status.stdout, /^shards +3 of 3 committed\nrows +300,000 scored of 300,000, 0 refused$/m);
+  const finished = await scorekeeper('job', 'finish', job, '--json');
+  t.is(finished.code, 0, finished.stderr);
+  t.like(JSON.parse(finished.stdout), { output_location: output });
+
+  for (const [address, name] of [
+    ['gs://games/2026/alone.parquet', 'alone.parquet'],
+    ['gs://games/2026/two.parquet', 'two.parquet'],
+    [output, 'three.parquet'],
+  ] as const) {
+    const path = await bucket.fetch(address, local(`fetched/${name}`));
+    t.deepEqual(await counts(path), [rowCount, rowCount, 1, 0], name);
+    t.is(await differences(local('one.parquet'), path), 0, name);
+  }
+  t.deepEqual(await bucket.namesBelow(`${job}/`), [
+    ...['.scorekeeper-self-test', '_SUCCESS', '_commits/00000.json', '_commits/00001.json', '_commits/00002.json'],
+    ...['_manifest.json', '_plan.json'],
+  ]);
+  t.like(JSON.parse((await scorekeeper('job', 'plan', ...asked(output, '--json'))).stdout), { state: 'finished' });
+  await bucket.remove(output);
+  t.like(JSON.parse((await scorekeeper('job', 'plan', ...asked(output, '--json'))).stdout), { state: 'begun' });
+});
+
+test.serial('refused rows are beside the output, in a bucket too, until a scoring has none', async (t) => {
+  await sql(
+    `COPY (SELECT range AS id, 1 AS weight, (CASE range WHEN 3 THEN 'much' ELSE '2' END) AS year FROM range(10)) TO '${local('holes.csv')}'`,
+    `COPY (SELECT range AS id, 1 AS weight, 2 AS year FROM range(10)) TO '${local('whole.csv')}'`,
+  );
+  const score = (source: string, ...more: ReadonlyArray<string>) =>
+    runHere(
+      folder,
+      ['score', reference, '--source', source, '--output', 'h/holes.csv', '--on-error', 'skip', ...more],
+      {
+        env: { ...env, SCOREKEEPER_OUTPUT_ROOT: 'gs://games/root/' },
+      },
+    );
+  for (const more of [[], ['--processes', '1']]) {
+    const holes = await score('holes.csv', '--json', ...more);
+    t.is(holes.code, 0, holes.stderr);
+    t.like(JSON.parse(holes.stdout), {
+      output_location: 'gs://games/root/h/holes.csv',
+      rejects_location: 'gs://games/root/h/holes.rejects.ndjson',
+      refused_total: 1,
+    });
+    const names = async () => (await bucket.namesBelow('gs://games/root/h/')).filter((name) => !name.includes('/'));
+    t.deepEqual(await names(), ['holes.csv', 'holes.rejects.ndjson']);
+    t.is((await score('whole.csv', ...more)).code, 0);
+    t.deepEqual(await names(), ['holes.csv']);
+  }
+});
+
+test.serial('what fails for good leaves no job behind; a place that is not for outputs is refused', async (t) => {
+  await sql(`COPY (SELECT range AS id, 'much' AS weight, 1 AS year FROM range(10)) TO '${local('bad.csv')}'`);
+  const bad = await run(
+    folder,
+    ['score', reference, '--source', 'bad.csv', '--output', 'gs://games/bad.parquet', '--processes', '1'],
+    { env },
+  );
+  t.is(bad.code, 23);
+  t.deepEqual(await bucket.namesBelow('gs://games/bad'), []);
+  const nobodys = await scorekeeper('score', ...asked('gs://nobodys/x.parquet'));
+  t.is(nobodys.code, 20);
+  t.regex(nobodys.stderr, /There is no bucket gs:\/\/nobodys/);
+  const registry = { env: { ...env, GCS_BUCKET_NAME: 'games/prod' } };
+  for (const output of ['gs://games/prod/models/x.parquet', 'gs://games', 'gs://games/a//x.parquet', 'gs://games/x'])
+    t.is((await runHere(folder, ['score', ...asked(output)], registry)).code, 2, output);
+  for (const command of ['work', 'finish', 'status', 'resume']) {
+    const lost = await run(folder, ['job', command, 'gs://games/nowhere'], { env });
+    t.is(lost.code, 20);
+    t.regex(lost.stderr, /^NotFound: There is no job in gs:\/\/games\/nowhere: it has no _plan\.json\.$/m);
+  }
+});
