@@ -30,8 +30,8 @@ export interface CloudRunWorkOptions {
   readonly say: (line: string) => void;
 }
 
-/** Between two looks at an execution: at first, and at most. */
-const pauses = { firstMs: 250, mostMs: 5_000, growth: 1.5 };
+/** Between two looks: at first, and at most, unless a look itself takes long, as at a job of a thousand shards. */
+const pauses = { firstMs: 250, mostMs: 5_000, growth: 1.5, timesTheLook: 3 };
 
 /** For a last request, when the command is to end. */
 const patienceMs = 10_000;
@@ -84,6 +84,7 @@ const follow = async (
   let rowsFound: number | undefined;
   let isEnded = false;
   for (let pauseMs = pauses.firstMs; ; pauseMs = Math.min(pauses.mostMs, pauseMs * pauses.growth)) {
+    const lookedMs = nowMs();
     const execution = await jobs.read(name, call)();
     if (E.isLeft(execution)) return E.left(outOfSight(execution.left, name));
     // After the execution, so that what it did before its end is seen.
@@ -99,7 +100,7 @@ const follow = async (
       isEnded = true;
       await jobs.cancel(name, call)();
     }
-    await pause(pauseMs, cancellation);
+    await pause(Math.max(pauseMs, pauses.timesTheLook * (nowMs() - lookedMs)), cancellation);
     if (cancellation.aborted) return fail('Cancelled', 'The scoring was stopped.');
   }
 };

@@ -1,4 +1,4 @@
-/** Jobs whose tasks run on Cloud Run, against the fake of its API, which really runs them: nothing is started twice, lost, or left to run. */
+/** What becomes of a command whose tasks run on Cloud Run when it is stopped, they fail, or nobody answers; against the fake of its API. */
 import { existsSync } from 'node:fs';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +17,6 @@ import {
   type JobStatus,
   neverCancelled,
   type ScoreAnswer,
-  type ScoringProgress,
 } from '../../../core/index.js';
 import type { RunTask } from '../../support/fake-cloud-run/executions.js';
 import { tasksAsProcesses } from '../../support/fake-cloud-run/processes.js';
@@ -29,7 +28,7 @@ import {
 } from '../../support/fake-cloud-run/server.js';
 import { fakeService } from '../http/harness.js';
 import { runHere } from './command-line.js';
-import { commitsOf, counts, differences, reference, scoringFolder } from './job-scores.js';
+import { commitsOf, counts, reference, scoringFolder } from './job-scores.js';
 
 /** Three shards. */
 const rowCount = 300_000;
@@ -37,12 +36,13 @@ const folder = await scoringFolder(rowCount);
 const everyRow = [rowCount, rowCount, 1, 0];
 
 /** The job of the fake, whose tasks are told of this registry as those of a bucket would be. */
-const jobsOf = (fake: FakeCloudRun, retries = { limit: 3, firstPauseMs: 1, budget: 50 }): CloudRunJobs => {
+const jobsOf = (fake: FakeCloudRun): CloudRunJobs => {
+  const retries = { limit: 3, firstPauseMs: 1, budget: 50 };
   const runner = cloudRunJob({ ...fakeJob, apiEndpoint: fake.url, retries });
   const args = (path: string) => ['job', 'work', '--finish', '--local=.', '--', path];
   return {
     ...runner,
-    start: ({ path }, taskCount = 2, call) => runner.start({ args: args(path), taskCount }, call),
+    start: ({ path }, taskCount = 1, call) => runner.start({ args: args(path), taskCount }, call),
     newest: (path, call) => runner.newest(args(path), call),
   };
 };
@@ -60,72 +60,41 @@ const inAFake = async (
 interface Scored {
   readonly outcome: E.Either<Failure, ScoreAnswer>;
   readonly said: ReadonlyArray<string>;
-  readonly told: ReadonlyArray<ScoringProgress>;
 }
 
-/** Scores as `score --on cloud-run-jobs` does; `stopWhen` is asked whenever something is told. */
+/** Scores as `score --on cloud-run-jobs` does; one that `isStopped` is stopped when it first tells how far it is. */
 const score = async (
   fake: FakeCloudRun,
   output: string,
-  source = 'rows.parquet',
-  stopWhen: () => boolean = () => false,
+  { source = 'rows.parquet', taskCount = 1, isStopped = false } = {},
 ): Promise<Scored> => {
   process.chdir(folder);
   const settings = await loadSettings({ local: '.' }, { env: { HOME: folder }, workingDir: folder })();
   if (E.isLeft(settings)) throw new Error(settings.left.message);
   const composition = compose(settings.right, { sourceFile: { name: source, keys: [] } });
   const { cancellation, cancel } = cancellationSource();
-  const [said, told]: [string[], ScoringProgress[]] = [[], []];
+  const said: string[] = [];
   const say = (line: string): void => void said.push(line);
   const session = { ...composition, cancellation };
-  const tell = (progress: ScoringProgress): void => {
-    told.push(progress);
-    if (stopWhen()) cancel();
+  const tell = (): void => {
+    if (isStopped) cancel();
   };
   const outcome = await scoreSharded(session, {
     request: { model_type: 'rating', model_name: 'm', data_source: source, output_location: output },
     repetition: 'done',
-    workAt: onCloudRun(session, jobsOf(fake), { taskCount: undefined, say }),
+    workAt: onCloudRun(session, jobsOf(fake), { taskCount, say }),
     startProgress: async () => ({ tell, stop: () => undefined }),
     say,
     command: 'the same command',
   })();
   await composition.close();
-  return { outcome, said, told };
+  return { outcome, said };
 };
-
-test.serial('tasks score and finish, though one is killed and the answer to the start is lost', async (t) => {
-  t.is((await runHere(folder, ['score', reference, '--source', 'rows.parquet', '--output', 'one.parquet'])).code, 0);
-  const processes = tasksAsProcesses(folder);
-  let kills = 0;
-  const fake = await inAFake(t, (task) => {
-    const isFirst = task.env['CLOUD_RUN_TASK_INDEX'] === '0' && task.env['CLOUD_RUN_TASK_ATTEMPT'] === '0';
-    if (!isFirst) return processes(task);
-    kills++;
-    return { ended: Promise.resolve(null), stop: () => undefined };
-  });
-  fake.fault({ on: 'run', fault: { kind: 'lost' } });
-  fake.fault({ on: 'get', fault: { kind: 'refusal', status: 503, code: 'UNAVAILABLE', message: 'Busy.' } });
-  const { outcome, said, told } = await score(fake, 'cloud.parquet');
-  if (E.isLeft(outcome)) return t.fail(outcome.left.message);
-  t.like(outcome.right.performance_diagnostics, { rows_read: rowCount, total_scored: rowCount, rows_refused: 0 });
-  t.is(kills, 1);
-  t.is(fake.executions().length, 1);
-  t.is(await differences(join(folder, 'one.parquet'), join(folder, 'cloud.parquet')), 0);
-  t.deepEqual(await counts(join(folder, 'cloud.parquet')), everyRow);
-  t.regex(said[0] ?? '', /^execution projects\/games-project\/.*-00001, 2 tasks\nlog: https:/);
-  t.like(told.at(-1), { rowsScored: rowCount, rowTotal: rowCount, rowsFound: 0 });
-
-  const again = await score(fake, 'cloud.parquet');
-  t.true(E.isRight(again.outcome));
-  t.regex(again.said.join('\n'), /^This was scored before/);
-  t.is(fake.executions().length, 1);
-});
 
 test.serial('a command that is stopped cancels its execution; the same command goes on with another one', async (t) => {
   const output = join(folder, 'stopped.parquet');
   const fake = await inAFake(t, tasksAsProcesses(folder));
-  const stopped = await score(fake, 'stopped.parquet', 'rows.parquet', () => true);
+  const stopped = await score(fake, 'stopped.parquet', { isStopped: true });
   t.is(E.isLeft(stopped.outcome) ? stopped.outcome.left.tag : '', 'Cancelled');
   t.regex(
     stopped.said.join('\n'),
@@ -155,7 +124,7 @@ test.serial('rows that do not fit end every task, and the command as they end a 
     },
     { maxRetries: 0 },
   );
-  const { outcome } = await score(fake, 'holes.parquet', 'holes.csv');
+  const { outcome } = await score(fake, 'holes.parquet', { source: 'holes.csv', taskCount: 2 });
   const failed = E.isLeft(outcome) ? outcome.left : undefined;
   t.is(failed?.tag, 'SignatureMismatch');
   t.regex(
@@ -297,7 +266,8 @@ test.serial('workers get the bucket and as many tasks as there is work for', asy
   const here = await jobs.right.start({ ...job, source_files: ['gs://games/a', '/srv/rows.parquet'] }, 1, call)();
   t.like(E.isLeft(here) ? here.left : {}, {
     tag: 'InvalidInput',
-    message: 'Cloud Run does not see the rows in /srv/rows.parquet: put the file into a bucket, and name it there.',
+    message:
+      'Cloud Run does not see the rows in /srv/rows.parquet: put the file into a bucket, or let a source of the settings select from it, whose rows are uploaded.',
   });
   const folderHere = await jobs.right.start(begun, 1, call)();
   t.is(E.isLeft(folderHere) ? folderHere.left.tag : '', 'InvalidInput');
