@@ -30,6 +30,11 @@ const Folder = text(
 );
 /** Its project's id and its name. */
 export const datasetGrammar = 'bigquery://[a-z][a-z0-9-]{4,28}[a-z0-9]\\.\\w{1,1024}';
+const Dataset = text(
+  'Dataset',
+  /^[a-z][a-z0-9-]{4,28}[a-z0-9]\.\w{1,1024}$/,
+  'must be a dataset with its project, such as project.models',
+);
 const OutputRoot = text(
   'OutputRoot',
   new RegExp(`^(?:gs://|${datasetGrammar}$|${folderGrammar})`, 's'),
@@ -173,6 +178,7 @@ const sourceKinds = {
       project: Path,
       location: Path,
       maximum_bytes_billed: Count,
+      model_dataset: Dataset,
       labels: named(LabelName, LabelValue),
     },
   ),

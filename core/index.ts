@@ -43,6 +43,7 @@ export {
   type WantedColumn,
   type YearRange,
 } from './ports/data-source.js';
+export type { ScoredThere, ScoringThere } from './ports/source-scoring.js';
 export type { ExperimentSource } from './ports/experiment-source.js';
 export {
   type CallOptions,
@@ -127,7 +128,8 @@ export type { JobStatus } from './jobs/job-status.js';
 export type { PlannedJob, Repetition } from './jobs/plan-job.js';
 export type { WorkerPlace } from './jobs/shards.js';
 export type { ShardProgress } from './jobs/work-shards.js';
-export { type Distribution, recordDistribution } from './scoring/distribution.js';
+export { type Distribution, type DistributionSummary, recordDistribution } from './scoring/distribution.js';
+export type { PredictionColumn } from './scoring/predictions.js';
 export { keysOf } from './scoring/keys.js';
 export { ndjsonEncoder } from './scoring/ndjson-encoder.js';
 export { jsonValueAt } from './scoring/scoring-job.js';

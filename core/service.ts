@@ -57,6 +57,7 @@ import {
 import { rememberVersions } from './registry/versions.js';
 import { verify, type VerifyReport } from './registry/verify.js';
 import { answerScore } from './scoring/answer-score.js';
+import { scoreThere } from './scoring/score-there.js';
 import { type ScoreAnswer, ScoreRequest, type ScoringProgress } from './scoring/score-request.js';
 
 /** What a service is made of. */
@@ -178,6 +179,11 @@ export interface Service {
    */
   readonly score: (request: Undecoded<ScoreRequest>, control?: ScoreControl) => TaskEither<Failure, ScoreAnswer>;
   /**
+   * Scores the rows of a source where they are: in BigQuery ML, into a table. Fails `InvalidInput` when the model does not qualify, the registry is
+   * in no bucket, the source is none in BigQuery or has no keys, or the output is no table; else as `score` does. An output has all rows, or none.
+   */
+  readonly scoreThere: (request: Undecoded<ScoreRequest>, control?: CallControl) => TaskEither<Failure, ScoreAnswer>;
+  /**
    * Plans the job of a request whose shards any number of workers score, in this process or in others, or finds it as it was planned before. All
    * of them may be killed at any moment: planning, working and finishing go on from what was committed. Fails as `score` does before it reads rows,
    * and `InvalidInput` without an output location, or for a source that only this process can read.
@@ -272,6 +278,7 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
       const of = { ...settings, inlineRowLimit, onProgress, rows, into };
       return decoded(ScoreRequest)(answerScore(scorePorts, of))(request, control);
     },
+    scoreThere: decoded(ScoreRequest)(scoreThere(scorePorts, settings)),
     planJob: (request, control = {}) =>
       decoded(ScoreRequest)((valid, call) => jobs.plan(valid, control.repetition ?? 'done', call))(request, control),
     workJob: (path, place, control = {}) =>

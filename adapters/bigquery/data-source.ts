@@ -30,6 +30,7 @@ import {
   readTableState,
   startQuery,
 } from './query-job.js';
+import { scoreThere } from './score-there.js';
 import { declaredStatement, quoteName, selected, type Statement } from './sql.js';
 import { openWarehouse, type WarehouseOptions } from './warehouse.js';
 
@@ -38,6 +39,8 @@ export interface BigquerySourceOptions extends WarehouseOptions, QueryOptions, P
   readonly sql: string;
   /** The columns that are carried to the output. */
   readonly keys: ReadonlyArray<string>;
+  /** `project.dataset`, where models that score in BigQuery are kept; by default that of the output. */
+  readonly modelDataset?: string;
   /** Writes rows to a Parquet file, so that several processes can read them; without it one process can. */
   readonly stage?: StageBatches;
 }
@@ -82,6 +85,7 @@ export const bigqueryDataSource = (options: BigquerySourceOptions): DataSource =
       key: jobId ?? randomUUID(),
       columns: found.columns,
       bytes: found.bytes,
+      modelDataset: options.modelDataset,
       call,
       assertOngoing: () => warehouse.assertOngoing("a query's rows", call),
     });
@@ -136,6 +140,7 @@ interface Opened {
   readonly key: string;
   readonly columns: ReadonlyArray<SourceColumn>;
   readonly bytes: number;
+  readonly modelDataset: string | undefined;
   readonly call: CallOptions;
   /** Raises the failure of a call that is already over. */
   readonly assertOngoing: () => Promise<void>;
@@ -153,6 +158,11 @@ const openedSource = (opened: Opened): OpenedSource => {
       () => countRows(opened, endings),
       toFailure(bigquery)('the count of rows', `project ${opened.place.project}`),
     ),
+    scoreThere: (scoring) =>
+      TE.tryCatch(
+        () => scoreThere(opened, scoring, opened.call),
+        toFailure(bigquery)('the scoring', `project ${opened.place.project}`),
+      ),
     read: (wanted) => ({ [Symbol.asyncIterator]: () => read(opened, wanted, endings) }),
     close: async () => void (await Promise.all(endings)),
   };

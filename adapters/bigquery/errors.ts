@@ -78,7 +78,10 @@ const missingPermission = (said: string, { project }: About): string => {
   if (said.includes('bigquery.jobs.')) {
     return `This account may not run queries in project ${project}: give it the role roles/bigquery.jobUser on that project`;
   }
-  const [, kind = '', name = ''] = /(Table|Dataset) ([^\s:]+:[^\s:]+)/.exec(said) ?? [];
+  if (said.includes('storage.objects.')) {
+    return "This account may not read the model's artifact: give it the role roles/storage.objectViewer on the registry's bucket";
+  }
+  const [, kind = '', name = ''] = /(Table|Dataset|Model) ([^\s:]+:[^\s:]+)/.exec(said) ?? [];
   const permission = /bigquery\.\w+\.\w+/.exec(said)?.[0] ?? 'bigquery.tables.getData';
   const changes = /create|update|delete/i.test(permission);
   const what = name === '' ? 'what is asked for' : `the ${kind.toLowerCase()} ${name}`;
@@ -88,7 +91,7 @@ const missingPermission = (said: string, { project }: About): string => {
 };
 
 const missingThing = (said: string, { named }: About): string => {
-  const [, kind = '', name = ''] = /(Table|Dataset|Project|Job|Routine) ([^\s,]+)/.exec(said) ?? [];
+  const [, kind = '', name = ''] = /(Table|Dataset|Model|Project|Job|Routine) ([^\s,]+)/.exec(said) ?? [];
   const location = /in location (\S+)/.exec(said)?.[1];
   const there = location === undefined ? '' : ` in location ${location}`;
   if (kind === 'Job') return `The query's results are not there any more: ${tryAgain}`;

@@ -1,9 +1,11 @@
 /** Jobs under ids that say what they are: whoever asks for the same again finds the one that is there. */
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import * as E from 'fp-ts/lib/Either.js';
 import type { CallOptions, Failure } from '../../core/index.js';
 import { fieldsOf, orRaise, raise, raised } from '../google-cloud/errors.js';
 import type { Json } from './client.js';
+import { errorOfJob, meaningOf } from './errors.js';
 import type { Topic, Warehouse } from './warehouse.js';
 
 /** Where jobs run. */
@@ -75,6 +77,23 @@ export const readJob = (
   topic: Topic,
   call: CallOptions,
 ): Promise<E.Either<Failure, Json>> => ask(topic, call, { method: 'GET', path: `/jobs/${jobId}`, query: { location } });
+
+/** Between two looks at a job that runs: at first, and at most. */
+const betweenLooksMs = { first: 250, most: 2_000 };
+
+/** The job once it is done. Fails as the job does. */
+export const awaitJob = async (place: JobPlace, job: JobReference, topic: Topic, call: CallOptions): Promise<Json> => {
+  for (let pauseMs = betweenLooksMs.first; ; pauseMs = Math.min(2 * pauseMs, betweenLooksMs.most)) {
+    const found = orRaise(await readJob(place, job, topic, call));
+    const status = fieldsOf(found['status']);
+    if (status['state'] === 'DONE') {
+      const error = errorOfJob(status);
+      if (error !== undefined) throw raised(meaningOf(error, { ...topic, project: place.project }));
+      return found;
+    }
+    await setTimeout(pauseMs);
+  }
+};
 
 /** Tells the service that nobody waits for the job. That it did not listen is not told. */
 export const cancelJob = async (

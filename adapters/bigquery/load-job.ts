@@ -1,11 +1,10 @@
 /** The job that loads a Parquet file into a table: all of its rows at once, or none. */
-import { setTimeout } from 'node:timers/promises';
 import type { CallOptions } from '../../core/index.js';
-import { fieldsOf, orRaise, raise, raised } from '../google-cloud/errors.js';
+import { fieldsOf, orRaise, raise } from '../google-cloud/errors.js';
 import type { Json } from './client.js';
-import { errorOfJob, meaningOf } from './errors.js';
-import { cancelJob, ensureJob, jobIdOf, type JobPlace, type JobReference, readJob } from './jobs.js';
-import type { Target } from './table-address.js';
+import { errorOfJob } from './errors.js';
+import { awaitJob, cancelJob, ensureJob, jobIdOf, type JobPlace, type JobReference } from './jobs.js';
+import { destinationOf, type Target } from './table-address.js';
 import type { Topic } from './warehouse.js';
 
 const loading = (what: string): Topic => ({
@@ -23,27 +22,16 @@ export const locateDataset = async (place: JobPlace, { dataset }: Target, call: 
   return typeof location === 'string' ? location : raise('Unavailable', `BigQuery does not tell where ${dataset} is.`);
 };
 
-/** Appends to a table, which is made if it is not there; or replaces one partition of a table that is there. */
-const configurationOf = ({ project, dataset, table, partition }: Target) => ({
+const configurationOf = (target: Target) => ({
   load: {
     sourceFormat: 'PARQUET',
     // Columns with one value are enumerations, which would else be bytes.
     parquetOptions: { enumAsString: true },
-    destinationTable: {
-      projectId: project,
-      datasetId: dataset,
-      tableId: partition === undefined ? table : `${table}$${partition}`,
-    },
-    ...(partition === undefined
-      ? { writeDisposition: 'WRITE_APPEND', createDisposition: 'CREATE_IF_NEEDED' }
-      : { writeDisposition: 'WRITE_TRUNCATE', createDisposition: 'CREATE_NEVER' }),
+    ...destinationOf(target),
   },
 });
 
 const isOfUse = (job: Json): boolean => errorOfJob(job['status']) === undefined;
-
-/** Between two looks at a job that runs. */
-const betweenLooksMs = 250;
 
 /**
  * Loads the file, unless the scoring `key` has loaded into this target already, and answers how many rows were. Fails as the job does; then
@@ -71,15 +59,8 @@ export const loadFile = async (
     },
     call,
   );
-  for (;;) {
-    const { status, statistics } = orRaise(await readJob(place, job, topic, call));
-    if (fieldsOf(status)['state'] === 'DONE') {
-      const error = errorOfJob(status);
-      if (error !== undefined) throw raised(meaningOf(error, { ...topic, project: place.project }));
-      return Number(fieldsOf(fieldsOf(statistics)['load'])['outputRows'] ?? 0);
-    }
-    await setTimeout(betweenLooksMs);
-  }
+  const { statistics } = await awaitJob(place, job, topic, call);
+  return Number(fieldsOf(fieldsOf(statistics)['load'])['outputRows'] ?? 0);
 };
 
 export const cancelLoad = (place: JobPlace, job: JobReference, call: CallOptions): Promise<void> =>

@@ -63,7 +63,8 @@ export interface Page {
   readonly nextToken: string | undefined;
 }
 
-const configurationOf = ({ labels }: QueryOptions, { sql, parameters }: Statement, more: object) => ({
+/** A query job's configuration. */
+export const configurationOf = ({ labels }: QueryOptions, { sql, parameters }: Statement, more: object) => ({
   ...(labels === undefined ? {} : { labels }),
   query: {
     query: sql,
@@ -83,11 +84,16 @@ const configurationOf = ({ labels }: QueryOptions, { sql, parameters }: Statemen
 });
 
 /** What the statement would give and cost. Nothing is run, and nothing is billed. */
-export const dryRun = async (place: QueryPlace, statement: Statement, call: CallOptions): Promise<DryRun> => {
+export const dryRun = async (
+  place: QueryPlace,
+  statement: Statement,
+  call: CallOptions,
+  topic = prepared,
+): Promise<DryRun> => {
   const jobReference = referenceOf(place);
   const configuration = { dryRun: true, ...configurationOf(place, statement, {}) };
   const request = { method: 'POST', path: '/jobs', body: { jobReference, configuration } } as const;
-  const job = orRaise(await place.ask(prepared, call, request));
+  const job = orRaise(await place.ask(topic, call, request));
   const statistics = fieldsOf(job['statistics']);
   const { statementType, schema, referencedTables } = fieldsOf(statistics['query']);
   return {
@@ -125,6 +131,10 @@ const isOfUse = (job: Json): boolean => {
   return errorOfJob(job['status']) === undefined && nowMs() - endedMs < resultsLastMs;
 };
 
+/** What BigQuery itself is told of the ceiling. */
+export const ceilingOf = ({ maximumBytesBilled: most }: QueryOptions) =>
+  most === undefined ? {} : { maximumBytesBilled: `${most}` };
+
 /** Runs the statement for the scoring `key`, unless the same is there already. */
 export const startQuery = (
   place: QueryPlace,
@@ -133,9 +143,7 @@ export const startQuery = (
   call: CallOptions,
   onBegin: (job: JobReference) => void,
 ): Promise<JobReference> => {
-  const most = place.maximumBytesBilled;
-  const ceiling = most === undefined ? {} : { maximumBytesBilled: `${most}` };
-  const configuration = configurationOf(place, statement, ceiling);
+  const configuration = configurationOf(place, statement, ceilingOf(place));
   const topic = running('a query');
   return ensureJob(
     place,

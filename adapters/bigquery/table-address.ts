@@ -33,3 +33,21 @@ export const targetOf = (address: DatasetAddress, location: string): Target => {
 
 export const addressOf = ({ project, dataset, table, partition }: Target): string =>
   `bigquery://${project}.${dataset}.${table}${partition === undefined ? '' : `$${partition}`}`;
+
+/** The target that `addressOf` tells. Raises `InvalidInput`. */
+export const targetAt = (address: string): Target => {
+  const [, project = '', dataset = '', location = ''] = /^bigquery:\/\/([^.]*)\.([^.]*)\.(.*)$/s.exec(address) ?? [];
+  return targetOf({ project, dataset }, location);
+};
+
+/** How a job is told of it: a table is appended to, and made if it is not there; one partition of a table that is there is replaced. */
+export const destinationOf = ({ project, dataset, table, partition }: Target) => ({
+  destinationTable: {
+    projectId: project,
+    datasetId: dataset,
+    tableId: partition === undefined ? table : `${table}$${partition}`,
+  },
+  ...(partition === undefined
+    ? { writeDisposition: 'WRITE_APPEND', createDisposition: 'CREATE_IF_NEEDED' }
+    : { writeDisposition: 'WRITE_TRUNCATE', createDisposition: 'CREATE_NEVER' }),
+});

@@ -164,7 +164,13 @@ const stageOnDemand: StageBatches =
 
 /** The same source as before while its SQL is the same, with its client and its credentials. */
 const warehouse = (
-  { project, location, maximum_bytes_billed: maximumBytesBilled, labels }: SourceSettings & { kind: 'bigquery' },
+  {
+    project,
+    location,
+    maximum_bytes_billed: maximumBytesBilled,
+    labels,
+    model_dataset: modelDataset,
+  }: SourceSettings & { kind: 'bigquery' },
   keys: ReadonlyArray<string>,
 ): ((sql: string) => TE.TaskEither<Failure, DataSource>) => {
   const options = {
@@ -173,6 +179,7 @@ const warehouse = (
     ...(location === undefined ? {} : { location }),
     ...(maximumBytesBilled === undefined ? {} : { maximumBytesBilled }),
     ...(labels === undefined ? {} : { labels }),
+    ...(modelDataset === undefined ? {} : { modelDataset }),
     ...emulatedWarehouse(),
   };
   let last: { readonly sql: string; readonly source: DataSource } | undefined;

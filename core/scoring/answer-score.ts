@@ -224,15 +224,16 @@ export const checkKeyNames = (
       );
 };
 
-const answerOf =
+/** What every answer tells; what is only of some is added to it. */
+export const answerOf =
   (
     request: ScoreRequest,
-    settings: ScoreSettings,
+    settings: Pick<ScoreSettings, 'rows'>,
     details: ScoreAnswer['model_details'],
     jobId: string,
-    { warnings, openMs }: OpenedRows & { readonly openMs: number },
+    { warnings, openMs }: Pick<OpenedRows, 'warnings'> & { readonly openMs: number },
   ) =>
-  (totals: ScoringTotals, commitMs: number): ScoreAnswer => ({
+  (totals: Omit<ScoringTotals, 'tally'>, commitMs: number): ScoreAnswer => ({
     job_id: jobId,
     model_details: details,
     scoring_parameters: {

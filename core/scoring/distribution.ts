@@ -48,6 +48,19 @@ export interface DistributionRecorder {
   readonly result: () => Distribution;
 }
 
+/** What somebody else worked out of a column. */
+export interface DistributionSummary {
+  /** Values that are numbers. */
+  readonly count: number;
+  /** Null, as are the next three, when there are no numbers. */
+  readonly mean: number | null;
+  readonly std: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+  /** Values at equal steps of rank, from the smallest to the largest, at least three; null when there are no numbers. */
+  readonly quantiles: ReadonlyArray<number> | null;
+}
+
 const exactLimit = 10_000;
 const binCount = 20;
 const decileCount = 9;
@@ -64,6 +77,28 @@ const nothing: Distribution = {
   deciles: new Array<null>(decileCount).fill(null),
   histogram: { edges: new Array<null>(binCount + 1).fill(null), counts: new Array<number>(binCount).fill(0) },
   approximate: false,
+};
+
+/** The distribution of a column of `rowCount` rows that was summarised elsewhere; quantiles and histogram are as fine as the summary's. */
+export const distributionOf = (
+  { count, mean, std, min, max, quantiles }: DistributionSummary,
+  rowCount: number,
+): Distribution => {
+  const nulls = rowCount - count;
+  if (mean === null || min === null || max === null || quantiles === null) return { ...nothing, nulls };
+  const steps = quantiles.length - 1;
+  const quantile = (q: number): number => quantiles[Math.round(q * steps)] ?? Number.NaN;
+  const shareUpTo = (edge: number): number => quantiles.filter((value) => value <= edge).length / quantiles.length;
+  const edges = edgesOf(min, max);
+  const shape =
+    min === max
+      ? shapeOfOne(min, count)
+      : {
+          median: quantile(0.5),
+          deciles: Array.from({ length: decileCount }, (_, i) => quantile((i + 1) / 10)),
+          histogram: { edges, counts: binByShares(shareUpTo, edges, count) },
+        };
+  return { count, nulls, mean, std, min, max, ...shape, approximate: true };
 };
 
 /** Begins an empty distribution. Mean and deviation by Welford's method (Technometrics 4:3, 1962). */
@@ -94,15 +129,13 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
     const within = (value: number): number => Math.min(max, Math.max(min, value));
     const quantile = (q: number): number =>
       sketch === undefined ? interpolate(inOrder, q) : within(sketch.quantile(q));
-    const edges = Array.from({ length: binCount + 1 }, (_, i) =>
-      i === binCount ? max : min + ((max - min) * i) / binCount,
-    );
+    const edges = edgesOf(min, max);
     return {
       median: quantile(0.5),
       deciles: Array.from({ length: decileCount }, (_, i) => quantile((i + 1) / 10)),
       histogram: {
         edges,
-        counts: sketch === undefined ? binExact(inOrder, edges) : binSketch(sketch, edges, count),
+        counts: sketch === undefined ? binExact(inOrder, edges) : binByShares(rankIn(sketch), edges, count),
       },
     };
   };
@@ -168,6 +201,9 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
   };
 };
 
+const edgesOf = (min: number, max: number): ReadonlyArray<number> =>
+  Array.from({ length: binCount + 1 }, (_, i) => (i === binCount ? max : min + ((max - min) * i) / binCount));
+
 type Shape = Pick<Distribution, 'median' | 'deciles' | 'histogram'>;
 
 /** Of `count` times the same number, as of a single row. */
@@ -200,22 +236,26 @@ const binExact = (inOrder: Float64Array, edges: ReadonlyArray<number>): Readonly
   return counts;
 };
 
-/** Counts between edges, from the ranks that the sketch gives them; they add up to `count`. */
-const binSketch = (sketch: QuantileSketch, edges: ReadonlyArray<number>, count: number): ReadonlyArray<number> => {
-  const ranks = edges.map((edge, i) =>
-    i === 0 ? 0 : i === binCount ? count : Math.round(count * rankOf(sketch, edge)),
-  );
+/** Counts between edges, from the share of values up to each; they add up to `count`. */
+const binByShares = (
+  shareUpTo: (edge: number) => number,
+  edges: ReadonlyArray<number>,
+  count: number,
+): ReadonlyArray<number> => {
+  const ranks = edges.map((edge, i) => (i === 0 ? 0 : i === binCount ? count : Math.round(count * shareUpTo(edge))));
   return ranks.slice(1).map((rank, i) => Math.max(0, rank - (ranks[i] ?? 0)));
 };
 
 /** The share of values at or below `edge`, by bisection over the sketch's quantiles, to one part in a million. */
-const rankOf = (sketch: QuantileSketch, edge: number): number => {
-  let low = 0;
-  let high = 1;
-  for (let step = 0; step < 20; step++) {
-    const middle = (low + high) / 2;
-    if (sketch.quantile(middle) <= edge) low = middle;
-    else high = middle;
-  }
-  return low;
-};
+const rankIn =
+  (sketch: QuantileSketch) =>
+  (edge: number): number => {
+    let low = 0;
+    let high = 1;
+    for (let step = 0; step < 20; step++) {
+      const middle = (low + high) / 2;
+      if (sketch.quantile(middle) <= edge) low = middle;
+      else high = middle;
+    }
+    return low;
+  };

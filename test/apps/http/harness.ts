@@ -58,6 +58,7 @@ export const fakeService = (overrides: Partial<Service>): Service => ({
   verify: () => notHere,
   gc: () => notHere,
   copy: () => notHere,
+  scoreThere: () => notHere,
   experiments: () => TE.right([]),
   score: () => TE.right(scoreAnswer),
   planJob: () => notHere,

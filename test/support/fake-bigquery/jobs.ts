@@ -1,15 +1,16 @@
 /** The fake's jobs: what it answers to each request of BigQuery's REST API. */
 import { type Answer, json, refusal } from '../fake-gcs/answers.js';
-import { type Load, loadInto, type Tables } from './loads.js';
+import { type Destination, type Load, loadInto, putInto, type Tables } from './loads.js';
+import { importModel, type Models, modelOf, whyNotPredicted } from './models.js';
 import { type CannedTable, type Field, findGolden, type Golden, type Refusal, selectFrom } from './golden.js';
 
-export type RequestKind = 'dryRun' | 'insert' | 'get' | 'results' | 'cancel' | 'dataset' | 'table' | 'load';
+export type RequestKind = 'dryRun' | 'insert' | 'get' | 'results' | 'cancel' | 'dataset' | 'table' | 'load' | 'model';
 
 /** A request, taken apart. */
 export interface ApiRequest {
   readonly kind: RequestKind;
   readonly project: string;
-  /** Of the job or the dataset; a table's is `dataset.table`. */
+  /** Of the job or the dataset; a table's is `dataset.table`, and a model's likewise. */
   readonly id: string;
   readonly query: URLSearchParams;
   readonly body: Insert;
@@ -24,7 +25,7 @@ export interface Insert {
     readonly dryRun?: boolean;
     readonly labels?: Readonly<Record<string, string>>;
     readonly load?: Load;
-    readonly query?: {
+    readonly query?: Partial<Destination> & {
       readonly query: string;
       readonly useLegacySql?: boolean;
       readonly parameterMode?: string;
@@ -67,6 +68,7 @@ export interface World {
   /** Where each dataset is. */
   readonly datasets: ReadonlyMap<string, string>;
   readonly tables: Tables;
+  readonly models: Models;
   readonly pageRowLimit: number;
   /** Of the jobs that come next, in order. */
   readonly behaviours: Behaviour[];
@@ -76,6 +78,7 @@ const refuse = ({ status, reason, message }: Refusal): Answer => refusal(status,
 
 export const answerTo = async (world: World, request: ApiRequest): Promise<Answer> => {
   if (request.kind === 'table') return tableOf(world, request);
+  if (request.kind === 'model') return modelOf(world.models, request);
   if (request.project !== world.project) {
     return refusal(
       403,
@@ -130,10 +133,13 @@ const insertJob = (world: World, { body }: ApiRequest): Answer => {
   const query = configuration.query;
   if (query === undefined || query.useLegacySql !== false)
     return refusal(400, 'invalid', 'Required parameter is missing');
+  const imported = importModel(world.models, query.query);
+  if (imported !== undefined) return startJob(world, body, { fields: [], rows: [] }, imported.refusal);
   const found = findGolden(world.goldens, query.query);
   if (found === undefined) return refusal(400, 'invalidQuery', `The fake knows no such statement: ${query.query}`);
   const { golden, list } = found;
-  if (golden.refusal !== undefined) return refuse(golden.refusal);
+  const refused = golden.refusal ?? whyNotPredicted(world.models, query.query);
+  if (refused !== undefined) return refuse(refused);
   if (jobReference.location !== undefined && jobReference.location !== world.location) {
     return refusal(
       404,
@@ -169,8 +175,6 @@ const insertJob = (world: World, { body }: ApiRequest): Answer => {
       },
     });
   }
-  const jobId = jobReference.jobId ?? `job_${world.jobs.size}`;
-  if (world.jobs.has(jobId)) return refusal(409, 'duplicate', `Already Exists: Job ${world.project}:${jobId}`);
   if (query.maximumBytesBilled !== undefined && bytes > Number(query.maximumBytesBilled)) {
     return refusal(
       400,
@@ -178,18 +182,37 @@ const insertJob = (world: World, { body }: ApiRequest): Answer => {
       `Query exceeded limit for bytes billed: ${query.maximumBytesBilled}. ${bytes} or higher required.`,
     );
   }
-  const { polls = 0, failure, fields } = world.behaviours.shift() ?? {};
+  return startJob(world, body, table, undefined);
+};
+
+/** A query job, which ends with its own failure, or with that of the behaviour that was wished for. */
+const startJob = (world: World, insert: Insert, table: CannedTable, refused: Refusal | undefined): Answer => {
+  const jobId = insert.jobReference?.jobId ?? `job_${world.jobs.size}`;
+  if (world.jobs.has(jobId)) return refusal(409, 'duplicate', `Already Exists: Job ${world.project}:${jobId}`);
+  const { polls = 0, failure = refused, fields } = world.behaviours.shift() ?? {};
+  const written = failure ?? writtenBy(world, insert, table, polls);
   const job: FakeJob = {
     jobId,
-    insert: body,
+    insert,
     table: fields === undefined ? table : { ...table, fields },
     outputRows: 0,
     pollsLeft: polls,
-    failure,
+    failure: written,
     endedMs: Date.now(),
   };
   world.jobs.set(jobId, job);
   return json(resourceOf(world, job));
+};
+
+/** Puts a query's rows where it says; why not, if they cannot be. One that never ends writes nothing. */
+const writtenBy = (world: World, insert: Insert, { fields, rows }: CannedTable, polls: number): Refusal | undefined => {
+  const { destinationTable, writeDisposition, createDisposition } = insert.configuration?.query ?? {};
+  if (destinationTable === undefined || writeDisposition === undefined || createDisposition === undefined)
+    return undefined;
+  if (polls === Number.POSITIVE_INFINITY) return undefined;
+  const objects = rows.map((row) => Object.fromEntries(fields.map(({ name }, i) => [name, row[i]])));
+  const put = putInto(world.tables, { destinationTable, writeDisposition, createDisposition }, objects);
+  return 'failure' in put ? put.failure : undefined;
 };
 
 const insertLoad = async (world: World, { body, media }: ApiRequest): Promise<Answer> => {

@@ -5,13 +5,17 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import type { Refusal } from './golden.js';
 
-/** The part of a load job's configuration that the fake heeds. */
-export interface Load {
-  readonly sourceFormat: string;
-  readonly parquetOptions?: { readonly enumAsString?: boolean };
+/** Where a job's rows go. */
+export interface Destination {
   readonly destinationTable: { readonly projectId: string; readonly datasetId: string; readonly tableId: string };
   readonly writeDisposition: 'WRITE_APPEND' | 'WRITE_TRUNCATE';
   readonly createDisposition: 'CREATE_IF_NEEDED' | 'CREATE_NEVER';
+}
+
+/** The part of a load job's configuration that the fake heeds. */
+export interface Load extends Destination {
+  readonly sourceFormat: string;
+  readonly parquetOptions?: { readonly enumAsString?: boolean };
 }
 
 /** Partitions of tables by `dataset.table` and `dataset.table$partition`: rows, in the order in which they were loaded. */
@@ -28,30 +32,32 @@ export const partsOf = (body: Buffer, contentType: string): { readonly metadata:
   };
 };
 
+type Put = { readonly outputRows: number } | { readonly failure: Refusal };
+
 /** Puts the rows of the file into the table, all or none. */
-export const loadInto = async (
+export const loadInto = async (tables: Tables, load: Load, media: Buffer): Promise<Put> =>
+  load.sourceFormat !== 'PARQUET' || load.parquetOptions?.enumAsString !== true
+    ? { failure: { status: 400, reason: 'invalid', message: 'Enumerations would be bytes' } }
+    : putInto(tables, load, await rowsOf(media));
+
+export const putInto = (
   tables: Tables,
-  load: Load,
-  media: Buffer,
-): Promise<{ readonly outputRows: number } | { readonly failure: Refusal }> => {
-  const { projectId, datasetId, tableId } = load.destinationTable;
+  { destinationTable: { projectId, datasetId, tableId }, writeDisposition, createDisposition }: Destination,
+  rows: ReadonlyArray<Readonly<Record<string, unknown>>>,
+): Put => {
   const name = `${datasetId}.${tableId}`;
   const isThere = [...tables.keys()].some((key) => key.split('$')[0] === name.split('$')[0]);
-  if (load.createDisposition === 'CREATE_NEVER' && !isThere) {
+  if (createDisposition === 'CREATE_NEVER' && !isThere) {
     const message = `Not found: Table ${projectId}:${name}`;
     return { failure: { status: 404, reason: 'notFound', message } };
   }
-  if (load.sourceFormat !== 'PARQUET' || load.parquetOptions?.enumAsString !== true) {
-    return { failure: { status: 400, reason: 'invalid', message: 'Enumerations would be bytes' } };
-  }
-  const rows = await rowsOf(media);
   const known = tables.get(name) ?? [];
   const [before, after] = [known[0], rows[0]];
   if (before !== undefined && after !== undefined && Object.keys(before).join() !== Object.keys(after).join()) {
     const message = `Provided Schema does not match Table ${projectId}:${name}. Cannot add fields (field: ${Object.keys(after).at(-1)})`;
     return { failure: { status: 400, reason: 'invalid', message } };
   }
-  tables.set(name, load.writeDisposition === 'WRITE_TRUNCATE' ? rows : [...known, ...rows]);
+  tables.set(name, writeDisposition === 'WRITE_TRUNCATE' ? rows : [...known, ...rows]);
   return { outputRows: rows.length };
 };
 

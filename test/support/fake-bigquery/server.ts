@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Answer, refusal } from '../fake-gcs/answers.js';
 import { bodyOf, send } from '../fake-gcs/misbehave.js';
 import { partsOf } from './loads.js';
+import type { FakeModel } from './models.js';
 import type { Golden } from './golden.js';
 import { answerTo, type ApiRequest, type Behaviour, type FakeJob, type RequestKind, type World } from './jobs.js';
 
@@ -39,6 +40,8 @@ export interface FakeBigquery {
   readonly url: string;
   /** Adds or replaces a golden statement. */
   readonly knows: (golden: Golden) => void;
+  /** A file in a bucket that can be imported as a model. */
+  readonly imports: (address: string, model: FakeModel) => void;
   /** What befalls the requests that come next. */
   readonly fault: (rule: Rule) => void;
   /** How the query job that is inserted next behaves. */
@@ -63,6 +66,7 @@ export const startFakeBigquery = async (options: FakeBigqueryOptions = {}): Prom
     jobs: new Map(),
     datasets: new Map([['predictions', options.location ?? 'US']]),
     tables: new Map(),
+    models: { files: new Map(), imported: new Map() },
     pageRowLimit: options.pageRowLimit ?? Number.POSITIVE_INFINITY,
     behaviours: [],
   };
@@ -125,6 +129,7 @@ export const startFakeBigquery = async (options: FakeBigqueryOptions = {}): Prom
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     knows: (golden) => void world.goldens.set(golden.sql, golden),
+    imports: (address, model) => void world.models.files.set(address, model),
     fault: (rule) => void rules.push({ rule, passing: rule.after ?? 0, left: rule.times ?? 1 }),
     nextJob: (behaviour) => void world.behaviours.push(behaviour),
     rows: (name) => world.tables.get(name),
@@ -152,10 +157,11 @@ const requestOf = ({ method, url = '', headers }: IncomingMessage, sent: Buffer)
     /^(\/upload)?\/bigquery\/v2\/projects\/([^/]+)\/(jobs|queries|datasets)(?:\/([^/]+))?(?:\/(cancel))?$/.exec(
       pathname,
     ) ?? [];
-  const [, owner = '', dataset = '', table = ''] =
-    /^\/bigquery\/v2\/projects\/([^/]+)\/datasets\/([^/]+)\/tables\/([^/]+)$/.exec(pathname) ?? [];
+  const [, owner = '', dataset = '', kindOfThing = '', thing = ''] =
+    /^\/bigquery\/v2\/projects\/([^/]+)\/datasets\/([^/]+)\/(table|model)s\/([^/]+)$/.exec(pathname) ?? [];
   if (owner !== '') {
-    return { kind: 'table', project: owner, id: `${dataset}.${table}`, query, body: {}, media: Buffer.alloc(0) };
+    const named = kindOfThing === 'table' ? 'table' : 'model';
+    return { kind: named, project: owner, id: `${dataset}.${thing}`, query, body: {}, media: Buffer.alloc(0) };
   }
   const { metadata, media } =
     upload === ''

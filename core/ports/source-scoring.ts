@@ -1,0 +1,39 @@
+/** Part of a port: a source that scores its own rows where they are, with a model that it reads itself. */
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
+import type { Failure } from '../failure.js';
+import type { Feature } from '../model/signature.js';
+import type { DistributionSummary } from '../scoring/distribution.js';
+import type { Provenance } from '../scoring/outputs.js';
+import type { PredictionColumn } from '../scoring/predictions.js';
+
+/** What is to be scored, with what, and where the predictions go. */
+export interface ScoringThere {
+  /** The source keeps the model under it: letters, digits and _. Another version or artifact has another name. */
+  readonly modelName: string;
+  /** Where the model's artifact is, as the source reads it: a `gs://` address. */
+  readonly artifact: string;
+  /** Each is an input of its own. */
+  readonly features: ReadonlyArray<Feature>;
+  readonly predictionColumns: ReadonlyArray<PredictionColumn>;
+  /** Columns of the source that are carried to the output. */
+  readonly keys: ReadonlyArray<string>;
+  readonly provenance: Provenance;
+  /** A table, as the sink resolves it. */
+  readonly output: string;
+}
+
+export interface ScoredThere {
+  readonly rowCount: number;
+  /** By numeric prediction column. */
+  readonly summaries: Readonly<Record<string, DistributionSummary>>;
+  /** How long it took to have the model there. */
+  readonly loadMs: number;
+  readonly scoreMs: number;
+}
+
+/**
+ * Scores all rows, with the values that the coercion of features would give: the output has every row or, when this fails, none. Fails
+ * `SignatureMismatch` when a value does not fit its feature, or a column's type fits none of it; `InvalidInput` when the model is not taken, or the
+ * output is not; `NotFound`, `TooLarge`, `PermissionDenied`, `Unavailable`, `DeadlineExceeded`, `Cancelled`.
+ */
+export type ScoreThere = (scoring: ScoringThere) => TaskEither<Failure, ScoredThere>;

@@ -1,0 +1,152 @@
+/** Answers a score request by a source that scores its own rows where they are: what must hold before it is asked to, and what it answers. */
+import * as E from 'fp-ts/lib/Either.js';
+import type * as TE from 'fp-ts/lib/TaskEither.js';
+import { fail, type Failure, failureOf } from '../failure.js';
+import type { Registration } from '../model/registration.js';
+import type { CallOptions } from '../ports/host.js';
+import { layout } from '../registry/layout.js';
+import { referenceOf } from '../registry/requests.js';
+import { answerOf, checkKeyNames, resolveOutput, type ScorePorts, type ScoreSettings } from './answer-score.js';
+import { checkRequest } from './check-request.js';
+import { distributionOf } from './distribution.js';
+import { findSource, openColumns, rangeOf } from './open-rows.js';
+import { predictionColumnsOf } from './predictions.js';
+import { detailsOf } from './registered-model.js';
+import type { ScoreAnswer, ScoreRequest } from './score-request.js';
+
+/**
+ * Scores in BigQuery ML. Fails `InvalidInput` when the model does not qualify, the registry is in no bucket, the source is none in BigQuery or has no
+ * keys, or the output is no table; else as `answerScore` does, before anything was written.
+ */
+export const scoreThere =
+  (ports: ScorePorts, settings: Pick<ScoreSettings, 'sourceOfType'>) =>
+  (request: ScoreRequest, call: CallOptions): TE.TaskEither<Failure, ScoreAnswer> =>
+  async () => {
+    const { host } = ports;
+    const startedMs = host.nowMs();
+    const checked = checkRequest(request, {});
+    if (E.isLeft(checked)) return checked;
+    const reference = referenceOf(request);
+    if (E.isLeft(reference)) return reference;
+    const output = await outputOf(ports, request)();
+    if (E.isLeft(output)) return output;
+    const resolved = await ports.resolve(reference.right, call)();
+    if (E.isLeft(resolved)) return resolved;
+    const registration = resolved.right;
+    const artifact = artifactOf(ports, registration);
+    if (E.isLeft(artifact)) return artifact;
+    const source = findSource({ ...settings, sources: ports.sources }, request);
+    if (E.isLeft(source)) return source;
+    const resolvedMs = host.nowMs();
+    const columns = await openColumns(source.right, source.right.open(rangeOf(request), call), registration)();
+    if (E.isLeft(columns)) return columns;
+    const { opened, keys, warnings } = columns.right;
+    try {
+      const openMs = host.nowMs() - resolvedMs;
+      const predictionColumns = predictionColumnsOf(registration.signature, registration.model_info.classes);
+      const named = checkKeyNames(keys, predictionColumns);
+      if (E.isLeft(named)) return named;
+      if (opened.scoreThere === undefined) {
+        return fail('InvalidInput', 'This source is no query in BigQuery, and only such rows are scored there.');
+      }
+      if (keys.length === 0) {
+        return fail(
+          'InvalidInput',
+          'Rows in BigQuery have no order, and without keys nobody could tell whose prediction is whose: name columns of the source as its keys.',
+        );
+      }
+      const jobId = host.randomId();
+      const scored = await opened.scoreThere({
+        modelName: nameThere(registration),
+        artifact: artifact.right,
+        features: registration.signature.features,
+        predictionColumns,
+        keys,
+        provenance: {
+          modelType: registration.model_type,
+          modelName: registration.name,
+          modelVersion: registration.version,
+          jobId,
+          scoredAt: new Date(host.nowMs()).toISOString(),
+        },
+        output: output.right,
+      })();
+      if (E.isLeft(scored)) return scored;
+      const { rowCount, summaries, loadMs, scoreMs } = scored.right;
+      const totals = {
+        rowsRead: rowCount,
+        rowsScored: rowCount,
+        rowsRefused: 0,
+        distributions: Object.fromEntries(
+          Object.entries(summaries).map(([name, summary]) => [name, distributionOf(summary, rowCount)]),
+        ),
+        warnings: [],
+        readMs: 0,
+        scoreMs,
+        writeMs: 0,
+        waitMs: 0,
+      };
+      const details = detailsOf(registration);
+      const { performance_diagnostics: did, ...answer } = answerOf(request, {}, details, jobId, { warnings, openMs })(
+        totals,
+        0,
+      );
+      const total = host.nowMs() - startedMs;
+      const timings_ms = { ...did.timings_ms, resolve: resolvedMs - startedMs, load: loadMs, total };
+      return E.right({
+        ...answer,
+        performance_diagnostics: { ...did, timings_ms },
+        output_location: output.right,
+      });
+    } finally {
+      await opened.close();
+    }
+  };
+
+/** The table's address. */
+const outputOf =
+  (ports: ScorePorts, { output_location: location, on_error: onError }: ScoreRequest): TE.TaskEither<Failure, string> =>
+  async () => {
+    const refuse = (message: string): E.Either<Failure, never> =>
+      E.left(failureOf('InvalidInput', message, [{ pointer: '/output_location', detail: message }]));
+    if (onError === 'skip') {
+      return fail(
+        'InvalidInput',
+        'BigQuery scores all rows or none: leave on_error (--on-error) out, and rows that do not fit in the SQL.',
+      );
+    }
+    if (location === undefined) {
+      return refuse('What is scored in BigQuery becomes a table there: name one, bigquery://project.dataset.table.');
+    }
+    const resolved = await resolveOutput(ports, location)();
+    return E.isLeft(resolved) || resolved.right.startsWith('bigquery://')
+      ? resolved
+      : refuse(
+          `What is scored in BigQuery becomes a table there, bigquery://project.dataset.table, and not ${resolved.right}.`,
+        );
+  };
+
+/** The artifact's address, as BigQuery reads it; only of a model that qualifies. */
+const artifactOf = ({ store }: ScorePorts, registration: Registration): E.Either<Failure, string> => {
+  const { model_type: modelType, name, version, bigquery_ml: pushDown } = registration;
+  const model = `${modelType}/${name}@${version}`;
+  if (pushDown === undefined) {
+    return fail(
+      'InvalidInput',
+      `${model} was registered before this was asked: register its experiment again to learn whether BigQuery ML can score with it.`,
+    );
+  }
+  if (!pushDown.qualifies) {
+    return fail('InvalidInput', `BigQuery ML cannot score with ${model}. ${pushDown.reasons.join(' ')}`);
+  }
+  return store.location.startsWith('gs://')
+    ? E.right(`${store.location.replace(/\/$/, '')}/${layout.artifact({ modelType, name }, version)}`)
+    : fail(
+        'InvalidInput',
+        `BigQuery reads models from buckets, and the registry is ${store.location}: copy the model to a registry in a bucket (scorekeeper copy) and name that with --bucket.`,
+      );
+};
+
+/** The digest tells apart what other characters than letters and digits, or another registry, would make one. */
+const nameThere = ({ model_type, name, version, artifact: { sha256 } }: Registration): string =>
+  `${model_type}_${name}_v${version}_${sha256.slice(0, 12)}`.replaceAll(/\W/g, '_');
