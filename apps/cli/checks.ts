@@ -120,7 +120,8 @@ export const partTrials = ({ service, ports, settings, cancellation }: Session):
   ];
 };
 
-const untried = "Scorekeeper's own tests run against a fake of BigQuery, and never ran against Google's.";
+const untried =
+  "Scorekeeper's own tests, those of score --on bigquery too, run against a fake of BigQuery, and never ran against Google's.";
 
 /** Puts an output there, and removes it. */
 const written = (sink: PredictionSink, location: string, call: CallOptions): TE.TaskEither<Failure, void> => {

@@ -42,7 +42,7 @@ const renderDistribution = (name: string, distribution: Distribution, colors: Co
     [[name, ...figures, count(nulls)]],
     { right: [1, 2, 3, 4, 5, 6, 7, 8] },
   );
-  return `${summary}${approximate ? '\nquantiles and histogram within 1 %' : ''}\n\n${renderHistogram(distribution, colors)}`;
+  return `${summary}${approximate ? '\nquantiles and histogram are approximate' : ''}\n\n${renderHistogram(distribution, colors)}`;
 };
 
 /** Two bins to a line. */

@@ -22,6 +22,7 @@ export interface WorkplaceFlags {
 /** What the help says of `--on` and `--tasks`. */
 export const onHelp =
   'PLACE: Have tasks elsewhere work: cloud-run-jobs, the job of Cloud Run that the settings name (cloud_run_jobs)';
+export const scoreOnHelp = `${onHelp}; or bigquery: BigQuery ML scores the rows of a source in BigQuery where they are, and the output is a table there`;
 export const tasksHelp =
   'N: With --on: start N tasks, but no more than shards are left (default: tasks of the settings, else 16)';
 
@@ -42,7 +43,8 @@ export const workplaceOf = ({ processes, on, tasks }: WorkplaceFlags): E.Either<
           E.map((count) => ({ kind: 'processes', count })),
         );
   }
-  if (on !== 'cloud-run-jobs') return fail('InvalidInput', `--on must be cloud-run-jobs, got "${on}".`);
+  if (on !== 'cloud-run-jobs')
+    return fail('InvalidInput', `--on must be cloud-run-jobs (or for score bigquery), got "${on}".`);
   if (processes !== undefined)
     return fail('InvalidInput', '--processes are of this machine, and --on names another place: give one of them.');
   if (tasks === undefined) return E.right({ kind: on, taskCount: undefined });
@@ -50,6 +52,17 @@ export const workplaceOf = ({ processes, on, tasks }: WorkplaceFlags): E.Either<
   return taskCount === undefined
     ? fail('InvalidInput', `--tasks must be an integer from 1 to ${mostTasks}, got "${tasks}".`)
     : E.right({ kind: on, taskCount });
+};
+
+/** Where `score` may have the work done: BigQuery needs no workers. */
+export type ScorePlace = Workplace | { readonly kind: 'bigquery' };
+
+/** As `workplaceOf`. */
+export const scorePlaceOf = (flags: WorkplaceFlags): E.Either<Failure, ScorePlace | undefined> => {
+  if (flags.on !== 'bigquery') return workplaceOf(flags);
+  return flags.processes === undefined && flags.tasks === undefined
+    ? E.right({ kind: flags.on })
+    : fail('InvalidInput', 'BigQuery takes as many machines as it wants: leave --processes and --tasks out.');
 };
 
 /** `--processes`: a number, or one for each processor that this process may use. */

@@ -110,7 +110,7 @@ export const openSource = (
 type Opened = Omit<OpenedSource, 'countRows'>;
 
 /** What was opened, and which of its columns are read. */
-interface OpenedColumns<A> extends Pick<OpenedRows, 'keys' | 'warnings'> {
+export interface OpenedColumns<A> extends Pick<OpenedRows, 'keys' | 'warnings'> {
   readonly opened: A;
   readonly wanted: ReadonlyArray<WantedColumn>;
 }

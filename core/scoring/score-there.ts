@@ -3,16 +3,19 @@ import * as E from 'fp-ts/lib/Either.js';
 import type * as TE from 'fp-ts/lib/TaskEither.js';
 import { fail, type Failure, failureOf } from '../failure.js';
 import type { Registration } from '../model/registration.js';
-import type { CallOptions } from '../ports/host.js';
+import type { OpenedSource } from '../ports/data-source.js';
+import type { CallOptions, Host } from '../ports/host.js';
+import type { ScoredThere, ScoreThere, ScoringThere } from '../ports/source-scoring.js';
 import { layout } from '../registry/layout.js';
 import { referenceOf } from '../registry/requests.js';
 import { answerOf, checkKeyNames, resolveOutput, type ScorePorts, type ScoreSettings } from './answer-score.js';
 import { checkRequest } from './check-request.js';
 import { distributionOf } from './distribution.js';
-import { findSource, openColumns, rangeOf } from './open-rows.js';
+import { findSource, openColumns, type OpenedColumns, rangeOf } from './open-rows.js';
 import { predictionColumnsOf } from './predictions.js';
 import { detailsOf } from './registered-model.js';
 import type { ScoreAnswer, ScoreRequest } from './score-request.js';
+import type { ScoringTotals } from './scoring-job.js';
 
 /**
  * Scores in BigQuery ML. Fails `InvalidInput` when the model does not qualify, the registry is in no bucket, the source is none in BigQuery or has no
@@ -40,68 +43,70 @@ export const scoreThere =
     const resolvedMs = host.nowMs();
     const columns = await openColumns(source.right, source.right.open(rangeOf(request), call), registration)();
     if (E.isLeft(columns)) return columns;
-    const { opened, keys, warnings } = columns.right;
     try {
+      const order = orderOf(host, registration, columns.right, { artifact: artifact.right, output: output.right });
+      if (E.isLeft(order)) return order;
+      const { scoring, score } = order.right;
       const openMs = host.nowMs() - resolvedMs;
-      const predictionColumns = predictionColumnsOf(registration.signature, registration.model_info.classes);
-      const named = checkKeyNames(keys, predictionColumns);
-      if (E.isLeft(named)) return named;
-      if (opened.scoreThere === undefined) {
-        return fail('InvalidInput', 'This source is no query in BigQuery, and only such rows are scored there.');
-      }
-      if (keys.length === 0) {
-        return fail(
-          'InvalidInput',
-          'Rows in BigQuery have no order, and without keys nobody could tell whose prediction is whose: name columns of the source as its keys.',
-        );
-      }
-      const jobId = host.randomId();
-      const scored = await opened.scoreThere({
-        modelName: nameThere(registration),
-        artifact: artifact.right,
-        features: registration.signature.features,
-        predictionColumns,
-        keys,
-        provenance: {
-          modelType: registration.model_type,
-          modelName: registration.name,
-          modelVersion: registration.version,
-          jobId,
-          scoredAt: new Date(host.nowMs()).toISOString(),
-        },
-        output: output.right,
-      })();
+      const scored = await score(scoring)();
       if (E.isLeft(scored)) return scored;
-      const { rowCount, summaries, loadMs, scoreMs } = scored.right;
-      const totals = {
-        rowsRead: rowCount,
-        rowsScored: rowCount,
-        rowsRefused: 0,
-        distributions: Object.fromEntries(
-          Object.entries(summaries).map(([name, summary]) => [name, distributionOf(summary, rowCount)]),
-        ),
-        warnings: [],
-        readMs: 0,
-        scoreMs,
-        writeMs: 0,
-        waitMs: 0,
+      const { jobId } = scoring.provenance;
+      const about = { warnings: columns.right.warnings, openMs };
+      const answer = answerOf(request, {}, detailsOf(registration), jobId, about)(totalsOf(scored.right), 0);
+      const { performance_diagnostics: diagnostics } = answer;
+      const timings_ms = {
+        ...diagnostics.timings_ms,
+        resolve: resolvedMs - startedMs,
+        load: scored.right.loadMs,
+        total: host.nowMs() - startedMs,
       };
-      const details = detailsOf(registration);
-      const { performance_diagnostics: did, ...answer } = answerOf(request, {}, details, jobId, { warnings, openMs })(
-        totals,
-        0,
-      );
-      const total = host.nowMs() - startedMs;
-      const timings_ms = { ...did.timings_ms, resolve: resolvedMs - startedMs, load: loadMs, total };
-      return E.right({
-        ...answer,
-        performance_diagnostics: { ...did, timings_ms },
-        output_location: output.right,
-      });
+      const performance_diagnostics = { ...diagnostics, timings_ms };
+      return E.right({ ...answer, performance_diagnostics, output_location: output.right });
     } finally {
-      await opened.close();
+      await columns.right.opened.close();
     }
   };
+
+/** What the opened source is told, and how. */
+const orderOf = (
+  host: Host,
+  registration: Registration,
+  { opened, keys }: OpenedColumns<OpenedSource>,
+  places: Pick<ScoringThere, 'artifact' | 'output'>,
+): E.Either<Failure, { readonly scoring: ScoringThere; readonly score: ScoreThere }> => {
+  const { model_type: modelType, name: modelName, version: modelVersion, signature, model_info } = registration;
+  const predictionColumns = predictionColumnsOf(signature, model_info.classes);
+  const named = checkKeyNames(keys, predictionColumns);
+  if (E.isLeft(named)) return named;
+  if (opened.scoreThere === undefined) {
+    return fail('InvalidInput', 'This source is no query in BigQuery, and only such rows are scored there.');
+  }
+  if (keys.length === 0) {
+    return fail(
+      'InvalidInput',
+      'Rows in BigQuery have no order, and without keys nobody could tell whose prediction is whose: name columns of the source as its keys.',
+    );
+  }
+  const scoredAt = new Date(host.nowMs()).toISOString();
+  const provenance = { modelType, modelName, modelVersion, jobId: host.randomId(), scoredAt };
+  const { features } = signature;
+  const scoring = { ...places, modelName: nameThere(registration), features, predictionColumns, keys, provenance };
+  return E.right({ scoring, score: opened.scoreThere });
+};
+
+const totalsOf = ({ rowCount, summaries, scoreMs }: ScoredThere): Omit<ScoringTotals, 'tally'> => ({
+  rowsRead: rowCount,
+  rowsScored: rowCount,
+  rowsRefused: 0,
+  distributions: Object.fromEntries(
+    Object.entries(summaries).map(([name, summary]) => [name, distributionOf(summary, rowCount)]),
+  ),
+  warnings: [],
+  readMs: 0,
+  scoreMs,
+  writeMs: 0,
+  waitMs: 0,
+});
 
 /** The table's address. */
 const outputOf =

@@ -3,6 +3,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { nodeHost } from '../../adapters/node-host.js';
 import { type Distribution, recordDistribution } from '../../core/index.js';
+import { distributionOf as summarised } from '../../core/scoring/distribution.js';
 
 const host = nodeHost();
 
@@ -242,4 +243,38 @@ test('what parts recorded adds up to the distribution of the whole, in any order
     t.true(Math.abs((std ?? Number.NaN) - (stdOfAll ?? 0)) < 1e-9);
   }
   t.is(recordDistribution(host).result().approximate, false);
+});
+
+for (const [what, values] of [
+  ['scattered values', scattered(30_000, -50, 80)],
+  ['ratings of 1 to 10', Float64Array.from({ length: 30_000 }, (_, i) => 1 + ((i * 7919) % 10))],
+] as const) {
+  test(`a summary of ${what} by thousandths is the distribution of the values, to a thousandth of their ranks`, (t) => {
+    const inOrder = sorted(values);
+    const { count, mean, std, min, max, histogram } = distributionOf(values);
+    const quantiles = Array.from({ length: 1001 }, (_, i) => inOrder[Math.round((i / 1000) * (count - 1))] ?? 0);
+    const found = summarised({ count, mean, std, min, max, quantiles }, count + 5);
+    t.like(found, { count, nulls: 5, mean, std, min, max, approximate: true });
+    t.deepEqual(found.histogram.edges, histogram.edges);
+    t.is(sum(found.histogram.counts), count);
+    for (const [i, decile] of [...found.deciles, found.median].entries()) {
+      const share = i === 9 ? 0.5 : (i + 1) / 10;
+      t.is(decile, quantiles[Math.round(share * 1000)] ?? null);
+    }
+    let below = 0;
+    let exactly = 0;
+    for (const [i, bin] of found.histogram.counts.slice(0, -1).entries()) {
+      below += bin;
+      exactly = inOrder.filter((value) => value <= (histogram.edges[i + 1] ?? 0)).length;
+      t.true(Math.abs(below - exactly) <= count / 500, `${below} of ${exactly}`);
+    }
+  });
+}
+
+test('a summary of nothing, and one of a single value', (t) => {
+  const none = { count: 0, mean: null, std: null, min: null, max: null, quantiles: null };
+  t.like(summarised(none, 3), { count: 0, nulls: 3, mean: null, median: null, approximate: false });
+  const same = { count: 4, mean: 2, std: 0, min: 2, max: 2, quantiles: [2, 2, 2] };
+  t.like(summarised(same, 4), { median: 2, deciles: new Array(9).fill(2), nulls: 0 });
+  t.is(summarised(same, 4).histogram.counts[0], 4);
 });

@@ -10,7 +10,7 @@ import { renderReport } from '../report.js';
 import { ScoringCommand, scoringHelp } from '../scoring-command.js';
 import { scoreSharded } from '../sharded-score.js';
 import { shellCommand } from '../shell-command.js';
-import { onHelp, tasksHelp, type Workplace, workAtOf, workplaceOf } from '../workplace.js';
+import { scoreOnHelp, scorePlaceOf, tasksHelp, type Workplace, workAtOf } from '../workplace.js';
 
 export class ScoreCommand extends ScoringCommand {
   static override paths = [['score']];
@@ -35,6 +35,10 @@ export class ScoreCommand extends ScoringCommand {
         '$0 score rating/production_rating_model --on cloud-run-jobs --tasks 32 --output gs://bucket/predictions.parquet',
       ],
       [
+        'A source in BigQuery, by BigQuery ML, into a table',
+        '$0 score rating/production_rating_model --bucket bgg-models --on bigquery --output bigquery://project.dataset.predictions',
+      ],
+      [
         'Predictions as NDJSON on stdout, the report on stderr',
         '$0 score rating/production_rating_model@3 --source games | head',
       ],
@@ -46,7 +50,7 @@ export class ScoreCommand extends ScoringCommand {
     description:
       'N|auto: Score with N processes, or with auto: one for each processor; a run that was stopped or killed goes on where it was (needs --output; default: in this process)',
   });
-  on = Option.String('--on', { description: onHelp });
+  on = Option.String('--on', { description: scoreOnHelp });
   tasks = Option.String('--tasks', { description: tasksHelp });
   overwrite = Option.Boolean('--overwrite', false, {
     description: 'With --processes or --on: score again what was scored before',
@@ -54,11 +58,14 @@ export class ScoreCommand extends ScoringCommand {
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
-      TE.fromEither(workplaceOf({ processes: this.processes, on: this.on, tasks: this.tasks })),
-      TE.flatMap((workplace) =>
-        this.withRequest((session, request) =>
-          workplace === undefined ? this.scoreHere(session, request) : this.scoreAside(session, request, workplace),
-        ),
+      TE.fromEither(scorePlaceOf({ processes: this.processes, on: this.on, tasks: this.tasks })),
+      TE.flatMap((place) =>
+        this.withRequest((session, request) => {
+          if (place === undefined) return this.scoreHere(session, request);
+          return place.kind === 'bigquery'
+            ? this.scoreThere(session, request)
+            : this.scoreAside(session, request, place);
+        }),
       ),
       TE.map((answer) => this.report(answer)),
     );
@@ -75,6 +82,16 @@ export class ScoreCommand extends ScoringCommand {
         progress.stop();
       }
     };
+  }
+
+  /** In BigQuery. */
+  private scoreThere({ service, cancellation }: Session, request: ScoreRequest): TE.TaskEither<Failure, ScoreAnswer> {
+    return this.overwrite
+      ? failTask(
+          'InvalidInput',
+          'Each scoring in BigQuery writes rows of its own, by its job_id: leave --overwrite out.',
+        )
+      : service.scoreThere(request, { cancellation });
   }
 
   /** In processes of their own. */

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { startFakeBigquery } from '../../support/fake-bigquery/server.js';
+import { startFakeGcs } from '../../support/fake-gcs/server.js';
 import { emptyFolder, games, runHere } from './command-line.js';
 
 const golden: {
@@ -25,7 +26,7 @@ const columns = [
   ['scored_key', golden.predictions.prediction.map((_, i) => i)] as const,
 ];
 
-test('a model is scored on a query in the warehouse, which doctor tries and prices', async (t) => {
+test.serial('a model is scored on a query in the warehouse, which doctor tries and prices', async (t) => {
   const home = await emptyFolder();
   const fake = await startFakeBigquery();
   t.teardown(fake.close);
@@ -139,4 +140,99 @@ test('a model is scored on a query in the warehouse, which doctor tries and pric
   const dear = await runHere(home, ['doctor']);
   t.not(dear.code, 0);
   t.regex(dear.stdout.replaceAll(/\s+/g, ' '), /would scan 3\.00 GiB, and maximum_bytes_billed allows 1\.00 GiB/);
+});
+
+test.serial('a model that is registered in a bucket scores in BigQuery, and only when that is asked for', async (t) => {
+  const home = await emptyFolder();
+  const fake = await startFakeBigquery();
+  const bucket = await startFakeGcs({ buckets: ['bgg-models'] });
+  t.teardown(fake.close);
+  t.teardown(bucket.close);
+  process.env['BIGQUERY_EMULATOR_HOST'] = fake.url;
+  process.env['STORAGE_EMULATOR_HOST'] = bucket.url;
+  const rows = golden.predictions.prediction;
+  const number = (name: string) => ({ name, type: 'FLOAT' });
+  const texts = ['model_type', 'job_id'].map((name) => ({ name, type: 'STRING' }));
+  const key = { name: 'scored_key', type: 'INTEGER' };
+  fake.knows({
+    sql: 'SELECT * FROM games',
+    answer: () => ({ fields: columns.map(([name, values]) => ({ name, type: typeOf(values) })), rows: [] }),
+  });
+  fake.knows({
+    sql: 'the outputs',
+    matches: /^SELECT \*\nFROM ML\.PREDICT/,
+    answer: () => ({ fields: [{ ...number('variable'), mode: 'REPEATED' }], rows: [] }),
+  });
+  fake.knows({
+    sql: 'the predictions',
+    matches: /^SELECT `scorekeeper_key_0` AS `scored_key`, `variable`\[OFFSET\(0\)\] AS `prediction`, "rating" AS/,
+    answer: () => ({
+      fields: [key, number('prediction'), ...texts],
+      rows: rows.map((value, i) => [`${i}`, `${value}`, 'rating', 'job']),
+    }),
+  });
+  const summary = { count: rows.length, mean: 6, std: 1, min: 4, max: 8, quantiles: [4, 5, 6, 7, 8] };
+  fake.knows({
+    sql: 'the summary',
+    matches: /^SELECT COUNT\(\*\) AS row_count/,
+    answer: () => ({
+      fields: [
+        { name: 'row_count', type: 'INTEGER' },
+        { name: 's0', type: 'STRING' },
+      ],
+      rows: [[`${rows.length}`, JSON.stringify(summary)]],
+    }),
+  });
+  const address = 'gs://bgg-models/prod/models/registered/rating/games/v1/pipeline.onnx';
+  fake.imports(address, { inputs: {} });
+  const features = { kind: 'bigquery', sql: 'SELECT * FROM games', keys: ['scored_key'], project: 'games-project' };
+  await writeFile(
+    join(home, 'scorekeeper.json'),
+    JSON.stringify({
+      bucket: 'bgg-models/prod',
+      sources: { features: { ...features, model_dataset: 'games-project.models' } },
+      model_types: { rating: { source: 'features' }, complexity: { source: 'features' } },
+    }),
+  );
+  const register = (type: string) =>
+    runHere(home, [
+      ...['register', '--model-type', type, '--experiment', `best_${type}_model`, '--name', 'games'],
+      ...['--experiments', join(games, 'models', 'experiments')],
+    ]);
+  for (const type of ['rating', 'complexity']) {
+    const registered = await register(type);
+    t.is(registered.code, 0, registered.stderr);
+  }
+  const shown = await runHere(home, ['models', 'show', 'rating/games']);
+  t.regex(shown.stdout, /^BigQuery ML +qualifies; its own runtime was not there to compare with$/m);
+
+  const table = 'bigquery://games-project.predictions.ratings';
+  const score = (...more: ReadonlyArray<string>) =>
+    runHere(home, ['score', 'rating/games', '--on', 'bigquery', '--output', table, ...more]);
+  const scored = await score();
+  t.is(scored.code, 0, scored.stderr);
+  t.regex(scored.stdout, new RegExp(`^rows +${rows.length} scored of ${rows.length} read, 0 refused$`, 'm'));
+  t.regex(scored.stdout, /^output +bigquery:\/\/games-project\.predictions\.ratings$/m);
+  t.is(fake.rows('predictions.ratings')?.length, rows.length);
+  t.regex(
+    fake.statements()[1] ?? '',
+    /^CREATE MODEL IF NOT EXISTS `games-project\.models\.rating_games_v1_[0-9a-f]{12}` OPTIONS\(MODEL_TYPE = "ONNX", MODEL_PATH = "gs:/,
+  );
+  t.true(
+    fake.statements().some((statement) => statement.includes('AS `max_players`')),
+    'every input is fed',
+  );
+
+  const matrix = await runHere(home, ['score', 'complexity/games', '--on', 'bigquery', '--output', table]);
+  t.is(matrix.code, 2);
+  t.regex(
+    matrix.stderr,
+    /BigQuery ML cannot score with complexity\/games@1\. The input "\w+" has the shape \[N, \d+\]/,
+  );
+  for (const more of [['--processes', '2'], ['--tasks', '3'], ['--overwrite'], ['--on-error', 'skip']]) {
+    t.is((await score(...more)).code, 2, more.join(' '));
+  }
+  const here = await runHere(home, ['score', 'rating/games', '--on', 'bigquery', '--output', 'predictions.parquet']);
+  t.is(here.code, 2);
+  t.is(fake.rows('predictions.ratings')?.length, rows.length);
 });

@@ -209,7 +209,7 @@ test.serial('an execution that cannot be followed goes on, and that is said', as
 test.serial('what Cloud Run could not do, or not see, is refused before anything is asked of it', async (t) => {
   const asked = ['score', reference, '--source', 'rows.parquet', '--output', 'never.parquet'];
   const refusals: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
-    [['--on', 'mars'], /--on must be cloud-run-jobs, got "mars"/],
+    [['--on', 'mars'], /--on must be cloud-run-jobs \(or for score bigquery\), got "mars"/],
     [['--on', 'cloud-run-jobs', '--processes', '2'], /--processes are of this machine, and --on names another place/],
     [['--on', 'cloud-run-jobs', '--tasks', '0'], /--tasks must be an integer from 1 to 10000, got "0"/],
     [['--tasks', '2'], /--tasks is of --on cloud-run-jobs/],
