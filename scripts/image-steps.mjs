@@ -1,6 +1,7 @@
 /**
  * Performs the Dockerfile's own instructions in empty folders, without Docker, then starts what the image would start:
- * it must answer /health, and end with exit code 0 on SIGTERM.
+ * it must answer /health, and end with exit code 0 on SIGTERM. The same entry point must register a model, plan, work at and finish a
+ * job, and find with `doctor` that all is well.
  *
  *   node scripts/image-steps.mjs [--target STAGE]    with a target: perform that stage, start nothing
  *
@@ -193,21 +194,65 @@ const need = (isMet, sentence) => {
   console.log(`ok: ${sentence}`);
 };
 
-/** Starts the image's process with its environment and nothing of ours, asks it, and stops it. */
-const start = async (image, place) => {
+/** Folders that stand for what the image is given from outside, both empty, and the environment of its processes: its own, and nothing of ours. */
+const surround = (image, place) => {
   const home = join(place, 'home');
   const registry = join(place, 'registry');
   mkdirSync(home);
   mkdirSync(registry);
-  const port = await freePort();
-  const overrides = { SCOREKEEPER_STORE: 'local', SCOREKEEPER_LOCAL_DIR: registry, PORT: String(port) };
+  const store = { SCOREKEEPER_STORE: 'local', SCOREKEEPER_LOCAL_DIR: registry };
+  return { home, registry, env: { PATH: process.env.PATH, HOME: home, ...image.env, ...store } };
+};
+
+/** The image's entry point with these words. */
+const commandOf = (image, words) => {
   // An absolute path is one of the image's.
   const inFolder = (word) => (word.startsWith('/') ? join(image.folder, word) : word);
-  const [command, ...args] = [...image.entrypoint, ...image.command].map(inFolder);
+  return [...image.entrypoint.map(inFolder), ...words];
+};
+
+/** Runs one command of the image in the registry's folder; what it printed. */
+const run = (image, { registry, env }, words, more = {}) => {
+  const [command, ...args] = commandOf(image, words);
+  console.log(`$ scorekeeper ${words.join(' ')}`);
+  const stdio = ['ignore', 'pipe', 'inherit'];
+  return execFileSync(command, args, { cwd: registry, env: { ...env, ...more }, stdio })
+    .toString()
+    .trim();
+};
+
+/** Registers a model of the examples, scores a table of theirs as a job of two workers, and has everything looked at. */
+const work = (image, surroundings) => {
+  const games = join(root, 'examples/games');
+  const settings = ['--settings', join(games, 'scorekeeper.json')];
+  const experiment = ['--experiment', 'best_rating_model', '--experiments', join(games, 'models/experiments')];
+  run(image, surroundings, ['register', '--model-type', 'rating', ...experiment, '--name', 'ratings']);
+  const asked = ['rating/ratings', '--output', 'predictions.parquet', ...settings];
+  const folder = run(image, surroundings, ['job', 'plan', ...asked]);
+  for (const index of ['0', '1']) {
+    const place = { CLOUD_RUN_TASK_INDEX: index, CLOUD_RUN_TASK_COUNT: '2' };
+    run(image, surroundings, ['job', 'work', folder], place);
+  }
+  const { job_id: job, performance_diagnostics: found } = JSON.parse(
+    run(image, surroundings, ['job', 'finish', folder, '--json']),
+  );
+  const { rows_read: read, total_scored: scored } = found;
+  need(
+    scored > 0 && scored === read && existsSync(join(surroundings.registry, 'predictions.parquet')),
+    `a job's workers score every row (${scored} of ${read}, job ${job})`,
+  );
+  const { ok, checks } = JSON.parse(run(image, surroundings, ['doctor', ...settings, '--json']));
+  need(ok && checks.length > 0, `doctor finds ${checks.map(({ name }) => name).join(', ')} well`);
+};
+
+/** Starts the image's process, asks it, and stops it. */
+const start = async (image, { env }) => {
+  const port = await freePort();
+  const [command, ...args] = commandOf(image, image.command);
   const began = Date.now();
   const service = spawn(command, args, {
     cwd: join(image.folder, image.workdir),
-    env: { PATH: process.env.PATH, HOME: home, ...image.env, ...overrides },
+    env: { ...env, PORT: String(port) },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const ended = new Promise((resolve) => {
@@ -230,7 +275,6 @@ const start = async (image, place) => {
     service.kill('SIGTERM');
     const { code, signal } = await Promise.race([ended, sleep(stopLimitMs, { code: 'none in time', signal: null })]);
     need(code === 0, `SIGTERM ends it with exit code 0 (${signal ?? code})`);
-    need(readdirSync(home).length === 0, `it leaves nothing in its home (${readdirSync(home).join(', ') || 'empty'})`);
   } finally {
     service.kill('SIGKILL');
   }
@@ -250,7 +294,11 @@ try {
     need(!existsSync(join(packages, 'typescript')), 'no development package is installed');
     const kilobytes = Number(execFileSync('du', ['-sk', packages]).toString().split('\t')[0]);
     console.log(`node_modules: ${Math.round(kilobytes / 1024)} MB`);
-    await start(image, place);
+    const surroundings = surround(image, place);
+    await start(image, surroundings);
+    work(image, surroundings);
+    const left = readdirSync(surroundings.home).join(', ') || 'empty';
+    need(left === 'empty', `nothing is left in its home (${left})`);
   }
 } catch (error) {
   console.error(`failed: ${error.message}`);

@@ -1,4 +1,4 @@
-/** What `docs/deploy/` has people submit to a scheduler agrees with the program. */
+/** What is there to deploy with, `cloudbuild.yaml` and `docs/deploy/`, agrees with the program. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -8,10 +8,10 @@ import { taskPlaceOf } from '../apps/cli/task-place.js';
 import { failureTable } from '../apps/failure-table.js';
 import { decodeSettingsFile } from '../apps/settings-file.js';
 
-const page = (name: string): Promise<string> =>
-  readFile(fileURLToPath(new URL(`../../docs/deploy/${name}`, import.meta.url)), 'utf8');
+const file = (path: string): Promise<string> =>
+  readFile(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8');
 
-const manifest = async (name: string) => parse(await page(name));
+const manifest = async (name: string) => parse(await file(`docs/deploy/${name}`));
 
 const environmentOf = (container: {
   readonly env: ReadonlyArray<{ readonly name: string; readonly value: unknown }>;
@@ -53,11 +53,33 @@ test('the pod for the commands before and after sees what the workers see', asyn
 });
 
 test('the settings for Cloud Run decode, and name the job that is deployed', async (t) => {
-  const text = await page('cloud-run.md');
+  const text = await file('docs/deploy/cloud-run.md');
   const [, json = ''] = /```json\n(.*?)```/s.exec(text) ?? [];
   const settings = decodeSettingsFile('scorekeeper.json', JSON.parse(json));
   if (E.isLeft(settings)) return t.fail(settings.left.message);
   const { project, location, job } = settings.right.cloud_run_jobs ?? {};
   t.true(text.includes(`gcloud run jobs deploy ${job} --region=${location}`));
   t.true(text.includes(`@${project}.iam.gserviceaccount.com`));
+});
+
+test('the build deploys one image as a job and as a service, each as an account of its own, and says what every variable in it is', async (t) => {
+  const { substitutions, steps } = parse(await file('cloudbuild.yaml'));
+  const ids: ReadonlyArray<string> = steps.map(({ id }: { readonly id: string }) => id);
+  t.deepEqual(ids, ['test', 'build', 'push', 'deploy-job', 'deploy-service']);
+  const words = (id: string): ReadonlyArray<string> => steps[ids.indexOf(id)].args;
+  const flag = (id: string, name: string) =>
+    words(id)
+      .find((word) => word.startsWith(`--${name}=`))
+      ?.slice(name.length + 3);
+  t.is(flag('deploy-job', 'image'), flag('deploy-service', 'image'));
+  t.not(
+    substitutions[`${flag('deploy-job', 'service-account')}`.slice(2, -1)],
+    substitutions[`${flag('deploy-service', 'service-account')}`.slice(2, -1)],
+  );
+  const used = new Set(
+    Array.from(JSON.stringify([substitutions, steps]).matchAll(/\$\{(_\w+)\}/g), ([, name]) => name),
+  );
+  t.deepEqual([...used].sort(), Object.keys(substitutions).sort());
+  t.regex(`${flag('deploy-service', 'startup-probe')}`, /path=\/ready,/);
+  t.regex(`${flag('deploy-service', 'liveness-probe')}`, /path=\/health,/);
 });
