@@ -1,6 +1,6 @@
 /** An execution of a Cloud Run job, and its tasks, as their resources tell of them. */
 import { fieldsOf, textOf } from '../google-cloud/errors.js';
-import type { Json } from './client.js';
+import type { Json } from '../google-cloud/rest.js';
 
 /** One run of a job: so many tasks. */
 export interface Execution {

@@ -6,13 +6,13 @@ import type { CallOptions, Failure } from '../../core/index.js';
 import { bounded } from '../google-cloud/bounded.js';
 import { fieldsOf, raise, textOf } from '../google-cloud/errors.js';
 import { persistently, type RetryPolicy } from '../google-cloud/persistently.js';
-import { type ApiRequest, type ClientOptions, openClient } from './client.js';
+import { type ApiRequest, openRest } from '../google-cloud/rest.js';
 import { cloudRun } from './errors.js';
 import { argsOf, type Execution, executionOf, type FailedTask, failedTaskOf, listOf } from './execution.js';
 
 export type { Execution, FailedTask };
 
-export interface CloudRunJobOptions extends ClientOptions {
+export interface CloudRunJobOptions {
   readonly project: string;
   /** The region. */
   readonly location: string;
@@ -20,6 +20,8 @@ export interface CloudRunJobOptions extends ClientOptions {
   /** After so long without an answer a request is given up, and tried again; 20,000 by default. */
   readonly idleTimeoutMs?: number;
   readonly retries?: RetryPolicy;
+  /** Another service that speaks the Admin API v2, `https://run.googleapis.com` by default. Credentials go only to `https:`. */
+  readonly apiEndpoint?: string;
 }
 
 /** What an execution is to have otherwise than its job. How many tasks run at a time is the job's own, and cannot be said here. */
@@ -60,7 +62,7 @@ export const cloudRunJob = (options: CloudRunJobOptions): CloudRunJob => {
   const name = `projects/${project}/locations/${location}/jobs/${job}`;
   const within = bounded(cloudRun, `${project}/${location}`, options.idleTimeoutMs ?? 20_000);
   const again = persistently(options.retries);
-  const send = openClient(options);
+  const send = openRest(options.apiEndpoint ?? 'https://run.googleapis.com', 'v2');
 
   const get = (what: string, call: CallOptions, path: string, query: ApiRequest['query'] = {}) =>
     within(what, call, (attempt) => send(attempt, { method: 'GET', path, query }));

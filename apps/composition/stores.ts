@@ -24,7 +24,11 @@ export const emulatedWarehouse = (): { readonly apiEndpoint?: string } => {
 
 /** The service that this variable puts in the place of Google's, as an address. */
 export const emulatorOf = (
-  variable: 'STORAGE_EMULATOR_HOST' | 'BIGQUERY_EMULATOR_HOST' | 'CLOUD_RUN_EMULATOR_HOST',
+  variable:
+    | 'STORAGE_EMULATOR_HOST'
+    | 'BIGQUERY_EMULATOR_HOST'
+    | 'CLOUD_RUN_EMULATOR_HOST'
+    | 'CLOUD_RESOURCE_MANAGER_EMULATOR_HOST',
 ): string | undefined => {
   const endpoint = process.env[variable] ?? '';
   if (endpoint === '') return undefined;

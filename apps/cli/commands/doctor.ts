@@ -1,12 +1,15 @@
 /** `doctor`: is everything here that is needed? */
+import { Option } from 'clipanion';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as E from 'fp-ts/lib/Either.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failureOf } from '../../../core/index.js';
 import type { Told } from '../../settings.js';
-import { BaseCommand } from '../base-command.js';
-import type { Check } from '../checks.js';
+import { BaseCommand, type Session } from '../base-command.js';
+import type { Check, Trial } from '../checks.js';
 import { table } from '../table.js';
+
+const cloudTimeoutMs = 60_000;
 
 export class DoctorCommand extends BaseCommand {
   static override paths = [['doctor']];
@@ -16,10 +19,18 @@ export class DoctorCommand extends BaseCommand {
       'Tries everything a command may need: store, runtime, tables, sources; shows every setting and where it came from.',
     examples: [
       ['Here and now', '$0 doctor'],
+      ['On Google Cloud: each permission that the settings make necessary', '$0 doctor --cloud'],
       ['With other settings, for a script', '$0 doctor --settings production.json --json'],
     ] satisfies Array<[string, string]>,
-    details: 'Exits with the code of the first failure.',
+    details: [
+      'Exits with the code of the first failure.',
+      '--cloud asks Google Cloud which permissions the account has on the buckets, projects and the job that the settings name, and says which role gives one that is missing. Asking needs no permission. What a dataset of BigQuery allows cannot be asked: of a source, the dry run tells.',
+    ].join('\n\n'),
   };
+
+  cloud = Option.Boolean('--cloud', false, {
+    description: 'Also ask Google Cloud for each permission that is needed',
+  });
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
@@ -28,7 +39,8 @@ export class DoctorCommand extends BaseCommand {
         const { nodeTrial, partTrials, runTrial } = await import('../checks.js');
         const checks = [await runTrial(nodeTrial)];
         const composed = await this.withService((session) => async () => {
-          for (const trial of partTrials(session)) checks.push(await runTrial(trial));
+          for (const trial of [...partTrials(session), ...(await this.cloudTrials(session))])
+            checks.push(await runTrial(trial));
           return E.right(undefined);
         })();
         if (E.isLeft(composed))
@@ -46,6 +58,12 @@ export class DoctorCommand extends BaseCommand {
         );
       }),
     );
+  }
+
+  private async cloudTrials({ settings, ports: { host }, cancellation }: Session): Promise<ReadonlyArray<Trial>> {
+    if (!this.cloud) return [];
+    const { cloudTrials } = await import('../cloud-checks.js');
+    return cloudTrials(settings, { deadlineMs: host.nowMs() + cloudTimeoutMs, cancellation });
   }
 
   private report(checks: ReadonlyArray<Check>, settings: ReadonlyArray<Told>): void {

@@ -1,18 +1,13 @@
-/** The Cloud Run Admin API v2 by plain REST: https://cloud.google.com/run/docs/reference/rest/v2. */
+/** Google's services by plain REST, for those that have no client here. */
 import { GoogleAuth, PassThroughClient } from 'google-auth-library';
-import type { Attempt } from '../google-cloud/bounded.js';
-import { fieldsOf, refusedWith, unanswered } from '../google-cloud/errors.js';
-
-export interface ClientOptions {
-  /** Another service that speaks the REST API, `https://run.googleapis.com` by default. Credentials go only to `https:`. */
-  readonly apiEndpoint?: string;
-}
+import type { Attempt } from './bounded.js';
+import { fieldsOf, refusedWith, unanswered } from './errors.js';
 
 /** A request for a resource, by its full name; a verb of its own follows a colon. */
 export interface ApiRequest {
   readonly method: 'GET' | 'POST';
   readonly path: string;
-  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly query?: Readonly<Record<string, string | number | ReadonlyArray<string> | undefined>>;
   readonly body?: object;
 }
 
@@ -21,7 +16,8 @@ export type Json = Readonly<Record<string, unknown>>;
 /** The JSON that answers a request of one attempt. */
 export type Send = (attempt: Attempt, request: ApiRequest) => Promise<Json>;
 
-export const openClient = ({ apiEndpoint = 'https://run.googleapis.com' }: ClientOptions): Send => {
+/** Credentials are looked for at the first request, and go only to `https:`. */
+export const openRest = (apiEndpoint: string, version: string): Send => {
   const endpoint = apiEndpoint.replace(/\/+$/, '');
   const auth = endpoint.startsWith('https:')
     ? new GoogleAuth({ scopes: 'https://www.googleapis.com/auth/cloud-platform' })
@@ -29,8 +25,9 @@ export const openClient = ({ apiEndpoint = 'https://run.googleapis.com' }: Clien
   // It sends a request once, as it is, also through a proxy that the environment names.
   const transport = new PassThroughClient();
   return async (attempt, { method, path, query = {}, body }) => {
-    const url = new URL(`${endpoint}/v2/${path}`);
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, `${value}`);
+    const url = new URL(`${endpoint}/${version}/${path}`);
+    for (const [name, value] of Object.entries(query))
+      for (const each of [value ?? []].flat()) url.searchParams.append(name, `${each}`);
     try {
       const headers = await auth?.getRequestHeaders(url.href);
       attempt.signal.throwIfAborted();
