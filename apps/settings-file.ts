@@ -74,6 +74,8 @@ const scalars = {
   output_root: OutputRoot,
   /** Where artifacts of a bucket are kept on this machine. */
   artifact_cache_dir: Folder,
+  /** Where files of sources in buckets are kept on this machine. */
+  source_cache_dir: Folder,
   /** How old what latest or an alias points to may be when it scores. */
   refresh_ms: Milliseconds,
   port: integer('Port', 0, 65_535),
@@ -100,6 +102,7 @@ export const limits = {
   shutdown_grace_ms: Milliseconds,
   model_cache_bytes: Count,
   artifact_cache_bytes: Count,
+  source_cache_bytes: Count,
 };
 
 export const fields = { ...scalars, ...limits };
@@ -125,6 +128,7 @@ export const defaults = {
   shutdown_grace_ms: 10_000,
   model_cache_bytes: 2 ** 30,
   artifact_cache_bytes: 2 ** 31,
+  source_cache_bytes: 2 ** 32,
 } as const satisfies Values;
 
 export type Limits = Readonly<Record<keyof typeof limits, number>>;

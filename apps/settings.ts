@@ -28,9 +28,10 @@ export type { CloudRunJobs, Limits, SourceSettings };
  * The environment variable of each setting; an empty one counts as absent.
  *
  * `SCOREKEEPER_STORE` (`local` or `gcs`), `GCS_BUCKET_NAME` (the bucket), `SCOREKEEPER_LOCAL_DIR`, `SCOREKEEPER_OUTPUT_ROOT`,
- * `SCOREKEEPER_ARTIFACT_CACHE_DIR`, `SCOREKEEPER_REFRESH_MS`, `PORT`, `HOST`, `SCOREKEEPER_WORKERS`, `SCOREKEEPER_REGISTERED_BY`, `SCOREKEEPER_ENVIRONMENT`,
+ * `SCOREKEEPER_ARTIFACT_CACHE_DIR`, `SCOREKEEPER_SOURCE_CACHE_DIR`, `SCOREKEEPER_REFRESH_MS`, `PORT`, `HOST`, `SCOREKEEPER_WORKERS`, `SCOREKEEPER_REGISTERED_BY`, `SCOREKEEPER_ENVIRONMENT`,
  * `SCOREKEEPER_SCORING_JOBS`, and for the limits `SCOREKEEPER_BODY_BYTES`, `SCOREKEEPER_SPOOL_BYTES`, `SCOREKEEPER_JSON_DEPTH`, `SCOREKEEPER_INLINE_ROWS`, `SCOREKEEPER_REQUEST_TIMEOUT_MS`,
- * `SCOREKEEPER_CONCURRENT_REQUESTS`, `SCOREKEEPER_SHUTDOWN_GRACE_MS`, `SCOREKEEPER_MODEL_CACHE_BYTES`, `SCOREKEEPER_ARTIFACT_CACHE_BYTES`. `SCOREKEEPER_SETTINGS` names the settings file.
+ * `SCOREKEEPER_CONCURRENT_REQUESTS`, `SCOREKEEPER_SHUTDOWN_GRACE_MS`, `SCOREKEEPER_MODEL_CACHE_BYTES`, `SCOREKEEPER_ARTIFACT_CACHE_BYTES`,
+ * `SCOREKEEPER_SOURCE_CACHE_BYTES`. `SCOREKEEPER_SETTINGS` names the settings file.
  */
 const variableOf = (field: Field): string =>
   field === 'bucket'
@@ -75,6 +76,8 @@ export interface Settings {
   readonly outputRoot: string;
   /** Absolute. */
   readonly artifactCacheDir: string;
+  /** Absolute. */
+  readonly sourceCacheDir: string;
   readonly refreshMs: number;
   readonly port: number;
   readonly host: string;
@@ -230,6 +233,7 @@ const absolute = (values: Values, dir: string): Values => ({
   ...values,
   ...(values.local_dir === undefined ? {} : { local_dir: resolve(dir, values.local_dir) }),
   ...(values.artifact_cache_dir === undefined ? {} : { artifact_cache_dir: resolve(dir, values.artifact_cache_dir) }),
+  ...(values.source_cache_dir === undefined ? {} : { source_cache_dir: resolve(dir, values.source_cache_dir) }),
   ...(values.output_root === undefined || isBucketAddress(values.output_root) || isWarehouseAddress(values.output_root)
     ? {}
     : { output_root: resolve(dir, values.output_root) }),
@@ -261,12 +265,14 @@ const settle = (
   const outputRoot =
     values.output_root ?? (registry.kind === 'local' ? workingDir : `gs://${registry.bucket}/predictions/`);
   const artifactCacheDir = values.artifact_cache_dir ?? join(cacheHome(env), 'scorekeeper', 'artifacts');
+  const sourceCacheDir = values.source_cache_dir ?? join(cacheHome(env), 'scorekeeper', 'sources');
   const sources = content.sources ?? {};
   const modelTypes = content.model_types ?? {};
   return {
     registry,
     outputRoot,
     artifactCacheDir,
+    sourceCacheDir,
     refreshMs: values.refresh_ms,
     port: values.port,
     host: values.host,
@@ -282,10 +288,13 @@ const settle = (
     told: [
       store,
       ...told,
-      ...(values.output_root === undefined ? [{ name: 'output_root', value: outputRoot, origin: 'default' }] : []),
-      ...(values.artifact_cache_dir === undefined
-        ? [{ name: 'artifact_cache_dir', value: artifactCacheDir, origin: 'default' }]
-        : []),
+      ...Object.entries({
+        output_root: outputRoot,
+        artifact_cache_dir: artifactCacheDir,
+        source_cache_dir: sourceCacheDir,
+      })
+        .filter(([name]) => values[name as Field] === undefined)
+        .map(([name, value]) => ({ name, value, origin: 'default' })),
       ...Object.entries({ sources, model_types: modelTypes, cloud_run_jobs: content.cloud_run_jobs ?? {} }).flatMap(
         ([name, entries]) =>
           Object.entries(entries).map(([key, value]) => ({ name: `${name}.${key}`, value, origin: file.name })),

@@ -1,4 +1,4 @@
-/** Data source: Parquet, CSV and NDJSON files on this machine, read whole or through one SELECT, by DuckDB but for whole NDJSON files. */
+/** Data source: Parquet, CSV and NDJSON files on this machine and in buckets, read whole or through one SELECT, by DuckDB but for whole NDJSON files. */
 import * as E from 'fp-ts/lib/Either.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -7,32 +7,24 @@ import {
   type CallOptions,
   type DataSource,
   type Failure,
-  type JsonObject,
   nearest,
   type OpenedSource,
-  type RowRange,
-  type StagedRows,
   type WantedColumn,
   type YearRange,
 } from '../../core/index.js';
 import { type Engine, type EngineLimits, type Library, loadLibrary, openEngine } from './engine.js';
 import { raise, raised, toFailure } from './errors.js';
-import { assertOngoing, interruptible } from './interruptible.js';
+import { interruptible } from './interruptible.js';
 import { openJsonFile } from './json-source.js';
 import { streamRows } from './row-stream.js';
 import { type Scalar, scalarOf, type SourceColumn } from './scalar.js';
-import { createView, findSourceFile, type SourceFile } from './source-file.js';
-import { snapshotFile, stateOf } from './source-snapshot.js';
-import { declaredQuery, describeColumns, fileQuery, from, type SourceQuery } from './source-query.js';
+import { createView, type SourceFile } from './source-file.js';
+import { type FilePlaces, findFiles, withFiles } from './source-files.js';
+import { snapshotSource } from './source-snapshot.js';
+import { declaredQuery, describeColumns, fileQuery, from, type SourceQuery, yearColumn } from './source-query.js';
 import { stagedFile, stageQuery } from './stage-rows.js';
-import { whileUnchanged } from './unchanged-files.js';
 
-export interface DuckdbSourceOptions {
-  /**
-   * Paths by the name that the SQL calls them: `.parquet`, `.csv` (RFC 4180 with a header), `.ndjson` or `.jsonl`. The SQL may read
-   * these and nothing else.
-   */
-  readonly files: Readonly<Record<string, string>>;
+export interface DuckdbSourceOptions extends FilePlaces {
   /**
    * Exactly one SELECT, with the parameters `$start_year` and `$end_year` where it has years to compare. The columns of a CSV file
    * are text in it, and a column of an NDJSON file has the one type of all its values (BOOLEAN, BIGINT, DOUBLE, VARCHAR, a list, a struct),
@@ -41,10 +33,6 @@ export interface DuckdbSourceOptions {
   readonly sql?: string;
   /** The columns that are carried to the output. */
   readonly keys: ReadonlyArray<string>;
-  /** Where relative paths begin; the working folder unless given. */
-  readonly baseDir?: string;
-  /** What messages call that folder, as in "the folder of the settings file": where it is on this machine is nobody's business. */
-  readonly baseDirName?: string;
   /** What the engine may hold in memory; 1 GiB unless given. A query that needs more spills to the system's temporary folder. */
   readonly memoryLimitBytes?: number;
   /** 1 unless given: rows are read while those before are scored, and beside that a second thread mostly waits. */
@@ -52,66 +40,19 @@ export interface DuckdbSourceOptions {
 }
 
 /**
- * Rows come in the order of the file, or in that which the SQL gives them. Besides what the port says, `open` fails `InvalidInput`
- * when a file has another extension, or the SQL is not one SELECT or names no parameter for a side of the range that is given;
+ * Rows come in the order of the file, or in that which the SQL gives them. Of a file in a bucket one generation is read, from a copy on this
+ * machine: of a Parquet file without SQL the wanted columns, of others everything. Besides what the port says, `open` fails `InvalidInput` when a file has another extension, or the SQL is not one SELECT or names no parameter for a side of the range that is given;
  * `PermissionDenied` when the SQL reaches for other files; and a query that cannot do with its memory fails `TooLarge`.
  */
 export const duckdbDataSource = (options: DuckdbSourceOptions): DataSource => ({
   keys: options.keys,
   open: (range, call, { stagePath } = {}) =>
-    TE.tryCatch(async () => {
-      const files = await findFiles(options);
-      return whileUnchanged(files, await open(options, files, range, call, stagePath));
-    }, toFailure('The source')),
-  snapshot: (range, call) => TE.tryCatch(() => snapshot(options, range, call), toFailure('The source')),
+    TE.tryCatch(
+      () => withFiles(findFiles(options, call), (files) => openFiles(options, files, range, call, stagePath)),
+      toFailure('The source'),
+    ),
+  snapshot: (range, call) => TE.tryCatch(() => snapshotSource(options, range, call), toFailure('The source')),
 });
-
-/** A range of staged rows as a source, which ignores years. Relative paths begin in `baseDir`. */
-export const duckdbStagedSource = (
-  staged: StagedRows,
-  range: RowRange,
-  options: Omit<DuckdbSourceOptions, 'files' | 'sql'>,
-): DataSource => ({
-  keys: options.keys,
-  open: (_years, call) =>
-    TE.tryCatch(async () => {
-      const { name, textual, casts } = staged;
-      const files = await Promise.all(
-        slicesOf(staged, range).map(async ({ path, state, rows }, i): Promise<SourceFile> => {
-          const file = await findSourceFile(options.baseDir ?? '.', `rows_${i}`, path);
-          if ((await stateOf(file.path)) !== state)
-            raise('DataUnreadable', `${name} was changed since the job was planned: score it again.`);
-          return { ...file, name, slice: { rows, casts } };
-        }),
-      );
-      const sql = files.map(({ view }) => `SELECT * FROM ${view}`).join(' UNION ALL ');
-      const opened = await open({ ...options, files: {}, sql }, files, {}, call);
-      return whileUnchanged(files, { ...opened, textual });
-    }, toFailure(staged.name)),
-});
-
-type Slice = StagedRows['files'][number] & { readonly rows: RowRange };
-
-/** What of the files is in the range; an empty one is in the first file, which shows the columns. */
-const slicesOf = ({ files }: StagedRows, { begin, end }: RowRange): ReadonlyArray<Slice> => {
-  let at = 0;
-  const slices = files.map((file): Slice => {
-    const rows = { begin: Math.max(0, begin - at), end: Math.min(file.row_count, end - at) };
-    at += file.row_count;
-    return { ...file, rows };
-  });
-  const filled = slices.filter(({ rows }) => rows.begin < rows.end);
-  return filled.length > 0 ? filled : slices.slice(0, 1).map((slice) => ({ ...slice, rows: { begin: 0, end: 0 } }));
-};
-
-const findFiles = ({ files, baseDir = '.', baseDirName }: DuckdbSourceOptions): Promise<ReadonlyArray<SourceFile>> =>
-  Promise.all(Object.entries(files).map(([view, path]) => findSourceFile(baseDir, view, path, baseDirName)));
-
-const snapshot = async (options: DuckdbSourceOptions, range: YearRange, call: CallOptions): Promise<JsonObject> => {
-  assertOngoing('The source', call);
-  const files = await findFiles(options);
-  return { files: await Promise.all(files.map(snapshotFile)), sql: options.sql ?? null, ...range };
-};
 
 /** What an opened source holds. */
 interface Opened {
@@ -129,7 +70,8 @@ interface Opened {
   readonly whole: SourceFile | undefined;
 }
 
-const open = async (
+/** A source over files that were found, which whoever found them lets go of. */
+export const openFiles = async (
   options: DuckdbSourceOptions,
   files: ReadonlyArray<SourceFile>,
   range: YearRange,
@@ -202,6 +144,7 @@ const withConnection = async <A>(
 const openedSource = (opened: Opened, options: DuckdbSourceOptions): OpenedSource => {
   const { engine, files, what, call, query, columns } = opened;
   const count = async (connection: DuckDBConnection) => {
+    await fetchColumns(opened, connection, []);
     const result = await connection.runAndReadAll(from('count(*)', query), query.values);
     return Number(result.getRows()[0]?.[0]);
   };
@@ -217,6 +160,16 @@ const openedSource = (opened: Opened, options: DuckdbSourceOptions): OpenedSourc
   };
 };
 
+/** Brings the named columns, and those that the query compares, to the copies that do without the others. */
+const fetchColumns = async (
+  { files, query }: Opened,
+  connection: DuckDBConnection,
+  names: ReadonlyArray<string>,
+): Promise<void> => {
+  const compared = Object.keys(query.values).length > 0 ? [yearColumn] : [];
+  for (const file of files) await file.fetchColumns?.(connection, [...names, ...compared], file.slice?.rows);
+};
+
 const stage =
   (opened: Opened, stagePath: string): NonNullable<OpenedSource['stage']> =>
   (wanted) =>
@@ -226,13 +179,15 @@ const stage =
       const path = whole?.path ?? stagePath;
       const casts =
         whole === undefined
-          ? await withConnection(engine, what, call, (connection) =>
-              stageQuery(connection, query, columns, stagePath, files),
-            )
+          ? await withConnection(engine, what, call, async (connection) => {
+              await fetchColumns(opened, connection, namesOf(wanted));
+              return stageQuery(connection, query, columns, stagePath, files);
+            })
           : {};
       const textual = files.some((file) => file.format === 'csv');
       const { file, rowGroups } = await stagedFile(path, limits);
-      return { rows: { name: what, files: [file], textual, casts }, rowGroups };
+      const inBucket = whole?.generation === undefined ? {} : { path: whole.name, state: whole.generation };
+      return { rows: { name: what, files: [{ ...file, ...inBucket }], textual, casts }, rowGroups };
     }, toSourceFailure(opened.files));
 
 async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): AsyncGenerator<Batch, void, undefined> {
@@ -242,7 +197,10 @@ async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): Async
   let end = async (): Promise<void> => connection.disconnectSync();
   try {
     const columns = wanted.map((column) => scalar(opened, column));
-    const rows = await bounded(() => streamRows(library, connection, columns, query));
+    const rows = await bounded(async () => {
+      await fetchColumns(opened, connection, namesOf(wanted));
+      return streamRows(library, connection, columns, query);
+    });
     end = rows.end;
     for (let batch = await bounded(rows.next); batch !== undefined; batch = await bounded(rows.next)) {
       yield E.right(batch);
@@ -253,6 +211,8 @@ async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): Async
     await end();
   }
 }
+
+const namesOf = (wanted: ReadonlyArray<WantedColumn>): ReadonlyArray<string> => wanted.map(({ name }) => name);
 
 type Batch = BatchStream extends AsyncIterable<infer B> ? B : never;
 

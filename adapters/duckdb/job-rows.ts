@@ -3,9 +3,9 @@ import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { JobFolder } from '../../core/index.js';
-import { duckdbStagedSource } from './data-source.js';
 import { toFailure } from './errors.js';
 import { duckdbPredictionSink } from './prediction-sink.js';
+import { duckdbStagedSource, type StagedSourceOptions } from './staged-source.js';
 
 /**
  * What a job's folder has besides its documents, which stand beside the rows. `threads` is what each engine may use; 1 unless given.
@@ -15,15 +15,23 @@ export const duckdbJobRows = (options: {
   readonly folder: string;
   readonly protectedPaths?: ReadonlyArray<string>;
   readonly threads?: number;
+  /** Where rows in buckets come from. */
+  readonly copies?: StagedSourceOptions['copies'];
 }): Omit<JobFolder, 'documents'> => {
-  const { folder, protectedPaths = [], ...limits } = options;
+  const { folder, protectedPaths = [], copies, ...limits } = options;
   const path = resolve(folder);
   const failed = toFailure("The job's folder");
   const parts = duckdbPredictionSink({ root: path, ...limits });
   return {
     parts,
     outputs: duckdbPredictionSink({ root: dirname(dirname(path)), protectedPaths, ...limits }),
-    readStaged: (rows, keys, range) => duckdbStagedSource(rows, range, { keys, baseDir: path, ...limits }),
+    readStaged: (rows, keys, range) =>
+      duckdbStagedSource(rows, range, {
+        keys,
+        baseDir: path,
+        ...(copies === undefined ? {} : { copies }),
+        ...limits,
+      }),
     stagePath: parts.resolve,
     // The folder may be seen under another path elsewhere.
     stage: (name, written) => TE.right({ ...written, path: name }),

@@ -14,11 +14,21 @@ export interface SourceFile {
   /** As it was configured, for messages. */
   readonly name: string;
   readonly path: string;
-  /** As it was found: another file, or other bytes, have another one. */
-  readonly identity: string;
+  /** As it was found: another file, or other bytes, have another one. A copy of a file in a bucket has none: nobody else writes there. */
+  readonly identity?: string;
   readonly format: 'parquet' | 'csv' | 'ndjson';
   /** Of a Parquet file: the rows that are read, and the types that columns of text are cast to. */
   readonly slice?: { readonly rows: RowRange; readonly casts: Readonly<Record<string, string>> };
+  /** Of a file in a bucket. */
+  readonly generation?: string;
+  /** Of a copy with holes: brings these columns, of the row groups with these rows, before they are read. */
+  readonly fetchColumns?: (
+    connection: DuckDBConnection,
+    names: ReadonlyArray<string>,
+    rows?: RowRange,
+  ) => Promise<void>;
+  /** Of a copy: removes it. */
+  readonly close?: () => Promise<void>;
 }
 
 const formats: Readonly<Record<string, SourceFile['format']>> = {
@@ -28,17 +38,19 @@ const formats: Readonly<Record<string, SourceFile['format']>> = {
   jsonl: 'ndjson',
 };
 
-/** Raises `InvalidInput` for another extension, `NotFound` and `PermissionDenied` for the file. */
+/** Raises `InvalidInput` for another extension. */
+export const formatOf = (name: string): SourceFile['format'] =>
+  formats[/\.([a-z]+)$/i.exec(name)?.[1]?.toLowerCase() ?? ''] ??
+  raise('InvalidInput', `${name}: a source file ends in .parquet, .csv, .ndjson or .jsonl.`);
+
+/** Raises as `formatOf` does, and `NotFound` and `PermissionDenied` for the file. */
 export const findSourceFile = async (
   baseDir: string,
   view: string,
   name: string,
   baseDirName?: string,
 ): Promise<SourceFile> => {
-  const format = formats[/\.([a-z]+)$/i.exec(name)?.[1]?.toLowerCase() ?? ''];
-  if (format === undefined) {
-    return raise('InvalidInput', `${name}: a source file ends in .parquet, .csv, .ndjson or .jsonl.`);
-  }
+  const format = formatOf(name);
   const path = resolve(baseDir, name);
   try {
     if (!(await stat(path)).isFile()) return raise('DataUnreadable', `${name}: this is not a file.`);

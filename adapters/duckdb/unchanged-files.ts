@@ -37,6 +37,7 @@ export const assertUnchanged = async (files: ReadonlyArray<SourceFile>): Promise
 
 const look = async (files: ReadonlyArray<SourceFile>): Promise<E.Either<Failure, void>> => {
   for (const { path, name, identity } of files) {
+    if (identity === undefined) continue;
     const now = await fileIdentity(path).catch(() => undefined);
     if (now === identity) continue;
     return fail(

@@ -31,7 +31,7 @@ export abstract class ScoringCommand extends BaseCommand {
   reference = Option.String({ name: 'REF' });
   source = Option.String('--source', {
     description:
-      'NAME|FILE: Read this source of the settings, or this .parquet, .csv, .ndjson or .jsonl file (default: the source of the model type)',
+      'NAME|FILE: Read this source of the settings, or this .parquet, .csv, .ndjson or .jsonl file, which may be gs://BUCKET/FILE (default: the source of the model type)',
   });
   startYear = Option.String('--start-year', { description: 'YEAR: Score rows of this year and later' });
   endYear = Option.String('--end-year', { description: 'YEAR: Score rows of this year and earlier' });

@@ -15,7 +15,7 @@ import type { Registry, Settings, SourceSettings } from '../settings.js';
 import { ids } from './identifiers.js';
 import { engineOnDemand, experimentsOnDemand, sourceOnDemand } from './on-demand.js';
 import { jobFoldersOf, sinkOf } from './outputs.js';
-import { emulatedWarehouse, openStore } from './stores.js';
+import { emulatedWarehouse, openCopies, openStore } from './stores.js';
 
 /** What one run has otherwise than its settings. Folders are absolute. */
 export interface Overrides {
@@ -124,20 +124,22 @@ const byType = <A>(
     }),
   );
 
-const sourcesOf = (
-  { sources, sourcesDir }: Settings,
-  { sourceFile }: Overrides,
-): Readonly<Record<string, DataSource>> => ({
-  ...Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, declaredSource(source, sourcesDir)])),
-  ...(sourceFile === undefined
-    ? {}
-    : {
-        [sourceFile.name]: sourceOnDemand(
-          sourceFile.keys,
-          tables({ files: { rows: sourceFile.name }, keys: sourceFile.keys }),
-        ),
-      }),
-});
+const sourcesOf = (settings: Settings, { sourceFile }: Overrides): Readonly<Record<string, DataSource>> => {
+  const { sources, sourcesDir } = settings;
+  const copies = openCopies(settings);
+  const own = { baseDir: sourcesDir, baseDirName: settingsFolder, copies };
+  return {
+    ...Object.fromEntries(Object.entries(sources).map(([name, source]) => [name, declaredSource(source, own)])),
+    ...(sourceFile === undefined
+      ? {}
+      : {
+          [sourceFile.name]: sourceOnDemand(
+            sourceFile.keys,
+            tables({ files: { rows: sourceFile.name }, keys: sourceFile.keys, copies }),
+          ),
+        }),
+  };
+};
 
 const tables =
   (options: DuckdbSourceOptions): TE.TaskEither<Failure, DataSource> =>
@@ -145,15 +147,18 @@ const tables =
     E.right((await import('../../adapters/duckdb/data-source.js')).duckdbDataSource(options));
 
 /** A query in a file of its own is read whenever the source is opened: an edit needs no restart. */
-const declaredSource = (source: SourceSettings, baseDir: string): DataSource => {
+const declaredSource = (
+  source: SourceSettings,
+  place: Required<Pick<DuckdbSourceOptions, 'baseDir' | 'baseDirName' | 'copies'>>,
+): DataSource => {
   const { sql = '', sql_file: file, keys = [] } = source;
   const sourceOf =
     source.kind === 'duckdb'
-      ? (query: string) => tables({ files: source.files, sql: query, keys, baseDir, baseDirName: settingsFolder })
+      ? (query: string) => tables({ ...place, files: source.files, sql: query, keys })
       : warehouse(source, keys);
   return sourceOnDemand(
     keys,
-    pipe(file === undefined ? TE.right(sql) : readQuery(file, baseDir), TE.flatMap(sourceOf)),
+    pipe(file === undefined ? TE.right(sql) : readQuery(file, place.baseDir), TE.flatMap(sourceOf)),
   );
 };
 

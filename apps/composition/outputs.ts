@@ -6,8 +6,7 @@ import type { OpenJobFolder, PredictionSink } from '../../core/index.js';
 import { isBucketAddress, isWarehouseAddress, type Settings } from '../settings.js';
 import type { Overrides } from './modules.js';
 import { jobFolderOnDemand, sinkOnDemand } from './on-demand.js';
-import { stagedCopies } from './staged-copies.js';
-import { emulatedStorage, emulatedWarehouse, openStore } from './stores.js';
+import { emulatedWarehouse, openBucketFiles, openCopies, openStore } from './stores.js';
 
 /** The sink at the output root. */
 export const sinkOf = (settings: Settings, overrides: Overrides): PredictionSink => {
@@ -27,11 +26,13 @@ export const jobFoldersOf =
   (settings: Settings, overrides: Overrides): OpenJobFolder =>
   (path) => {
     const kept = keptPlaces(settings, overrides);
+    const copies = openCopies(settings);
     if (!isBucketAddress(path)) {
       return jobFolderOnDemand(path, localFilesystemArtifactStore({ root: path }), async () =>
         (await import('../../adapters/duckdb/job-rows.js')).duckdbJobRows({
           folder: path,
           protectedPaths: kept.paths,
+          copies,
         }),
       );
     }
@@ -39,18 +40,21 @@ export const jobFoldersOf =
     const documents = openStore({ kind: 'gcs', bucket, prefix: prefix.join('/'), location: path });
     return jobFolderOnDemand(path, documents, async () => {
       const { googleCloudStorageJobRows } = await import('../../adapters/google-cloud-storage/job-folder.js');
-      const by = await fromHere();
-      const readStaged = await stagedCopies(by.files, path);
-      return googleCloudStorageJobRows({ folder: path, protectedAddresses: kept.addresses, readStaged, ...by });
+      const { duckdbStagedSource } = await import('../../adapters/duckdb/staged-source.js');
+      return googleCloudStorageJobRows({
+        folder: path,
+        protectedAddresses: kept.addresses,
+        readStaged: (rows, keys, range) => duckdbStagedSource(rows, range, { keys, baseDir: path, copies }),
+        ...(await fromHere()),
+      });
     });
   };
 
 /** What writes in buckets: files of this machine, and their way there. */
 const fromHere = async () => {
-  const { googleCloudStorageBucketFiles } = await import('../../adapters/google-cloud-storage/bucket-files.js');
   const { duckdbPredictionSink } = await import('../../adapters/duckdb/prediction-sink.js');
   return {
-    files: googleCloudStorageBucketFiles(emulatedStorage()),
+    files: openBucketFiles(),
     staging: (root: string) => duckdbPredictionSink({ root }),
   };
 };

@@ -201,6 +201,9 @@ const precedence: ReadonlyArray<readonly [Flags, Env, object, string, unknown, s
   [{}, { XDG_CACHE_HOME: '/c' }, {}, 'artifact_cache_dir', '/c/scorekeeper/artifacts', 'default'],
   [{}, { XDG_CACHE_HOME: 'c' }, {}, 'artifact_cache_dir', join(homedir(), '.cache/scorekeeper/artifacts'), 'default'],
   [{}, {}, { artifact_cache_dir: 'near' }, 'artifact_cache_dir', '/srv/conf/near', file],
+  [{}, { XDG_CACHE_HOME: '/c' }, {}, 'source_cache_dir', '/c/scorekeeper/sources', 'default'],
+  [{}, {}, { source_cache_dir: 'near' }, 'source_cache_dir', '/srv/conf/near', file],
+  [{}, {}, { limits: { source_cache_bytes: 7 } }, 'source_cache_bytes', 7, file],
 ];
 
 for (const [flags, env, content, name, value, origin] of precedence) {

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
 import { bigqueryDataSource } from '../../../adapters/bigquery/data-source.js';
 import { duckdbBatchStage } from '../../../adapters/duckdb/batch-stage.js';
-import { duckdbStagedSource } from '../../../adapters/duckdb/data-source.js';
+import { duckdbStagedSource } from '../../../adapters/duckdb/staged-source.js';
 import { type DataSource, failTask, type RawColumn } from '../../../core/index.js';
 import { dataSourceContract } from '../../contracts/data-source.js';
 import { type Cell, collect, countedRows, sampleRows } from '../../contracts/sample-rows.js';
