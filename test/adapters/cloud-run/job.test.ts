@@ -177,8 +177,9 @@ for (const [on, fault] of passing) {
   });
 }
 
-test('a service that is silent is given up, and one that stays away is Unavailable', async (t) => {
-  const { fake, job } = await inAFake(t, forEver, { idleTimeoutMs: 100 });
+// By itself: the other tests together can be silent for longer on a machine that is busy.
+test.serial('a service that is silent is given up, and one that stays away is Unavailable', async (t) => {
+  const { fake, job } = await inAFake(t, forEver, { idleTimeoutMs: 1_000 });
   fake.fault({ on: 'run', fault: { kind: 'silence' } });
   right(await job.start({ args, taskCount: 1 }, call)());
   fake.fault({ on: 'get', fault: { kind: 'proxy' }, times: 9 });
