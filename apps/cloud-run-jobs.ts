@@ -84,6 +84,6 @@ const checkSeen = ({ path, source_files: files }: JobStatus): E.Either<Failure, 
     ? checkInBucket(path)
     : fail(
         'InvalidInput',
-        `Cloud Run does not see the rows in ${unseen}: put the file into a bucket, or let a source of the settings select from it, whose rows are uploaded.`,
+        `Cloud Run does not see the rows in ${unseen}: put the file into a bucket and name it there, or let a source of the settings select from it, whose rows are uploaded.`,
       );
 };

@@ -31,8 +31,8 @@ export class ScoreCommand extends ScoringCommand {
         '$0 score rating/production_rating_model --source games.parquet --processes auto --output predictions.parquet',
       ],
       [
-        'The source of the model type into a bucket, by 32 tasks on Cloud Run',
-        '$0 score rating/production_rating_model --on cloud-run-jobs --tasks 32 --output gs://bucket/predictions.parquet',
+        'A file in a bucket, by 32 tasks on Cloud Run',
+        '$0 score rating/production_rating_model --source gs://bucket/games.parquet --on cloud-run-jobs --tasks 32 --output gs://bucket/predictions.parquet',
       ],
       [
         'A source in BigQuery, by BigQuery ML, into a table',

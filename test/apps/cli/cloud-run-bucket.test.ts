@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
-import { sql } from '../../adapters/duckdb/files.js';
 import { tasksAsProcesses } from '../../support/fake-cloud-run/processes.js';
 import { fakeJob, startFakeCloudRun } from '../../support/fake-cloud-run/server.js';
 import { startFakeGcs } from '../../support/fake-gcs/server.js';
@@ -50,8 +49,8 @@ test.before(async () => {
       model_types: { rating: { source: 'rows' } },
     }),
   );
-  await sql(`COPY (SELECT * FROM '${local('rows.parquet')}' ORDER BY id) TO '${local('rows.csv')}'`);
-  await runHere(folder, ['score', reference, '--source', 'rows.csv', '--output', 'one.parquet']);
+  await bucket.put(local('rows.parquet'), 'gs://games/in/rows.parquet');
+  await runHere(folder, ['score', reference, '--source', 'rows.parquet', '--output', 'one.parquet']);
   await runHere(folder, ['copy', `${reference}@1`, '--to', 'gs://games/prod'], { env });
 });
 
@@ -61,7 +60,16 @@ test.serial(
     cloudRun.fault({ on: 'run', fault: { kind: 'lost' } });
     cloudRun.fault({ on: 'get', fault: { kind: 'refusal', status: 503, code: 'UNAVAILABLE', message: 'Busy.' } });
     const output = 'gs://games/2026/ratings.parquet';
-    const asked = ['score', reference, '--source', 'rows.csv', '--output', output, '--json', ...onCloudRun];
+    const asked = [
+      'score',
+      reference,
+      '--source',
+      'gs://games/in/rows.parquet',
+      '--output',
+      output,
+      '--json',
+      ...onCloudRun,
+    ];
     const scored = await scorekeeper(...asked);
     t.is(scored.code, 0, scored.stderr);
     t.like(JSON.parse(scored.stdout), { output_location: output, performance_diagnostics: { total_scored: rowCount } });

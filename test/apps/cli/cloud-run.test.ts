@@ -267,7 +267,7 @@ test.serial('workers get the bucket and as many tasks as there is work for', asy
   t.like(E.isLeft(here) ? here.left : {}, {
     tag: 'InvalidInput',
     message:
-      'Cloud Run does not see the rows in /srv/rows.parquet: put the file into a bucket, or let a source of the settings select from it, whose rows are uploaded.',
+      'Cloud Run does not see the rows in /srv/rows.parquet: put the file into a bucket and name it there, or let a source of the settings select from it, whose rows are uploaded.',
   });
   const folderHere = await jobs.right.start(begun, 1, call)();
   t.is(E.isLeft(folderHere) ? folderHere.left.tag : '', 'InvalidInput');
