@@ -86,11 +86,18 @@ export const startChaosProxy = async ({ target, seed, chances }: ChaosProxyOptio
   };
 };
 
-/** A flipped bit is one of an object's bytes, on their way to the service or from it. */
-const carriesMedia = ({ kind }: ApiRequest): boolean => kind === 'media' || kind === 'upload' || kind === 'chunk';
+/**
+ * A flipped bit is one of an object's bytes, on their way to the service or from it. Of a range the service tells no digest: there TLS alone sees to
+ * it, which the proxy does not speak.
+ */
+const carriesMedia = ({ kind, headers }: ApiRequest): boolean =>
+  (kind === 'media' && headers.range === undefined) || kind === 'upload' || kind === 'chunk';
 
-/** What belongs to one connection alone (RFC 9110, 7.6.1), and the length, which is told anew. */
-const ofOneConnection = ['connection', 'keep-alive', 'transfer-encoding', 'content-length'];
+/**
+ * What belongs to one connection alone (RFC 9110, 7.6.1), the length, which is told anew, and the mark of a client's own requests: a client in this
+ * process would end those that it does not know.
+ */
+const ofOneConnection = ['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'x-scorekeeper-attempt'];
 
 const endToEnd = (headers: IncomingHttpHeaders): Readonly<Record<string, string>> =>
   Object.fromEntries(

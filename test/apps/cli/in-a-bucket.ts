@@ -19,6 +19,11 @@ export const inABucket = (apiEndpoint: string) => {
       await right(files.download(found, path, 'whole', call));
       return path;
     },
+    /** The text at the address. */
+    read: async (address: string): Promise<string> => {
+      const path = `/o/${encodeURIComponent(address.replace(/^gs:\/\/[^/]+\//, ''))}`;
+      return (await globalThis.fetch(`${apiEndpoint}/storage/v1/b/${address.split('/')[2]}${path}?alt=media`)).text();
+    },
     put: (path: string, address: string) => right(files.upload(path, address, call)),
     remove: (address: string) => right(files.remove(address, call)),
   };

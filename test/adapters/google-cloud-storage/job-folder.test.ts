@@ -1,0 +1,78 @@
+/** The folder of a job in a bucket: staged rows come into it once, rows go and documents stay, and nothing is left on this machine. */
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import test from 'ava';
+import * as O from 'fp-ts/lib/Option.js';
+import { duckdbPredictionSink } from '../../../adapters/duckdb/prediction-sink.js';
+import { googleCloudStorageJobRows } from '../../../adapters/google-cloud-storage/job-folder.js';
+import { memoryBucketFiles } from '../../../adapters/memory/bucket-files.js';
+import { memoryDataSource } from '../../../adapters/memory/data-source.js';
+import { call, left, removeTemporaryFolders, right, temporaryFolder } from '../duckdb/files.js';
+
+test.after.always(removeTemporaryFolders);
+
+const address = 'gs://games/dt=2026-01-01/out.parquet.job/1';
+
+const here = async () => {
+  const files = memoryBucketFiles({ buckets: ['games'] });
+  const folder = googleCloudStorageJobRows({
+    folder: address,
+    files,
+    staging: (root) => duckdbPredictionSink({ root }),
+    protectedAddresses: ['gs://games/dt=2026-01-01/games.parquet'],
+    readStaged: () => memoryDataSource({ table: { rowCount: 0, columns: new Map() }, keys: [] }),
+  });
+  const path = join(await temporaryFolder(), 'file');
+  await writeFile(path, 'bytes');
+  const put = async (...names: ReadonlyArray<string>) => {
+    for (const name of names) await right(files.upload(path, `${address}${name}`, call));
+  };
+  const names = async () =>
+    (await right(files.list('gs://games/', call))).map((file) => file.address.replace(address, ''));
+  return { files, folder, put, names };
+};
+
+test('rows that were staged here are in the folder, by their name and generation, and here no more', async (t) => {
+  const { files, folder, names } = await here();
+  const path = await right(folder.stagePath('source-a.parquet'));
+  await mkdir(dirname(path));
+  await writeFile(path, 'rows');
+  const staged = await right(folder.stage('source-a.parquet', { path, state: 'here', row_count: 7 }, call));
+  const found = O.toUndefined(await right(files.head(`${address}/source-a.parquet`, call)));
+  t.deepEqual(staged, { path: 'source-a.parquet', state: found?.generation ?? '', row_count: 7 });
+  t.deepEqual(await names(), ['/source-a.parquet']);
+  await t.throwsAsync(access(dirname(path)), { code: 'ENOENT' });
+});
+
+test('an upload that fails leaves nothing here', async (t) => {
+  const { folder } = await here();
+  const path = await right(folder.stagePath('source-a.parquet'));
+  await mkdir(dirname(path));
+  await writeFile(path, 'rows');
+  const late = folder.stage('source-a.parquet', { path, state: '', row_count: 7 }, { ...call, deadlineMs: 0 });
+  t.is((await left(late)).tag, 'DeadlineExceeded');
+  await t.throwsAsync(access(dirname(path)), { code: 'ENOENT' });
+});
+
+test('rows go and documents stay; then all of this job goes, and no other', async (t) => {
+  const { folder, put, names } = await here();
+  const documents = ['/.scorekeeper-self-test', '/_commits/00000.json', '/_plan.json'];
+  const others = ['0/_plan.json', '0/part-00000-a.parquet'];
+  const parts = Array.from({ length: 40 }, (_, shard) => `/part-000${shard}-a.parquet`);
+  await put(...documents, ...others, ...parts, '/source-a.parquet', '/part-00000-a.rejects.ndjson');
+  await right(folder.removeRows(call));
+  t.deepEqual(
+    await names(),
+    [...documents, ...others].toSorted((a, b) => (a < b ? -1 : 1)),
+  );
+  await right(folder.remove(call));
+  t.deepEqual(await names(), others);
+  await right(folder.remove(call));
+});
+
+test('the output is beside the folder of its jobs, and keeps clear of what is protected', async (t) => {
+  const { folder } = await here();
+  t.is(await right(folder.outputs.resolve('out.parquet')), 'gs://games/dt=2026-01-01/out.parquet');
+  t.is(await right(folder.parts.resolve('part-0.parquet')), `${address}/part-0.parquet`);
+  t.is((await left(folder.outputs.resolve('games.parquet'))).tag, 'InvalidInput');
+});
