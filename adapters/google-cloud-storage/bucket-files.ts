@@ -14,6 +14,7 @@ import {
   type Failure,
   parseBucketAddress,
   parseBucketPrefix,
+  sideBySide,
 } from '../../core/index.js';
 import { type Attempt, bounded } from '../google-cloud/bounded.js';
 import { orRaise, raise, raised, statusOf, toFailure } from '../google-cloud/errors.js';
@@ -30,8 +31,6 @@ export interface BucketFilesOptions extends ServiceOptions {
   readonly retries?: RetryPolicy;
 }
 
-/** How many ranges of one file are fetched at once. */
-const rangesAtOnce = 4;
 const fields = 'generation,size,timeCreated,metadata';
 
 /**
@@ -50,18 +49,15 @@ export const googleCloudStorageBucketFiles = (options: BucketFilesOptions = {}):
     call: CallOptions,
     work: (step: Step, name: string) => Promise<A>,
   ): TaskEither<Failure, A> =>
-    TE.tryCatch(
-      async () => {
-        const { bucket, name } = orRaise(parsed);
-        const within = bounded(storage, `gs://${bucket}`, options.idleTimeoutMs ?? 20_000);
-        const attempted = <B>(take: (bucket: Bucket, attempt: Attempt) => Promise<B>) =>
-          within(name === '' ? 'its files' : name, call, async (attempt) =>
-            take(await openBucket(bucket, attempt), attempt),
-          );
-        return work((take) => again(call, attempted(take))(), name);
-      },
-      toFailure(storage)(address, 'its bucket'),
-    );
+    TE.tryCatch(async () => {
+      const { bucket, name } = orRaise(parsed);
+      const within = bounded(storage, `gs://${bucket}`, options.idleTimeoutMs ?? 20_000);
+      const attempted = <B>(take: (bucket: Bucket, attempt: Attempt) => Promise<B>) =>
+        within(name === '' ? 'its files' : name, call, async (attempt) =>
+          take(await openBucket(bucket, attempt), attempt),
+        );
+      return work((take) => again(call, attempted(take))(), name);
+    }, failureAbout(address));
 
   return {
     head: (address, call) =>
@@ -97,9 +93,12 @@ export const googleCloudStorageBucketFiles = (options: BucketFilesOptions = {}):
       about(file.address, parseBucketAddress(file.address), call, async (step, name) => {
         const conflicting = conflictIfGone(step, file.address);
         if (ranges !== 'whole') {
-          return onDisk(file.address, open(path, 'r+'), (handle) =>
-            fetchRanges(conflicting, file, name, handle, ranges),
-          );
+          const filled = ranges.filter(({ begin, end }) => begin < end);
+          return onDisk(file.address, open(path, 'r+'), async (handle) => {
+            const fetch = (range: ByteRange): TaskEither<Failure, void> =>
+              TE.tryCatch(() => fetchRange(conflicting, file, name, handle, range), failureAbout(file.address));
+            orRaise(await sideBySide(filled, fetch)());
+          });
         }
         return onDisk(file.address, open(path, 'wx'), async (handle) => {
           try {
@@ -130,6 +129,8 @@ export const googleCloudStorageBucketFiles = (options: BucketFilesOptions = {}):
       }),
   };
 };
+
+const failureAbout = (address: string) => toFailure(storage)(address, 'its bucket');
 
 type Resource = Readonly<Record<string, unknown>>;
 
@@ -176,24 +177,4 @@ const onDisk = async <A>(
   } finally {
     await handle.close();
   }
-};
-
-const fetchRanges = async (
-  step: Step,
-  file: BucketFile,
-  name: string,
-  handle: FileHandle,
-  ranges: ReadonlyArray<ByteRange>,
-): Promise<void> => {
-  const left = ranges.filter(({ begin, end }) => begin < end).reverse();
-  const fetchSome = async (): Promise<void> => {
-    for (let range = left.pop(); range !== undefined; range = left.pop()) {
-      await fetchRange(step, file, name, handle, range).catch((error: unknown) => {
-        left.length = 0;
-        throw error;
-      });
-    }
-  };
-  const ended = await Promise.allSettled(Array.from({ length: rangesAtOnce }, fetchSome));
-  for (const one of ended) if (one.status === 'rejected') throw one.reason;
 };

@@ -79,7 +79,6 @@ export const localFilesystemBucketFileCache = (options: BucketFileCacheOptions):
   const bring = async (file: BucketFile, entry: string, path: string, call: CallOptions): Promise<void> => {
     await makeRoom(folder, limitBytes - file.sizeBytes);
     orRaise(await files.download(file, path, 'whole', call)());
-    await sync(path);
     // Where there are no hard links, nothing is kept.
     await unless(notLinked, link(path, entry));
   };
@@ -130,7 +129,7 @@ const keyOf = ({ address, generation }: BucketFile): string =>
 
 const notLinked = ['EEXIST', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EACCES'];
 
-/** Gives what is kept a second name, and tells whether it was there. */
+/** Gives what is kept a second name, and tells whether it was there. What a power cut cut short is shorter than the file. */
 const take = async (entry: string, path: string, sizeBytes: number): Promise<boolean> => {
   try {
     await link(entry, path);
@@ -165,15 +164,6 @@ const pause = async (address: string, { deadlineMs, cancellation }: CallOptions)
   if (performance.timeOrigin + performance.now() + waitMs >= deadlineMs)
     raise('DeadlineExceeded', `${address} was not here before the deadline: another process is downloading it.`);
   await new Promise((resolve) => setTimeout(resolve, waitMs));
-};
-
-const sync = async (path: string): Promise<void> => {
-  const handle = await open(path, 'r+');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 };
 
 const makeOwn = async (folder: string, ownFolder: string): Promise<void> => {

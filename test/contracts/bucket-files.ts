@@ -1,6 +1,6 @@
 /** The promises of all files in buckets. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,10 +11,11 @@ import { call, done, refused } from './artifact-store-harness.js';
 import { cancellable } from './cancellable.js';
 import type { Contract, ContractCase } from './contract.js';
 
-/** An empty bucket of a case's own. */
+/** An empty place of a case's own. */
 export interface BucketUnderTest {
   readonly files: BucketFiles;
-  readonly bucket: string;
+  /** `gs://bucket`, or a folder there. */
+  readonly root: string;
   readonly close: () => Promise<void>;
 }
 
@@ -25,7 +26,6 @@ export interface BucketFilesHarness {
 /** A bucket, and a folder on the disk. */
 interface Place {
   readonly files: BucketFiles;
-  /** `gs://bucket`. */
   readonly root: string;
   readonly folder: string;
   /** Writes the bytes to the disk, and from there to the bucket. */
@@ -37,9 +37,8 @@ interface Place {
 const promise = (name: string, run: (place: Place) => Promise<void>): ContractCase<BucketFilesHarness> => ({
   name,
   run: async ({ makeBucket }) => {
-    const { files, bucket, close } = await makeBucket();
+    const { files, root, close } = await makeBucket();
     const folder = await mkdtemp(join(tmpdir(), 'scorekeeper-test-'));
-    const root = `gs://${bucket}`;
     let count = 0;
     const next = (): string => join(folder, `${count++}`);
     try {
@@ -188,9 +187,10 @@ export const bucketFilesContract: Contract<BucketFilesHarness> = [
 
   promise('there is nothing in a bucket that is not there', async (place) => {
     await writeFile(join(place.folder, 'there'), 'x');
-    const address = 'gs://no-such-bucket/a';
+    const bucket = `gs://no-such-${randomUUID()}`;
+    const address = `${bucket}/a`;
     for (const task of calls(place, address, call)) await refused(task, 'NotFound');
-    await refused(place.files.list('gs://no-such-bucket/', call), 'NotFound');
+    await refused(place.files.list(`${bucket}/`, call), 'NotFound');
     assert.deepEqual(await readdir(place.folder), ['there']);
   }),
 

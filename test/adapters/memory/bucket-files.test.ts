@@ -8,7 +8,7 @@ for (const { name, run } of bucketFilesContract) {
     await run({
       makeBucket: async () => ({
         files: memoryBucketFiles({ buckets: ['games'] }),
-        bucket: 'games',
+        root: 'gs://games',
         close: async () => undefined,
       }),
     });
