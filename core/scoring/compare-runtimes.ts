@@ -21,6 +21,11 @@ export interface Compared {
 
 type Outputs = ReadonlyMap<string, Tensor>;
 
+interface Difference {
+  readonly largestDifference: number | null;
+  readonly reasons: ReadonlyArray<string>;
+}
+
 /**
  * Compares on the experiment's golden rows, or else on sample rows; none where the other runtime is not installed, or this one cannot run the sample
  * rows. Fails `DeadlineExceeded`, `Cancelled`, and as `load` does.
@@ -40,28 +45,31 @@ export const compareRuntimes =
     const { rowCount } = rows.right;
     const feeds = feedsOf({ inputs: inputsOf(signature) }, rows.right, 0, rowCount, new Map());
     const there = await runInBigqueryRuntime(artifact, feeds, call)();
-    if (E.isLeft(there) && there.left.tag !== 'ArtifactUnreadable') return there;
-    if (E.isRight(there) && O.isNone(there.right)) return E.right(O.none);
+    const comparedAs = ({ largestDifference, reasons }: Difference): E.Either<Failure, O.Option<Compared>> =>
+      E.right(
+        O.some({
+          comparison: {
+            runtime: bigqueryRuntime,
+            rows_of: golden === undefined ? 'sample' : 'golden',
+            row_count: rowCount,
+            largest_difference: largestDifference,
+          },
+          reasons,
+        }),
+      );
+    if (E.isLeft(there)) {
+      const reasons = [`ONNX Runtime ${bigqueryRuntime} does not run it. ${there.left.message}`];
+      return there.left.tag === 'ArtifactUnreadable' ? comparedAs({ largestDifference: null, reasons }) : there;
+    }
+    if (O.isNone(there.right)) return E.right(O.none);
+    // What never ends does not end there, either, in a process that may be killed: only what did is run in this one.
     const here = await TE.bracket(
       engine.load(artifact, call),
       ({ run }) => run(feeds),
       ({ release }) => TE.fromTask(release),
     )();
     if (E.isLeft(here)) return here.left.tag === 'InferenceFailed' ? E.right(O.none) : here;
-    const { largestDifference, reasons } = E.isLeft(there)
-      ? { largestDifference: null, reasons: [`ONNX Runtime ${bigqueryRuntime} does not run it. ${there.left.message}`] }
-      : compareOutputs(here.right, O.toUndefined(there.right) ?? new Map());
-    return E.right(
-      O.some({
-        comparison: {
-          runtime: bigqueryRuntime,
-          rows_of: golden === undefined ? 'sample' : 'golden',
-          row_count: rowCount,
-          largest_difference: largestDifference,
-        },
-        reasons,
-      }),
-    );
+    return comparedAs(compareOutputs(here.right, there.right.value));
   };
 
 /** Values that a feature may hold; each feature begins at another one, so that no row is like another. */
@@ -103,10 +111,7 @@ const sampleColumn = ({ type, fill }: Feature, at: number): Column => {
 };
 
 /** The largest difference, and where the outputs differ by more than golden rows may, one sentence for the first. */
-const compareOutputs = (
-  here: Outputs,
-  there: Outputs,
-): { readonly largestDifference: number | null; readonly reasons: ReadonlyArray<string> } => {
+const compareOutputs = (here: Outputs, there: Outputs): Difference => {
   let largest = 0;
   let reason: string | undefined;
   let differing = 0;
