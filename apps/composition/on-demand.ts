@@ -1,6 +1,7 @@
 /** Adapters that are loaded when they are first used: a command that only reads the registry pays for no runtime and no table engine. */
 import { dirname } from 'node:path';
 import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
 import type { Task } from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import {
@@ -26,6 +27,11 @@ export const engineOnDemand = (load: Task<InferenceEngine>): InferenceEngine => 
       pipe(
         loaded,
         TE.flatMap((engine) => engine.load(...asked)),
+      ),
+    runInBigqueryRuntime: (...asked) =>
+      pipe(
+        loaded,
+        TE.flatMap(({ runInBigqueryRuntime }) => runInBigqueryRuntime?.(...asked) ?? TE.right(O.none)),
       ),
   };
 };

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { startFakeBigquery } from '../../support/fake-bigquery/server.js';
 import { startFakeGcs } from '../../support/fake-gcs/server.js';
-import { emptyFolder, games, runHere } from './command-line.js';
+import { writeOlderRuntime } from '../../support/older-runtime.js';
+import { emptyFolder, games, run, runHere } from './command-line.js';
 
 const golden: {
   readonly data: Record<string, ReadonlyArray<string | number | null>>;
@@ -235,4 +236,21 @@ test.serial('a model that is registered in a bucket scores in BigQuery, and only
   const here = await runHere(home, ['score', 'rating/games', '--on', 'bigquery', '--output', 'predictions.parquet']);
   t.is(here.code, 2);
   t.is(fake.rows('predictions.ratings')?.length, rows.length);
+});
+
+test('where its runtime is installed, a registration says how far the two are apart', async (t) => {
+  const home = await emptyFolder();
+  await writeOlderRuntime(home, '');
+  const env = { NODE_PATH: home };
+  const registered = await run(
+    home,
+    [
+      ...['register', '--local', 'registry', '--model-type', 'rating', '--experiment', 'best_rating_model'],
+      ...['--name', 'games', '--experiments', join(games, 'models', 'experiments')],
+    ],
+    { env },
+  );
+  t.is(registered.code, 0, registered.stderr);
+  const shown = await run(home, ['models', 'show', 'rating/games', '--local', 'registry']);
+  t.regex(shown.stdout, /^BigQuery ML +qualifies; ONNX Runtime 1\.12\.0 differs by at most 0 on 50 golden rows$/m);
 });
