@@ -4,7 +4,7 @@ import type * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from './failure.js';
 
 /** As many requests as a service answers at once without being slower for it. */
-const mostAtATime = 16;
+export const mostAtATime = 16;
 
 /**
  * The results of `work` on every item, in the order of the items. Once one failed no other is begun; those under way are waited for, and of their

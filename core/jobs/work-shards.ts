@@ -14,6 +14,7 @@ import { openSource } from '../scoring/open-rows.js';
 import { rejectsLocation } from '../scoring/outputs.js';
 import type { ScoringModel } from '../scoring/score.js';
 import { type PredictionOutput, runScoringJob, type ScoringJob, type ScoringTotals } from '../scoring/scoring-job.js';
+import { mostAtATime, sideBySide } from '../side-by-side.js';
 import { createDocument, type JobPlan, jobLayout, type Part, readPlan, ShardCommit } from './job-documents.js';
 import { type PartOutput, partOutput } from './part-output.js';
 import type { JobPorts } from './plan-job.js';
@@ -92,17 +93,31 @@ const workAll =
   (work: Work, place: WorkerPlace): TE.TaskEither<Failure, void> =>
   async () => {
     const { folder, plan, onProgress, call } = work;
-    for (const shard of shardOrder(plan.shards.length, place)) {
-      if (call.cancellation.aborted) return fail('Cancelled', 'The worker was told to stop.');
-      const committed = await folder.documents.head(jobLayout.commit(shard), call)();
-      if (E.isLeft(committed)) return committed;
-      if (O.isNone(committed.right)) {
-        const done = await workShard(work, shard)();
-        if (E.isLeft(done) && !(await wasDone(work, shard)))
-          return done.left.tag === 'SignatureMismatch' ? E.left(await misfitsOfAll(work, done.left)) : done;
-      }
+    const tell = (shard: number): void => {
       const { begin, end } = rangeOf(plan, shard);
       onProgress({ shard, rowsScored: end - begin, isCommitted: true });
+    };
+    const order = shardOrder(plan.shards.length, place);
+    /** Where one has a commit many do, and a worker that is late has thousands to look for. */
+    let lookAhead = 1;
+    for (let at = 0; at < order.length; ) {
+      if (call.cancellation.aborted) return fail('Cancelled', 'The worker was told to stop.');
+      const next = order.slice(at, at + lookAhead);
+      const commits = await sideBySide(next, (shard) => folder.documents.head(jobLayout.commit(shard), call))();
+      if (E.isLeft(commits)) return commits;
+      const undone = commits.right.findIndex(O.isNone);
+      const committed = undone === -1 ? next : next.slice(0, undone);
+      for (const shard of committed) tell(shard);
+      at += committed.length;
+      lookAhead = mostAtATime;
+      const shard = next[committed.length];
+      if (shard === undefined) continue;
+      const done = await workShard(work, shard)();
+      if (E.isLeft(done) && !(await wasDone(work, shard)))
+        return done.left.tag === 'SignatureMismatch' ? E.left(await misfitsOfAll(work, done.left)) : done;
+      tell(shard);
+      at += 1;
+      lookAhead = 1;
     }
     return E.right(undefined);
   };

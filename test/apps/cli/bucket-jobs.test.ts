@@ -107,6 +107,22 @@ test.serial('refused rows are beside the output, in a bucket too, until a scorin
   }
 });
 
+test.serial('doctor writes an output to the bucket, and removes it', async (t) => {
+  const outputs = async (root: string) => {
+    const { code, stdout } = await runHere(folder, ['doctor', '--json'], {
+      env: { ...env, SCOREKEEPER_OUTPUT_ROOT: root },
+    });
+    const { checks } = JSON.parse(stdout) as { checks: ReadonlyArray<{ name: string; ok: boolean; detail: string }> };
+    return { code, ...checks.find(({ name }) => name === 'outputs') };
+  };
+  const detail = 'predictions go below gs://games/doctor, which can be written';
+  t.like(await outputs('gs://games/doctor'), { code: 0, ok: true, detail });
+  t.deepEqual(await bucket.namesBelow('gs://games/doctor/'), []);
+  const nobodys = await outputs('gs://nobodys/doctor');
+  t.like(nobodys, { code: 20, ok: false });
+  t.regex(nobodys.detail ?? '', /There is no bucket gs:\/\/nobodys/);
+});
+
 test.serial('what fails for good leaves no job behind; a place that is not for outputs is refused', async (t) => {
   await sql(`COPY (SELECT range AS id, 'much' AS weight, 1 AS year FROM range(10)) TO '${local('bad.csv')}'`);
   const bad = await run(
