@@ -101,6 +101,7 @@ export const request = async (
   return { ...body };
 };
 
+/** The answer to a request, whatever is in it. Rejects as `request` does, but for 308. */
 export const exchange = (bucket: Bucket, { method, path, query, headers = {}, body }: ApiRequest): Promise<ApiAnswer> =>
   new Promise((resolve, reject) => {
     bucket.request(

@@ -9,9 +9,9 @@ import type { DuckdbSourceOptions } from '../../adapters/duckdb/data-source.js';
 import { localFilesystemArtifactCache } from '../../adapters/local-filesystem/artifact-cache.js';
 import { lruCacheModelCache } from '../../adapters/lru-cache/model-cache.js';
 import { nodeHost } from '../../adapters/node-host.js';
-import { createService, type DataSource, type Failure } from '../../core/index.js';
+import { type CallOptions, createService, type DataSource, failure, type Failure } from '../../core/index.js';
 import { readText } from '../named-file.js';
-import type { Registry, Settings, SourceSettings } from '../settings.js';
+import { isBucketAddress, type Registry, type Settings, type SourceSettings } from '../settings.js';
 import { ids } from './identifiers.js';
 import { engineOnDemand, experimentsOnDemand, sourceOnDemand } from './on-demand.js';
 import { jobFoldersOf, sinkOf } from './outputs.js';
@@ -133,8 +133,7 @@ const sourcesOf = (settings: Settings, { sourceFile }: Overrides): Readonly<Reco
     ...(sourceFile === undefined
       ? {}
       : {
-          [sourceFile.name]: sourceOnDemand(
-            sourceFile.keys,
+          [sourceFile.name]: sourceOnDemand(sourceFile.keys, () =>
             tables({ files: { rows: sourceFile.name }, keys: sourceFile.keys, copies }),
           ),
         }),
@@ -146,19 +145,18 @@ const tables =
   async () =>
     E.right((await import('../../adapters/duckdb/data-source.js')).duckdbDataSource(options));
 
+/** Where files of declared sources are. */
+type SourcePlace = Required<Pick<DuckdbSourceOptions, 'baseDir' | 'baseDirName' | 'copies'>>;
+
 /** A query in a file of its own is read whenever the source is opened: an edit needs no restart. */
-const declaredSource = (
-  source: SourceSettings,
-  place: Required<Pick<DuckdbSourceOptions, 'baseDir' | 'baseDirName' | 'copies'>>,
-): DataSource => {
+const declaredSource = (source: SourceSettings, place: SourcePlace): DataSource => {
   const { sql = '', sql_file: file, keys = [] } = source;
   const sourceOf =
     source.kind === 'duckdb'
       ? (query: string) => tables({ ...place, files: source.files, sql: query, keys })
       : warehouse(source, keys);
-  return sourceOnDemand(
-    keys,
-    pipe(file === undefined ? TE.right(sql) : readQuery(file, place.baseDir), TE.flatMap(sourceOf)),
+  return sourceOnDemand(keys, (call) =>
+    pipe(file === undefined ? TE.right(sql) : readQuery(file, place, call), TE.flatMap(sourceOf)),
   );
 };
 
@@ -198,9 +196,26 @@ const warehouse = (
 /** What paths in the settings file are relative to, without saying where that is. */
 const settingsFolder = 'the folder of the settings file';
 
-const readQuery = (file: string, baseDir: string): TE.TaskEither<Failure, string> =>
-  readText(
-    resolve(baseDir, file),
-    `The source's query file ${file}`,
-    `The source's query file ${file} is not there: put it where sql_file says, from ${settingsFolder} on, or correct sql_file.`,
+const readQuery = (
+  file: string,
+  { baseDir, copies }: SourcePlace,
+  call: CallOptions,
+): TE.TaskEither<Failure, string> => {
+  const what = `The source's query file ${file}`;
+  if (!isBucketAddress(file)) {
+    const absent = `${what} is not there: put it where sql_file says, from ${settingsFolder} on, or correct sql_file.`;
+    return readText(resolve(baseDir, file), what, absent);
+  }
+  const absent = `${what} is not there: put it there, or correct sql_file.`;
+  return pipe(
+    copies.head(file, call),
+    TE.flatMap(TE.fromOption(() => failure('NotFound', absent))),
+    TE.flatMap((found) =>
+      TE.bracket(
+        copies.whole(found, call),
+        ({ path }) => readText(path, what, absent),
+        ({ close }) => TE.fromTask(close),
+      ),
+    ),
   );
+};

@@ -6,6 +6,7 @@ import type { Task } from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import {
   type ArtifactStore,
+  type CallOptions,
   type DataSource,
   type ExperimentSource,
   type Failure,
@@ -53,19 +54,22 @@ export const experimentsOnDemand = (location: string, load: Task<ExperimentSourc
   };
 };
 
-export const sourceOnDemand = (keys: ReadonlyArray<string>, load: TE.TaskEither<Failure, DataSource>): DataSource => ({
+export const sourceOnDemand = (
+  keys: ReadonlyArray<string>,
+  load: (call: CallOptions) => TE.TaskEither<Failure, DataSource>,
+): DataSource => ({
   keys,
-  open: (...asked) =>
+  open: (range, call, opening) =>
     pipe(
-      load,
-      TE.flatMap((source) => source.open(...asked)),
+      load(call),
+      TE.flatMap((source) => source.open(range, call, opening)),
     ),
-  snapshot: (...asked) =>
+  snapshot: (range, call) =>
     pipe(
-      load,
+      load(call),
       TE.flatMap(
         ({ snapshot }) =>
-          snapshot?.(...asked) ??
+          snapshot?.(range, call) ??
           failTask('InvalidInput', 'This source can be read by one process only: score it without --processes.'),
       ),
     ),
@@ -85,8 +89,7 @@ export const jobFolderOnDemand = (
     parts: sinkOnDemand(path, parts),
     outputs: sinkOnDemand(dirname(dirname(path)), outputs),
     readStaged: (rows, keys, range) =>
-      sourceOnDemand(
-        keys,
+      sourceOnDemand(keys, () =>
         pipe(
           loaded,
           TE.map(({ readStaged }) => readStaged(rows, keys, range)),

@@ -71,33 +71,37 @@ test.serial(
   },
 );
 
-test.serial(
-  'a declared source joins files of both places; doctor opens it, and what it copied is scored',
-  async (t) => {
-    const settings = {
-      sources: {
-        games: {
-          kind: 'duckdb',
-          files: { rows: 'rows.parquet', kinds: 'gs://games/kinds.csv' },
-          sql: 'SELECT r.id, weight, year, kind FROM rows r JOIN kinds k ON r.id = k.id::BIGINT ORDER BY r.id',
-          keys: ['id', 'kind'],
-        },
+test.serial('a declared source joins files of both places; doctor opens it and copies what is scored', async (t) => {
+  const settings = {
+    sources: {
+      games: {
+        kind: 'duckdb',
+        files: { rows: 'rows.parquet', kinds: 'gs://games/kinds.csv' },
+        sql_file: 'gs://games/join.sql',
+        keys: ['id', 'kind'],
       },
-      model_types: { rating: { source: 'games' } },
-    };
-    await writeFile(local('scorekeeper.json'), JSON.stringify(settings));
-    fake.forget();
-    const doctor = await scorekeeper('doctor', '--json');
-    t.is(doctor.code, 0, doctor.stdout);
-    t.is(fake.counts().media, 1);
-    const scored = await scorekeeper('score', reference, '--output', 'joined.csv');
-    t.is(scored.code, 0, scored.stderr);
-    t.is(fake.counts().media, 1);
-    t.deepEqual(await sql(`SELECT count(*), min(kind) FROM '${local('joined.csv')}'`), [['100', 'from a bucket']]);
-    t.deepEqual(await leftovers(), []);
-    await bucket.remove('gs://games/kinds.csv');
-    const gone = await scorekeeper('doctor', '--json');
-    t.is(gone.code, 20);
-    t.true(gone.stdout.includes('gs://games/kinds.csv: there is no such file in the bucket.'), gone.stdout);
-  },
-);
+    },
+    model_types: { rating: { source: 'games' } },
+  };
+  await writeFile(local('scorekeeper.json'), JSON.stringify(settings));
+  const query = 'SELECT r.id, weight, year, kind FROM rows r JOIN kinds k ON r.id = k.id::BIGINT ORDER BY r.id';
+  await writeFile(local('join.sql'), query);
+  await bucket.put(local('join.sql'), 'gs://games/join.sql');
+  fake.forget();
+  const doctor = await scorekeeper('doctor', '--json');
+  t.is(doctor.code, 0, doctor.stdout);
+  t.is(fake.counts().media, 2);
+  const scored = await scorekeeper('score', reference, '--output', 'joined.csv');
+  t.is(scored.code, 0, scored.stderr);
+  t.is(fake.counts().media, 2);
+  t.deepEqual(await sql(`SELECT count(*), min(kind) FROM '${local('joined.csv')}'`), [['100', 'from a bucket']]);
+  t.deepEqual(await leftovers(), []);
+  await writeFile(local('join.sql'), `SELECT * FROM (${query}) WHERE id < 10`);
+  await bucket.put(local('join.sql'), 'gs://games/join.sql');
+  t.is((await scorekeeper('score', reference, '--output', 'joined.csv')).code, 0);
+  t.deepEqual(await sql(`SELECT count(*) FROM '${local('joined.csv')}'`), [['10']]);
+  await bucket.remove('gs://games/kinds.csv');
+  const gone = await scorekeeper('doctor', '--json');
+  t.is(gone.code, 20);
+  t.true(gone.stdout.includes('gs://games/kinds.csv: there is no such file in the bucket.'), gone.stdout);
+});
