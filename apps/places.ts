@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import type * as TE from 'fp-ts/lib/TaskEither.js';
-import { decode, fail, type Failure, text } from '../core/index.js';
+import { decode, fail, type Failure, parseBucketPrefix, text } from '../core/index.js';
 import { isBucketAddress, isWarehouseAddress, type Registry } from './settings.js';
 import { bucketGrammar, datasetGrammar, folderGrammar, schemeGrammar } from './settings-file.js';
 
@@ -55,11 +55,17 @@ export const folderAt = (folder: string): Registry => {
   return { kind: 'local', root, location: `local folder ${root}` };
 };
 
-/** What is not there yet is made by the first output. Fails `InvalidInput` when a file is in its place, or above it. */
+/** What is not there yet is made by the first output. Fails `InvalidInput` when a file is in its place, or above it, or when an address is none. */
 export const checkOutputRoot =
   (outputRoot: string): TE.TaskEither<Failure, void> =>
   async () => {
-    if (isBucketAddress(outputRoot) || isWarehouseAddress(outputRoot)) return E.right(undefined);
+    if (isWarehouseAddress(outputRoot)) return E.right(undefined);
+    if (isBucketAddress(outputRoot)) {
+      return pipe(
+        parseBucketPrefix(`${outputRoot.replace(/\/+$/, '')}/`),
+        E.map(() => undefined),
+      );
+    }
     const fits = await stat(outputRoot).then(
       (stats) => stats.isDirectory(),
       ({ code }: NodeJS.ErrnoException) => code !== 'ENOTDIR',

@@ -56,7 +56,8 @@ const newBucket = (): string => {
 keepsContract('in a bucket', () => ({ bucket: newBucket(), apiEndpoint: shared.url }));
 keepsContract('in a folder of a bucket', () => ({
   bucket: newBucket(),
-  prefix: 'teams/games',
+  // As outputs are named, whose jobs are there.
+  prefix: "dt=2026-01-01/it's ü, 100% (of them)/games.parquet.job/1",
   apiEndpoint: shared.url,
 }));
 

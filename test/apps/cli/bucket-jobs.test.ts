@@ -118,6 +118,7 @@ test.serial('doctor writes an output to the bucket, and removes it', async (t) =
   const detail = 'predictions go below gs://games/doctor, which can be written';
   t.like(await outputs('gs://games/doctor'), { code: 0, ok: true, detail });
   t.deepEqual(await bucket.namesBelow('gs://games/doctor/'), []);
+  t.like(await outputs('gs://games//doctor'), { code: 2, ok: false });
   const nobodys = await outputs('gs://nobodys/doctor');
   t.like(nobodys, { code: 20, ok: false });
   t.regex(nobodys.detail ?? '', /There is no bucket gs:\/\/nobodys/);
