@@ -1,6 +1,7 @@
 /** The files of rows of a sharded job in a folder of this machine: staged rows, and parts of the output. */
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { JobFolder } from '../../core/index.js';
 import { toFailure } from './errors.js';
@@ -32,7 +33,11 @@ export const duckdbJobRows = (options: {
         ...(copies === undefined ? {} : { copies }),
         ...limits,
       }),
-    stagePath: parts.resolve,
+    stagePlace: (name) =>
+      pipe(
+        parts.resolve(name),
+        TE.map((stagePath) => ({ stagePath })),
+      ),
     // The folder may be seen under another path elsewhere.
     stage: (name, written) => TE.right({ ...written, path: name }),
     removeRows: () =>

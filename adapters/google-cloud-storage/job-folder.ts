@@ -38,7 +38,8 @@ export const googleCloudStorageJobRows = (options: BucketJobOptions): Omit<JobFo
     parts,
     outputs: googleCloudStoragePredictionSink({ ...by, root: dirname(dirname(folder)), protectedAddresses }),
     readStaged,
-    stagePath: (name) => TE.right(join(staged, name)),
+    stagePlace: (name) =>
+      TE.right({ stagePath: join(staged, name), stagePrefix: `${folder}/${name.replace(/\.parquet$/, '-')}` }),
     stage: (name, { path, row_count }, call) =>
       pipe(
         parts.resolve(name),

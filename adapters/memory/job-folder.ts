@@ -61,7 +61,11 @@ export const memoryJobFolders = (options: {
             : memoryDataSource({ keys, table: sliceOf(table, begin, end) }).open(range, call);
         },
       }),
-      stagePath: parts.resolve,
+      stagePlace: (name) =>
+        pipe(
+          parts.resolve(name),
+          TE.map((stagePath) => ({ stagePath })),
+        ),
       stage: (name, written) => TE.right({ ...written, path: name }),
       removeRows: () => TE.fromIO(removeRows),
       remove: () =>

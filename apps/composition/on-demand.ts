@@ -95,10 +95,10 @@ export const jobFolderOnDemand = (
           TE.map(({ readStaged }) => readStaged(rows, keys, range)),
         ),
       ),
-    stagePath: (name) =>
+    stagePlace: (name) =>
       pipe(
         loaded,
-        TE.flatMap(({ stagePath }) => stagePath(name)),
+        TE.flatMap(({ stagePlace }) => stagePlace(name)),
       ),
     stage: (...asked) =>
       pipe(

@@ -6,7 +6,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failTask, failure } from '../failure.js';
 import type { Registration } from '../model/registration.js';
 import { canonicalJson, type JsonObject } from '../model/sealed-document.js';
-import type { DataSource } from '../ports/data-source.js';
+import type { DataSource, StagedFile } from '../ports/data-source.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { JobFolder, OpenJobFolder } from '../ports/job-folder.js';
 import { referenceOf } from '../registry/requests.js';
@@ -217,14 +217,14 @@ const stageRows =
   (
     { host }: JobPorts,
     { source, request, registration, snapshot, shardRows }: Job,
-    { jobId, folder }: { readonly jobId: string; readonly folder: JobFolder },
+    { jobId, path, folder }: { readonly jobId: string; readonly path: string; readonly folder: JobFolder },
     call: CallOptions,
   ): TE.TaskEither<Failure, Pick<JobPlan, 'source' | 'shards'>> =>
   async () => {
     const file = jobLayout.staged(host.randomId());
-    const path = await folder.stagePath(file)();
-    if (E.isLeft(path)) return path;
-    const opening = source.open(rangeOf(request), call, { jobId, stagePath: path.right });
+    const place = await folder.stagePlace(file)();
+    if (E.isLeft(place)) return place;
+    const opening = source.open(rangeOf(request), call, { jobId, ...place.right });
     const columns = await openColumns(source, opening, registration)();
     if (E.isLeft(columns)) return columns;
     const { opened, keys, wanted, warnings } = columns.right;
@@ -237,7 +237,9 @@ const stageRows =
       if (E.isLeft(staged)) return staged;
       const { rows, rowGroups } = staged.right;
       const files = await TE.sequenceSeqArray(
-        rows.files.map((one) => (one.path === path.right ? folder.stage(file, one, call) : TE.right(one))),
+        rows.files.map((one) =>
+          one.path === place.right.stagePath ? folder.stage(file, one, call) : TE.right(within(path, one)),
+        ),
       )();
       if (E.isLeft(files)) return files;
       return E.right({
@@ -248,3 +250,7 @@ const stageRows =
       await opened.close();
     }
   };
+
+/** The file, with a relative path where it is below the job's own. */
+const within = (path: string, file: StagedFile): StagedFile =>
+  file.path.startsWith(`${path}/`) ? { ...file, path: file.path.slice(path.length + 1) } : file;

@@ -77,7 +77,7 @@ export interface OpenedSource {
   readonly read: (wanted: ReadonlyArray<WantedColumn>) => BatchStream;
   /**
    * Only where `open` was given a path: writes the wanted columns of all the rows there, in order, and makes the file durable; or finds them in
-   * Parquet files that the source is anyway. Tells how many rows their row groups have, which can be read one by one. Fails as `read` does.
+   * Parquet files that the source is anyway, or has others write them, as `stagePrefix` says. Tells how many rows their row groups have, which can be read one by one. Fails as `read` does.
    */
   readonly stage?: (
     wanted: ReadonlyArray<WantedColumn>,
@@ -103,6 +103,8 @@ export interface Opening {
   readonly jobId?: string;
   /** The file that `stage` writes. */
   readonly stagePath?: string;
+  /** Where files that `stage` has others write to a bucket begin, `gs://bucket/name-`; they end in `.parquet`. */
+  readonly stagePrefix?: string;
 }
 
 /** The adapter promises not to change what it reads. Nobody promises that two readings see the same rows. */

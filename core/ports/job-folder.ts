@@ -2,7 +2,7 @@
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
 import type { ArtifactStore } from './artifact-store.js';
-import type { DataSource, StagedFile, StagedRows } from './data-source.js';
+import type { DataSource, Opening, StagedFile, StagedRows } from './data-source.js';
 import type { CallOptions } from './host.js';
 import type { PredictionSink } from './prediction-sink.js';
 
@@ -11,6 +11,9 @@ export interface RowRange {
   readonly begin: number;
   readonly end: number;
 }
+
+/** `stagePath` is on this machine; a file there is for `stage` to take. `stagePrefix` is in the folder, where that is in a bucket. */
+export type StagePlace = Required<Pick<Opening, 'stagePath'>> & Pick<Opening, 'stagePrefix'>;
 
 /** Every name in the folder that does not begin with `_` is a file of rows. Nothing is made before the first write. */
 export interface JobFolder {
@@ -25,9 +28,9 @@ export interface JobFolder {
    * file was changed since.
    */
   readonly readStaged: (rows: StagedRows, keys: ReadonlyArray<string>, range: RowRange) => DataSource;
-  /** Where on this machine rows may be written to a Parquet file that `stage` takes. */
-  readonly stagePath: (name: string) => TaskEither<Failure, string>;
-  /** Takes the file of staged rows that was written at `stagePath(name)` into the folder, where the path that it then has is relative. */
+  /** Where rows may be staged. */
+  readonly stagePlace: (name: string) => TaskEither<Failure, StagePlace>;
+  /** Takes the file of staged rows that was written at the `stagePath` of the name into the folder, where the path that it then has is relative. */
   readonly stage: (name: string, written: StagedFile, call: CallOptions) => TaskEither<Failure, StagedFile>;
   /** Removes all files of rows, also those that killed processes left half written. Fails `PermissionDenied`, `Unavailable`. */
   readonly removeRows: (call: CallOptions) => TaskEither<Failure, void>;
