@@ -78,6 +78,9 @@ const missingPermission = (said: string, { project }: About): string => {
   if (said.includes('bigquery.jobs.')) {
     return `This account may not run queries in project ${project}: give it the role roles/bigquery.jobUser on that project`;
   }
+  if (said.includes('storage.objects.create') || said.includes('while writing data')) {
+    return "This account may not have BigQuery write to the job's bucket (storage.objects.create): give it the role roles/storage.objectUser on the bucket, and the bucket no retention policy";
+  }
   if (said.includes('storage.objects.')) {
     return "This account may not read the model's artifact: give it the role roles/storage.objectViewer on the registry's bucket";
   }
@@ -139,6 +142,12 @@ const meanings: ReadonlyArray<Meaning> = [
     tag: 'TooLarge',
     sentence: () =>
       'The query would be billed for more bytes than maximum_bytes_billed allows (each table counts at least 10 MiB): select less, or raise it',
+  },
+  {
+    when: ({ message }) => /different locations/.test(message),
+    tag: 'InvalidInput',
+    sentence: () =>
+      'BigQuery exports to buckets that are where the data is, and the bucket of the output is elsewhere: name an output in one that is there, or one on this machine',
   },
   {
     when: reasonIn('resourcesExceeded', 'responseTooLarge', 'billingTierLimitExceeded'),

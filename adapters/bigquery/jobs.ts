@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import * as E from 'fp-ts/lib/Either.js';
-import type { CallOptions, Failure } from '../../core/index.js';
+import { type CallOptions, type Failure, neverCancelled } from '../../core/index.js';
+import { nowMs } from '../google-cloud/bounded.js';
 import { fieldsOf, orRaise, raise, raised } from '../google-cloud/errors.js';
 import type { Json } from './client.js';
 import { errorOfJob, meaningOf } from './errors.js';
@@ -95,12 +96,44 @@ export const awaitJob = async (place: JobPlace, job: JobReference, topic: Topic,
   }
 };
 
-/** Tells the service that nobody waits for the job. That it did not listen is not told. */
-export const cancelJob = async (
-  { ask }: JobPlace,
-  { jobId, location }: JobReference,
+const cancelTimeoutMs = 5_000;
+
+/** Tells the service that nobody waits for the job, also when the call that did is over. That it did not listen is not told. */
+export const cancelJob = async ({ ask }: JobPlace, { jobId, location }: JobReference, topic: Topic): Promise<void> => {
+  const last = { deadlineMs: nowMs() + cancelTimeoutMs, cancellation: neverCancelled };
+  await ask(topic, last, { method: 'POST', path: `/jobs/${jobId}/cancel`, query: { location } });
+};
+
+/**
+ * The job once it is done, begun unless the same configuration was begun under the same `key` before. Fails as the job does. When nobody waits for it any more it is
+ * cancelled.
+ */
+export const runJob = async (
+  place: JobPlace,
   topic: Topic,
+  key: string,
+  configuration: object,
   call: CallOptions,
-): Promise<void> => {
-  await ask(topic, call, { method: 'POST', path: `/jobs/${jobId}/cancel`, query: { location } });
+): Promise<Json> => {
+  let begun: JobReference | undefined;
+  try {
+    const job = await ensureJob(
+      place,
+      {
+        topic,
+        stem: jobIdOf([key, place.location ?? '', configuration]),
+        insert: (jobReference) =>
+          place.ask(topic, call, { method: 'POST', path: '/jobs', body: { jobReference, configuration } }),
+        isOfUse: (known) => errorOfJob(known['status']) === undefined,
+        onBegin: (asked) => {
+          begun = asked;
+        },
+      },
+      call,
+    );
+    return await awaitJob(place, job, topic, call);
+  } catch (error) {
+    if (begun !== undefined) await cancelJob(place, begun, topic);
+    throw error;
+  }
 };

@@ -63,5 +63,5 @@ export const loadFile = async (
   return Number(fieldsOf(fieldsOf(statistics)['load'])['outputRows'] ?? 0);
 };
 
-export const cancelLoad = (place: JobPlace, job: JobReference, call: CallOptions): Promise<void> =>
-  cancelJob(place, job, loading('the end of a load'), call);
+export const cancelLoad = (place: JobPlace, job: JobReference): Promise<void> =>
+  cancelJob(place, job, loading('the end of a load'));

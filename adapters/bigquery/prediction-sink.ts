@@ -8,12 +8,10 @@ import {
   type CallOptions,
   type Failure,
   failTask,
-  neverCancelled,
   type PredictionSink,
   type SinkSchema,
   type SinkWriter,
 } from '../../core/index.js';
-import { nowMs } from '../google-cloud/bounded.js';
 import { orRaise, raise, toFailure } from '../google-cloud/errors.js';
 import { bigquery } from './errors.js';
 import type { JobPlace, JobReference } from './jobs.js';
@@ -74,8 +72,6 @@ const keyOf = ({ constants }: SinkSchema): string => {
   return jobId?.type === 'string' ? jobId.value : randomUUID();
 };
 
-const cancelTimeoutMs = 5_000;
-
 const writerOf = (place: JobPlace, target: Target, staged: SinkWriter, key: string, call: CallOptions): SinkWriter => {
   let file: string | undefined;
   let running: JobReference | undefined;
@@ -111,8 +107,7 @@ const writerOf = (place: JobPlace, target: Target, staged: SinkWriter, key: stri
     abort: async () => {
       await staged.abort();
       await removeFile();
-      const last = { deadlineMs: nowMs() + cancelTimeoutMs, cancellation: neverCancelled };
-      if (running !== undefined) await cancelLoad(place, running, last);
+      if (running !== undefined) await cancelLoad(place, running);
       running = undefined;
     },
   };

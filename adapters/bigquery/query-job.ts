@@ -61,6 +61,10 @@ export interface Page {
   readonly columns: ReadonlyArray<SourceColumn>;
   readonly rows: RowPieces;
   readonly nextToken: string | undefined;
+  /** How many rows all pages have. */
+  readonly rowTotal: number;
+  /** The query. */
+  readonly job: JobReference;
 }
 
 /** A query job's configuration. */
@@ -168,12 +172,13 @@ const betweenPollsMs = 50;
 /** The rows after `token`, once the query is done. Fails as the query does. */
 export const readPage = async (
   { ask }: QueryPlace,
-  { jobId, location }: JobReference,
+  job: JobReference,
   token: string | undefined,
   rowLimit: number,
   call: CallOptions,
 ): Promise<E.Either<Failure, Page>> => {
   const topic = running("a query's rows");
+  const { jobId, location } = job;
   const query = {
     location,
     maxResults: rowLimit,
@@ -184,7 +189,7 @@ export const readPage = async (
   for (;;) {
     const answered = await ask(topic, call, { method: 'GET', path: `/queries/${jobId}`, query });
     if (E.isLeft(answered)) return answered;
-    const { jobComplete, schema, rows, rowPieces, pageToken } = answered.right;
+    const { jobComplete, schema, rows, rowPieces, pageToken, totalRows } = answered.right;
     if (jobComplete !== true) {
       await setTimeout(betweenPollsMs);
       continue;
@@ -193,6 +198,8 @@ export const readPage = async (
       columns: columnsOf(schema),
       rows: (rowPieces as RowPieces | undefined) ?? wholePiece(rows),
       nextToken: typeof pageToken === 'string' && pageToken !== '' ? pageToken : undefined,
+      rowTotal: Number(totalRows ?? Number.NaN),
+      job,
     });
   }
 };
@@ -201,5 +208,5 @@ const wholePiece = (rows: unknown): RowPieces =>
   Array.isArray(rows) ? { rowCount: rows.length, pieces: [rows as ApiRows] } : { rowCount: 0, pieces: [] };
 
 /** Tells the service that nobody waits for the query. */
-export const cancelQuery = (place: QueryPlace, job: JobReference, call: CallOptions): Promise<void> =>
-  cancelJob(place, job, running('the end of a query'), call);
+export const cancelQuery = (place: QueryPlace, job: JobReference): Promise<void> =>
+  cancelJob(place, job, running('the end of a query'));

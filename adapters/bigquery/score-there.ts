@@ -3,16 +3,14 @@ import {
   type CallOptions,
   type DistributionSummary,
   failure,
-  neverCancelled,
   type ScoredThere,
   type ScoringThere,
 } from '../../core/index.js';
 import { nowMs } from '../google-cloud/bounded.js';
 import { fieldsOf, orRaise, raised, textOf, toFailure } from '../google-cloud/errors.js';
-import type { Json } from './client.js';
 import { readerOf, type SourceColumn, toBatch } from './columns.js';
-import { bigquery, errorOfJob } from './errors.js';
-import { awaitJob, cancelJob, ensureJob, jobIdOf, type JobReference } from './jobs.js';
+import { bigquery } from './errors.js';
+import { runJob } from './jobs.js';
 import { createModel, everyOutput, type Prediction, predictions, refusalIn } from './predict-sql.js';
 import { ceilingOf, configurationOf, dryRun, type QueryPlace, readPage, startQuery } from './query-job.js';
 import type { Statement } from './sql.js';
@@ -60,41 +58,16 @@ export const scoreThere = async (
 
   const into = { ...destinationOf(target), ...ceilingOf(place) };
   const configuration = configurationOf(place, predictions(prediction, outputs), into);
-  await runJob(place, scoringTopic, jobId, configuration, call);
+  await runScoring(place, scoringTopic, jobId, configuration, call);
   const summary = await summarise(place, target, scoring, call);
   return { ...summary, loadMs: loadedMs - startedMs, scoreMs: nowMs() - loadedMs };
 };
 
-const cancelTimeoutMs = 5_000;
-
-/** Runs the job once for the scoring `key`, to its end. One that nobody waits for any more is cancelled. */
-const runJob = async (
-  place: QueryPlace,
-  topic: Topic,
-  key: string,
-  configuration: object,
-  call: CallOptions,
-): Promise<void> => {
-  let begun: JobReference | undefined;
+/** Runs the job; that rows do not fit the model is told as such. */
+const runScoring = async (...asked: Parameters<typeof runJob>): Promise<void> => {
   try {
-    const job = await ensureJob(
-      place,
-      {
-        topic,
-        stem: jobIdOf([key, place.location ?? '', configuration]),
-        insert: (jobReference) =>
-          place.ask(topic, call, { method: 'POST', path: '/jobs', body: { jobReference, configuration } }),
-        isOfUse: (known: Json) => errorOfJob(known['status']) === undefined,
-        onBegin: (asked) => {
-          begun = asked;
-        },
-      },
-      call,
-    );
-    await awaitJob(place, job, topic, call);
+    await runJob(...asked);
   } catch (error) {
-    const last = { deadlineMs: nowMs() + cancelTimeoutMs, cancellation: neverCancelled };
-    if (begun !== undefined) await cancelJob(place, begun, topic, last);
     const refused = refusalIn(error instanceof Error ? error.message : '');
     throw refused === undefined
       ? error

@@ -78,8 +78,9 @@ export const stageTyped = async (
     try {
       for await (const batch of batches) {
         if (E.isLeft(batch)) throw raised(batch.left);
-        stage ??= await openRowStage(schemaOf(batch.right), path, 'parquet', limits);
-        await stage.append(batch.right);
+        const rows = batch.right.columns.size === 0 ? withNothing(batch.right) : batch.right;
+        stage ??= await openRowStage(schemaOf(rows), path, 'parquet', limits);
+        await stage.append(rows);
       }
       await stage?.copyOut();
     } finally {
@@ -87,6 +88,12 @@ export const stageTyped = async (
     }
   });
 };
+
+/** The engine writes no table without columns. */
+const withNothing = ({ rowCount }: RawRows): RawRows => ({
+  rowCount,
+  columns: new Map([['nothing', { type: 'bool', values: new Uint8Array(rowCount) }]]),
+});
 
 const schemaOf = ({ columns }: RawRows): SinkSchema => ({
   columns: Array.from(columns, ([name, { type }]) => ({ name, type })),
@@ -136,19 +143,29 @@ export const stagedFile = async (
   limits: EngineLimits,
 ): Promise<{ readonly file: StagedRows['files'][number]; readonly rowGroups: ReadonlyArray<number> }> => {
   const state = await stateOf(path);
-  const rowGroups = await rowGroupsOf(path, limits);
-  return { file: { path, state, row_count: rowGroups.reduce((sum, rows) => sum + rows, 0) }, rowGroups };
+  const [rowGroups = []] = await rowGroupsOf([path], limits);
+  return { file: { path, state, row_count: sumOf(rowGroups) }, rowGroups };
 };
 
-const rowGroupsOf = async (path: string, limits: EngineLimits): Promise<ReadonlyArray<number>> => {
-  const engine = await openEngine(await loadLibrary(), [path], limits);
+export const sumOf = (counts: ReadonlyArray<number>): number => counts.reduce((sum, count) => sum + count, 0);
+
+/** How many rows each row group of each of these Parquet files has. */
+export const rowGroupsOf = async (
+  paths: ReadonlyArray<string>,
+  limits: EngineLimits,
+): Promise<ReadonlyArray<ReadonlyArray<number>>> => {
+  const engine = await openEngine(await loadLibrary(), paths, limits);
   try {
     const connection = await engine.connect();
-    const groups = await connection.runAndReadAll(
-      `SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata(${quoteText(path)}) ORDER BY ALL`,
-    );
+    const all: Array<ReadonlyArray<number>> = [];
+    for (const path of paths) {
+      const groups = await connection.runAndReadAll(
+        `SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata(${quoteText(path)}) ORDER BY ALL`,
+      );
+      all.push(groups.getRows().map(([, rows]) => Number(rows)));
+    }
     connection.disconnectSync();
-    return groups.getRows().map(([, rows]) => Number(rows));
+    return all;
   } finally {
     await engine.close();
   }

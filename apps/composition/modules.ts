@@ -4,7 +4,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { ContainerModule } from 'inversify';
-import type { StageBatches } from '../../adapters/bigquery/data-source.js';
+import type { ReadExport, StageBatches } from '../../adapters/bigquery/staging.js';
 import type { DuckdbSourceOptions } from '../../adapters/duckdb/data-source.js';
 import { localFilesystemArtifactCache } from '../../adapters/local-filesystem/artifact-cache.js';
 import { lruCacheModelCache } from '../../adapters/lru-cache/model-cache.js';
@@ -154,7 +154,7 @@ const declaredSource = (source: SourceSettings, place: SourcePlace): DataSource 
   const sourceOf =
     source.kind === 'duckdb'
       ? (query: string) => tables({ ...place, files: source.files, sql: query, keys })
-      : warehouse(source, keys);
+      : warehouse(source, keys, place.copies);
   return sourceOnDemand(keys, (call) =>
     pipe(file === undefined ? TE.right(sql) : readQuery(file, place, call), TE.flatMap(sourceOf)),
   );
@@ -164,6 +164,12 @@ const stageOnDemand: StageBatches =
   (...asked) =>
   async () =>
     (await import('../../adapters/duckdb/batch-stage.js')).duckdbBatchStage()(...asked)();
+
+const readExportOnDemand =
+  (copies: SourcePlace['copies']): ReadExport =>
+  (...asked) =>
+  async () =>
+    (await import('../../adapters/duckdb/exported-files.js')).duckdbExportedFiles({ copies })(...asked)();
 
 /** The same source as before while its SQL is the same, with its client and its credentials. */
 const warehouse = (
@@ -175,6 +181,7 @@ const warehouse = (
     model_dataset: modelDataset,
   }: SourceSettings & { kind: 'bigquery' },
   keys: ReadonlyArray<string>,
+  copies: SourcePlace['copies'],
 ): ((sql: string) => TE.TaskEither<Failure, DataSource>) => {
   const options = {
     keys,
@@ -184,11 +191,13 @@ const warehouse = (
     ...(labels === undefined ? {} : { labels }),
     ...(modelDataset === undefined ? {} : { modelDataset }),
     ...emulatedWarehouse(),
+    stage: stageOnDemand,
+    readExport: readExportOnDemand(copies),
   };
   let last: { readonly sql: string; readonly source: DataSource } | undefined;
   return (sql) => async () => {
     const { bigqueryDataSource } = await import('../../adapters/bigquery/data-source.js');
-    if (last?.sql !== sql) last = { sql, source: bigqueryDataSource({ ...options, sql, stage: stageOnDemand }) };
+    if (last?.sql !== sql) last = { sql, source: bigqueryDataSource({ ...options, sql }) };
     return E.right(last.source);
   };
 };

@@ -34,19 +34,20 @@ const here = async () => {
 
 test('rows that were staged here are in the folder, by their name and generation, and here no more', async (t) => {
   const { files, folder, names } = await here();
-  const path = await right(folder.stagePath('source-a.parquet'));
+  const { stagePath: path, stagePrefix } = await right(folder.stagePlace('source-a.parquet'));
   await mkdir(dirname(path));
   await writeFile(path, 'rows');
   const staged = await right(folder.stage('source-a.parquet', { path, state: 'here', row_count: 7 }, call));
   const found = O.toUndefined(await right(files.head(`${address}/source-a.parquet`, call)));
   t.deepEqual(staged, { path: 'source-a.parquet', state: found?.generation ?? '', row_count: 7 });
   t.deepEqual(await names(), ['/source-a.parquet']);
+  t.is(stagePrefix, `${address}/source-a-`);
   await t.throwsAsync(access(dirname(path)), { code: 'ENOENT' });
 });
 
 test('an upload that fails leaves nothing here', async (t) => {
   const { folder } = await here();
-  const path = await right(folder.stagePath('source-a.parquet'));
+  const { stagePath: path } = await right(folder.stagePlace('source-a.parquet'));
   await mkdir(dirname(path));
   await writeFile(path, 'rows');
   const late = folder.stage('source-a.parquet', { path, state: '', row_count: 7 }, { ...call, deadlineMs: 0 });
@@ -59,7 +60,14 @@ test('rows go and documents stay; then all of this job goes, and no other', asyn
   const documents = ['/.scorekeeper-self-test', '/_commits/00000.json', '/_plan.json'];
   const others = ['0/_plan.json', '0/part-00000-a.parquet'];
   const parts = Array.from({ length: 40 }, (_, shard) => `/part-000${shard}-a.parquet`);
-  await put(...documents, ...others, ...parts, '/source-a.parquet', '/part-00000-a.rejects.ndjson');
+  await put(
+    ...documents,
+    ...others,
+    ...parts,
+    '/source-a.parquet',
+    '/source-a-000000000000.parquet',
+    '/part-00000-a.rejects.ndjson',
+  );
   await right(folder.removeRows(call));
   t.deepEqual(
     await names(),

@@ -1,10 +1,21 @@
 /** The fake's jobs: what it answers to each request of BigQuery's REST API. */
 import { type Answer, json, refusal } from '../fake-gcs/answers.js';
+import { type Exports, exportRows, type Extract, whyNotExported } from './extracts.js';
 import { type Destination, type Load, loadInto, putInto, type Tables } from './loads.js';
 import { importModel, type Models, modelOf, whyNotPredicted } from './models.js';
 import { type CannedTable, type Field, findGolden, type Golden, type Refusal, selectFrom } from './golden.js';
 
-export type RequestKind = 'dryRun' | 'insert' | 'get' | 'results' | 'cancel' | 'dataset' | 'table' | 'load' | 'model';
+export type RequestKind =
+  | 'dryRun'
+  | 'insert'
+  | 'get'
+  | 'results'
+  | 'cancel'
+  | 'dataset'
+  | 'table'
+  | 'load'
+  | 'extract'
+  | 'model';
 
 /** A request, taken apart. */
 export interface ApiRequest {
@@ -25,6 +36,7 @@ export interface Insert {
     readonly dryRun?: boolean;
     readonly labels?: Readonly<Record<string, string>>;
     readonly load?: Load;
+    readonly extract?: Extract;
     readonly query?: Partial<Destination> & {
       readonly query: string;
       readonly useLegacySql?: boolean;
@@ -45,6 +57,8 @@ export interface Behaviour {
   readonly polls?: number;
   /** What it ends with once it is done. */
   readonly failure?: Refusal;
+  /** How many files an export says that it wrote, whatever it did. A failed one wrote the first. */
+  readonly fileCount?: number;
   /** The columns that its result has, other than the dry run told. */
   readonly fields?: ReadonlyArray<Field>;
 }
@@ -55,6 +69,7 @@ export interface FakeJob {
   readonly insert: Insert;
   readonly table: CannedTable;
   readonly outputRows: number;
+  readonly fileCount: number;
   pollsLeft: number;
   failure: Refusal | undefined;
   endedMs: number;
@@ -69,6 +84,7 @@ export interface World {
   readonly datasets: ReadonlyMap<string, string>;
   readonly tables: Tables;
   readonly models: Models;
+  readonly exports: Exports;
   readonly pageRowLimit: number;
   /** Of the jobs that come next, in order. */
   readonly behaviours: Behaviour[];
@@ -88,6 +104,7 @@ export const answerTo = async (world: World, request: ApiRequest): Promise<Answe
   }
   if (request.kind === 'dryRun' || request.kind === 'insert') return insertJob(world, request);
   if (request.kind === 'load') return insertLoad(world, request);
+  if (request.kind === 'extract') return insertExtract(world, request);
   if (request.kind === 'dataset') {
     const location = world.datasets.get(request.id);
     return location === undefined
@@ -196,6 +213,7 @@ const startJob = (world: World, insert: Insert, table: CannedTable, refused: Ref
     insert,
     table: fields === undefined ? table : { ...table, fields },
     outputRows: 0,
+    fileCount: 0,
     pollsLeft: polls,
     failure: written,
     endedMs: Date.now(),
@@ -238,8 +256,47 @@ const insertLoad = async (world: World, { body, media }: ApiRequest): Promise<An
     insert: body,
     table: { fields: [], rows: [] },
     outputRows: 'outputRows' in loaded ? loaded.outputRows : 0,
+    fileCount: 0,
     pollsLeft: polls,
     failure: 'failure' in loaded ? loaded.failure : undefined,
+    endedMs: Date.now(),
+  };
+  world.jobs.set(jobId, job);
+  return json(resourceOf(world, job));
+};
+
+/** The table that has a query's result, unless the query names one. */
+const resultTableOf = ({ project }: World, { jobId }: FakeJob) => ({
+  projectId: project,
+  datasetId: '_results',
+  tableId: `anon_${jobId}`,
+});
+
+const insertExtract = async (world: World, { body }: ApiRequest): Promise<Answer> => {
+  const { jobReference = {}, configuration: { extract } = {} } = body;
+  const jobId = jobReference.jobId ?? `job_${world.jobs.size}`;
+  if (world.jobs.has(jobId)) return refusal(409, 'duplicate', `Already Exists: Job ${world.project}:${jobId}`);
+  if (extract === undefined || jobReference.location !== world.location)
+    return refusal(400, 'invalid', `An export runs in ${world.location}`);
+  const source = [...world.jobs.values()].find(
+    (job) => JSON.stringify(resultTableOf(world, job)) === JSON.stringify(extract.sourceTable),
+  );
+  if (source === undefined || source.pollsLeft > 0 || source.failure !== undefined)
+    return refusal(404, 'notFound', `Not found: Table ${JSON.stringify(extract.sourceTable)}`);
+  const refused = whyNotExported(source.table, extract);
+  if (refused !== undefined) return refuse(refused);
+  const { polls = 0, failure, fileCount } = world.behaviours.shift() ?? {};
+  const files = failure === undefined ? Number.POSITIVE_INFINITY : 1;
+  const written =
+    polls === Number.POSITIVE_INFINITY ? 0 : await exportRows(source.table, extract, world.exports, files);
+  const job: FakeJob = {
+    jobId,
+    insert: body,
+    table: { fields: [], rows: [] },
+    outputRows: 0,
+    fileCount: fileCount ?? written,
+    pollsLeft: polls,
+    failure,
     endedMs: Date.now(),
   };
   world.jobs.set(jobId, job);
@@ -249,14 +306,23 @@ const insertLoad = async (world: World, { body, media }: ApiRequest): Promise<An
 const resourceOf = (world: World, job: FakeJob) => ({
   kind: 'bigquery#job',
   jobReference: { projectId: world.project, jobId: job.jobId, location: world.location },
-  configuration: job.insert.configuration,
+  configuration: {
+    ...job.insert.configuration,
+    ...(job.insert.configuration?.query === undefined
+      ? {}
+      : { query: { destinationTable: resultTableOf(world, job), ...job.insert.configuration.query } }),
+  },
   status: {
     state: job.pollsLeft > 0 ? 'RUNNING' : 'DONE',
     ...(job.pollsLeft > 0 || job.failure === undefined
       ? {}
       : { errorResult: { reason: job.failure.reason, message: job.failure.message } }),
   },
-  statistics: { endTime: `${job.endedMs}`, load: { outputRows: `${job.outputRows}` } },
+  statistics: {
+    endTime: `${job.endedMs}`,
+    load: { outputRows: `${job.outputRows}` },
+    extract: { destinationUriFileCounts: [`${job.fileCount}`] },
+  },
 });
 
 const resultsOf = (world: World, job: FakeJob, query: URLSearchParams): Answer => {

@@ -33,6 +33,10 @@ export interface FakeBigqueryOptions {
   readonly location?: string;
   /** The most rows of a page, whatever is asked for. */
   readonly pageRowLimit?: number;
+  /** Puts a file into a bucket, for exports. */
+  readonly upload?: (path: string, address: string) => Promise<unknown>;
+  /** The most rows of an exported file; 1,000 by default. */
+  readonly fileRowLimit?: number;
 }
 
 export interface FakeBigquery {
@@ -44,7 +48,7 @@ export interface FakeBigquery {
   readonly imports: (address: string, model: FakeModel) => void;
   /** What befalls the requests that come next. */
   readonly fault: (rule: Rule) => void;
-  /** How the query job that is inserted next behaves. */
+  /** How the job that is inserted next behaves. */
   readonly nextJob: (behaviour: Behaviour) => void;
   /** The rows of `dataset.table`, or of a partition, `dataset.table$partition`. */
   readonly rows: (name: string) => ReadonlyArray<Readonly<Record<string, unknown>>> | undefined;
@@ -67,6 +71,7 @@ export const startFakeBigquery = async (options: FakeBigqueryOptions = {}): Prom
     datasets: new Map([['predictions', options.location ?? 'US']]),
     tables: new Map(),
     models: { files: new Map(), imported: new Map() },
+    exports: { fileRowLimit: options.fileRowLimit ?? 1000, upload: options.upload ?? noBucket },
     pageRowLimit: options.pageRowLimit ?? Number.POSITIVE_INFINITY,
     behaviours: [],
   };
@@ -145,6 +150,8 @@ export const startFakeBigquery = async (options: FakeBigqueryOptions = {}): Prom
   };
 };
 
+const noBucket = (): Promise<never> => Promise.reject(new Error('the fake was given no bucket'));
+
 const html: Answer = {
   status: 502,
   headers: { 'content-type': 'text/html' },
@@ -169,14 +176,17 @@ const requestOf = ({ method, url = '', headers }: IncomingMessage, sent: Buffer)
       : partsOf(sent, headers['content-type'] ?? '');
   const body: ApiRequest['body'] = metadata === '' ? {} : JSON.parse(metadata);
   const what = `${method} ${upload}${collection}${id === '' ? '' : '/id'}${verb}`;
-  const kind = kindOf(what, body.configuration?.dryRun === true);
+  const kind = kindOf(what, body.configuration);
   return kind === undefined ? undefined : { kind, project, id, query, body, media };
 };
 
-const kindOf = (what: string, isDry: boolean): RequestKind | undefined => {
+const kindOf = (
+  what: string,
+  { dryRun, extract }: ApiRequest['body']['configuration'] = {},
+): RequestKind | undefined => {
   switch (what) {
     case 'POST jobs':
-      return isDry ? 'dryRun' : 'insert';
+      return extract === undefined ? (dryRun === true ? 'dryRun' : 'insert') : 'extract';
     case 'POST /uploadjobs':
       return 'load';
     case 'GET datasets/id':
