@@ -182,7 +182,7 @@ test('a service that is silent is given up after a while, tried again, and then 
   // Loading the client library takes a while, too.
   t.is(await failureOf(sourceIn(fake)), undefined);
   fake.fault({ fault: { kind: 'silence' }, on: 'results', times: 1 });
-  t.is(await failureOf(sourceIn(fake, { idleTimeoutMs: 500 })), undefined);
+  t.is(await failureOf(sourceIn(fake, { idleTimeoutMs: 2000 })), undefined);
   fake.fault({ fault: { kind: 'silence' }, on: 'dryRun', times: 4 });
   const failed = await failureOf(sourceIn(fake, { idleTimeoutMs: 50 }));
   t.is(failed?.tag, 'Unavailable');
