@@ -124,6 +124,10 @@ export const localFilesystemBucketFileCache = (options: BucketFileCacheOptions):
   };
 };
 
+/** Two that download one file at once do no harm; a reader whose copy went away fails. */
+const lockAbandonedMs = 30_000;
+const readerAbandonedMs = 120_000;
+
 const keyOf = ({ address, generation }: BucketFile): string =>
   createHash('sha256').update(`${generation} ${address}`).digest('hex');
 
@@ -149,7 +153,7 @@ const take = async (entry: string, path: string, sizeBytes: number): Promise<boo
 
 /** Holds the lock, unless another one does: false, then. */
 const makeLock = async (lock: string): Promise<boolean> => {
-  if (await isAbandoned(lock)) await rm(lock, { force: true });
+  if (await isAbandoned(lock, lockAbandonedMs)) await rm(lock, { force: true });
   const handle = await unless(['EEXIST'], open(lock, 'wx', 0o600));
   if (handle === undefined) return false;
   hold(lock);
@@ -171,7 +175,7 @@ const makeOwn = async (folder: string, ownFolder: string): Promise<void> => {
   await mkdir(ownFolder, { recursive: true, mode: 0o700 });
   hold(ownFolder);
   for (const name of await readdir(folder)) {
-    if (/^reader-|^[\da-f]{64}\.lock$/.test(name) && (await isAbandoned(join(folder, name))))
+    if (/^reader-|^[\da-f]{64}\.lock$/.test(name) && (await isAbandoned(join(folder, name), readerAbandonedMs)))
       await rm(join(folder, name), { recursive: true, force: true });
   }
 };

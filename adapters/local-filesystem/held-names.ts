@@ -3,8 +3,6 @@ import { rmSync } from 'node:fs';
 import { rm, stat, utimes } from 'node:fs/promises';
 
 const touchEveryMs = 5_000;
-/** Far longer than a process that lives is ever silent. */
-const abandonedAfterMs = 120_000;
 
 const held = new Set<string>();
 let timer: NodeJS.Timeout | undefined;
@@ -29,10 +27,10 @@ export const letGo = async (path: string): Promise<void> => {
   clearInterval(timer);
 };
 
-/** Whether whoever held it is gone. */
-export const isAbandoned = async (path: string): Promise<boolean> => {
+/** Whether nobody touched it for so long. A process that lives is silent for some seconds. */
+export const isAbandoned = async (path: string, afterMs: number): Promise<boolean> => {
   const stats = await stat(path).catch(() => undefined);
-  return stats !== undefined && !held.has(path) && Date.now() - stats.mtimeMs > abandonedAfterMs;
+  return stats !== undefined && !held.has(path) && Date.now() - stats.mtimeMs > afterMs;
 };
 
 const touchAll = (): void => {

@@ -9,13 +9,14 @@ import { duckdbStagedSource } from '../../../adapters/duckdb/staged-source.js';
 import { googleCloudStorageBucketFiles } from '../../../adapters/google-cloud-storage/bucket-files.js';
 import { localFilesystemBucketFileCache } from '../../../adapters/local-filesystem/bucket-file-cache.js';
 import { memoryBucketFiles } from '../../../adapters/memory/bucket-files.js';
-import type {
-  BucketFile,
-  BucketFiles,
-  DataSource,
-  OpenedSource,
-  WantedColumn,
-  YearRange,
+import {
+  type BucketFile,
+  type BucketFiles,
+  type DataSource,
+  failTask,
+  type OpenedSource,
+  type WantedColumn,
+  type YearRange,
 } from '../../../core/index.js';
 import { dataSourceContract } from '../../contracts/data-source.js';
 import { collect, type Rows } from '../../contracts/sample-rows.js';
@@ -74,6 +75,15 @@ const wantedOf = (names: ReadonlyArray<string>): ReadonlyArray<WantedColumn> =>
 const read = (source: DataSource, names: ReadonlyArray<string>, range: YearRange = {}): Promise<Rows> =>
   opened(source, ({ read: rows }) => collect(rows(wantedOf(names))), range);
 
+const stage = async (source: DataSource, names: ReadonlyArray<string>, stagePath: string, range: YearRange = {}) => {
+  const found = await right(source.open(range, call, { stagePath }));
+  try {
+    return await right(found.stage?.(wantedOf(names)) ?? failTask('InvalidInput', 'It cannot be staged.'));
+  } finally {
+    await found.close();
+  }
+};
+
 /** Eight row groups of ten columns of some size, awkward names and a struct among them. */
 const writeWide = (path: string, from = 0, options = '') =>
   sql(
@@ -127,10 +137,7 @@ for (const [writer, options] of [
     await writeWide(path, 0, options);
     const file = await upload('wide.parquet');
     const remote = source({ files: { games: file.address } });
-    const staged = await opened(
-      { ...remote, open: (range, with_) => remote.open(range, with_, { stagePath: join(folder, 'staged.parquet') }) },
-      async ({ stage }) => right(stage?.(wantedOf(['id'])) ?? (async () => E.left(await Promise.reject()))),
-    );
+    const staged = await stage(remote, ['id'], join(folder, 'staged.parquet'));
     t.deepEqual(staged.rows.files, [{ path: file.address, state: file.generation, row_count: 16_384 }]);
     t.is(fake.mediaBytes(), tailBytes, 'a plan costs the end of the file');
     const local = await read(source({ files: { games: path } }), ['id', 'c, d', 'it\'s "h"', 'few']);
@@ -175,6 +182,9 @@ test('of a Parquet file that is read whole the wanted columns are asked for, onc
     ),
   );
   t.is(bytes, tailBytes + (await chunkBytes(path, ['a', 'year_published'], all)));
+  const staged = await stage(remote, ['a'], join(folder, 'staged.parquet'), range);
+  const rows = duckdbStagedSource(staged.rows, { begin: 0, end: 2048 }, { keys: [] });
+  t.deepEqual(await read(rows, ['a']), await read(local, ['a'], range));
   t.is(await bytesOf(() => opened(remote, ({ countRows }) => right(countRows))), tailBytes);
   t.is(fake.counts().media, 1);
 });
