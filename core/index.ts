@@ -55,7 +55,7 @@ export {
   type QuantileSketch,
 } from './ports/host.js';
 export type { InferenceEngine, Inspection, LoadedModel, Tensor } from './ports/inference-engine.js';
-export type { JobFolder, OpenJobFolder, RowRange } from './ports/job-folder.js';
+export type { JobFolder, OpenJobFolder, RowRange, StagePlace } from './ports/job-folder.js';
 export { checkOutputLocation, type OutputFormat, protectedPlace, refuseOutput } from './ports/output-location.js';
 export type { ModelCache, ModelCacheUsage } from './ports/model-cache.js';
 export type {

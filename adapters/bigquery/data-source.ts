@@ -8,10 +8,11 @@ import { bigquery } from './errors.js';
 import type { JobPlace } from './jobs.js';
 import { type Opened, pagesOf } from './pages.js';
 import { dryRun, type QueryOptions, readTableState } from './query-job.js';
+import { read } from './read-rows.js';
 import { scoreThere } from './score-there.js';
 import { readerFor } from './selection.js';
 import { declaredStatement, selected } from './sql.js';
-import { read, stageRows, type StagingOptions } from './staging.js';
+import { stageRows, type StagingOptions } from './staging.js';
 import { openWarehouse, type WarehouseOptions } from './warehouse.js';
 
 export interface BigquerySourceOptions
@@ -70,11 +71,7 @@ export const bigqueryDataSource = (options: BigquerySourceOptions): DataSource =
     if (stage === undefined || stagePath === undefined) return openedSource(opened);
     return {
       ...openedSource(opened),
-      stage: (wanted) =>
-        TE.tryCatch(
-          () => stageRows(opened, wanted, { ...opening, stagePath }, { ...options, stage }),
-          toFailure(bigquery)("the source's rows", `project ${place.project}`),
-        ),
+      stage: (wanted) => stageRows(opened, wanted, { ...opening, stagePath }, { ...options, stage }),
     };
   };
 

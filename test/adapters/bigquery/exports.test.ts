@@ -307,6 +307,14 @@ test('files that are fewer or more than the rows are told', async (t) => {
   t.is((await failureOf('more')).tag, 'NotFound');
 });
 
+test('columns that changed since the dry run are told, and nothing is exported', async (t) => {
+  const { fake, failureOf } = await withABucket(t);
+  fake.knows(counted);
+  fake.nextJob({ fields: [{ name: 'row', type: 'STRING' }] });
+  t.regex((await failureOf('a')).message, /^The column "row" .* was of the type INT64 and is of the type STRING now: /);
+  t.is(fake.counts().extract, undefined);
+});
+
 test('an export that nobody waits for any more is cancelled in BigQuery', async (t) => {
   const { fake, openFor } = await withABucket(t);
   fake.knows(counted);
