@@ -1,6 +1,5 @@
 /** The folder of a sharded job in a bucket: its documents and rows are objects below one prefix. */
-import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipe } from 'fp-ts/lib/function.js';
@@ -22,7 +21,6 @@ export const googleCloudStorageJobRows = (options: BucketJobOptions): Omit<JobFo
   const { folder, readStaged, protectedAddresses = [], ...by } = options;
   const { files } = by;
   const parts = googleCloudStoragePredictionSink({ ...by, root: folder });
-  const staged = join(tmpdir(), `scorekeeper-${randomUUID()}`);
 
   const removeThose = (which: (name: string) => boolean, call: CallOptions): TE.TaskEither<Failure, void> => {
     const below = `${folder}/`;
@@ -38,8 +36,14 @@ export const googleCloudStorageJobRows = (options: BucketJobOptions): Omit<JobFo
     parts,
     outputs: googleCloudStoragePredictionSink({ ...by, root: dirname(dirname(folder)), protectedAddresses }),
     readStaged,
-    stagePlace: (name) =>
-      TE.right({ stagePath: join(staged, name), stagePrefix: `${folder}/${name.replace(/\.parquet$/, '-')}` }),
+    stagePlace: (name) => {
+      const attempt = name.replace(/\.parquet$/, '');
+      // The folder goes with the file: the name is that of one attempt.
+      return TE.right({
+        stagePath: join(tmpdir(), `scorekeeper-${attempt}`, name),
+        stagePrefix: `${folder}/${attempt}-`,
+      });
+    },
     stage: (name, { path, row_count }, call) =>
       pipe(
         parts.resolve(name),
@@ -47,7 +51,8 @@ export const googleCloudStorageJobRows = (options: BucketJobOptions): Omit<JobFo
         TE.map(({ generation }) => ({ path: name, state: generation, row_count })),
         (uploaded) => async () => {
           const outcome = await uploaded();
-          await rm(staged, { recursive: true, force: true });
+          await rm(path, { force: true });
+          await rmdir(dirname(path)).catch(() => undefined);
           return outcome;
         },
       ),

@@ -1,4 +1,5 @@
 /** The folder of a job in a bucket: staged rows come into it once, rows go and documents stay, and nothing is left on this machine. */
+import { randomUUID } from 'node:crypto';
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'ava';
@@ -34,23 +35,26 @@ const here = async () => {
 
 test('rows that were staged here are in the folder, by their name and generation, and here no more', async (t) => {
   const { files, folder, names } = await here();
-  const { stagePath: path, stagePrefix } = await right(folder.stagePlace('source-a.parquet'));
+  const attempt = `source-${randomUUID()}`;
+  const name = `${attempt}.parquet`;
+  const { stagePath: path, stagePrefix } = await right(folder.stagePlace(name));
   await mkdir(dirname(path));
   await writeFile(path, 'rows');
-  const staged = await right(folder.stage('source-a.parquet', { path, state: 'here', row_count: 7 }, call));
-  const found = O.toUndefined(await right(files.head(`${address}/source-a.parquet`, call)));
-  t.deepEqual(staged, { path: 'source-a.parquet', state: found?.generation ?? '', row_count: 7 });
-  t.deepEqual(await names(), ['/source-a.parquet']);
-  t.is(stagePrefix, `${address}/source-a-`);
+  const staged = await right(folder.stage(name, { path, state: 'here', row_count: 7 }, call));
+  const found = O.toUndefined(await right(files.head(`${address}/${name}`, call)));
+  t.deepEqual(staged, { path: name, state: found?.generation ?? '', row_count: 7 });
+  t.deepEqual(await names(), [`/${name}`]);
+  t.is(stagePrefix, `${address}/${attempt}-`);
   await t.throwsAsync(access(dirname(path)), { code: 'ENOENT' });
 });
 
 test('an upload that fails leaves nothing here', async (t) => {
   const { folder } = await here();
-  const { stagePath: path } = await right(folder.stagePlace('source-a.parquet'));
+  const name = `source-${randomUUID()}.parquet`;
+  const { stagePath: path } = await right(folder.stagePlace(name));
   await mkdir(dirname(path));
   await writeFile(path, 'rows');
-  const late = folder.stage('source-a.parquet', { path, state: '', row_count: 7 }, { ...call, deadlineMs: 0 });
+  const late = folder.stage(name, { path, state: '', row_count: 7 }, { ...call, deadlineMs: 0 });
   t.is((await left(late)).tag, 'DeadlineExceeded');
   await t.throwsAsync(access(dirname(path)), { code: 'ENOENT' });
 });

@@ -1,4 +1,5 @@
 /** Outputs and jobs in buckets: the same commands, the same files, against a fake of Cloud Storage. */
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { sql } from '../../adapters/duckdb/files.js';
@@ -12,7 +13,9 @@ import { counts, differences, reference, scoringFolder } from './job-scores.js';
 const rowCount = 140_000;
 const [folder, fake] = await Promise.all([scoringFolder(rowCount), startFakeGcs({ buckets: ['games'] })]);
 test.after.always(fake.close);
-const env = { STORAGE_EMULATOR_HOST: fake.url };
+/** Where files wait, which then go. */
+const scratch = join(folder, 'scratch');
+const env = { STORAGE_EMULATOR_HOST: fake.url, TMPDIR: scratch };
 // For commands in this process.
 Object.assign(process.env, env);
 const bucket = inABucket(fake.url);
@@ -23,6 +26,7 @@ const asked = (output: string, ...more: ReadonlyArray<string>): ReadonlyArray<st
 ];
 const local = (name: string): string => join(folder, name);
 
+test.before(() => mkdir(scratch));
 test.before(() => sql(`COPY (SELECT * FROM '${local('rows.parquet')}' ORDER BY id) TO '${local('rows.csv')}'`));
 
 const schemaOf = (path: string) => sql(`DESCRIBE SELECT * FROM '${path}'`);
@@ -144,4 +148,8 @@ test.serial('what fails for good leaves no job behind; a place that is not for o
     t.is(lost.code, 20);
     t.regex(lost.stderr, /^NotFound: There is no job in gs:\/\/games\/nowhere: it has no _plan\.json\.$/m);
   }
+});
+
+test.serial('nothing is left in the temporary folder of this machine', async (t) => {
+  t.deepEqual(await readdir(scratch), []);
 });
