@@ -43,7 +43,7 @@ export {
   type WantedColumn,
   type YearRange,
 } from './ports/data-source.js';
-export type { ScoredThere, ScoringThere } from './ports/source-scoring.js';
+export type { PredictingThere, ScoredThere, ScoringThere } from './ports/source-scoring.js';
 export type { ExperimentSource } from './ports/experiment-source.js';
 export {
   type CallOptions,

@@ -179,8 +179,8 @@ export interface Service {
    */
   readonly score: (request: Undecoded<ScoreRequest>, control?: ScoreControl) => TaskEither<Failure, ScoreAnswer>;
   /**
-   * Scores the rows of a source where they are: in BigQuery ML, into a table. Fails `InvalidInput` when the model does not qualify, the registry is
-   * in no bucket, the source is none in BigQuery or has no keys, or the output is no table; else as `score` does. An output has all rows, or none.
+   * Scores the rows of a source where they are: in BigQuery ML, into a table or a file. Fails `InvalidInput` when the model does not qualify, the
+   * registry is in no bucket, the source is none in BigQuery or has no keys, or there is no output; else as `score` does. An output has all rows, or none.
    */
   readonly scoreThere: (request: Undecoded<ScoreRequest>, control?: CallControl) => TaskEither<Failure, ScoreAnswer>;
   /**

@@ -7,6 +7,7 @@ import { toBatch } from './columns.js';
 import { bigquery } from './errors.js';
 import type { JobPlace } from './jobs.js';
 import { type Opened, pagesOf } from './pages.js';
+import { predictThere } from './predict-there.js';
 import { dryRun, type QueryOptions, readTableState } from './query-job.js';
 import { read } from './read-rows.js';
 import { scoreThere } from './score-there.js';
@@ -24,7 +25,7 @@ export interface BigquerySourceOptions
   readonly sql: string;
   /** The columns that are carried to the output. */
   readonly keys: ReadonlyArray<string>;
-  /** `project.dataset`, where models that score in BigQuery are kept; by default that of the output. */
+  /** `project.dataset`, where models that score in BigQuery are kept; by default that of the output, where it is a table. */
   readonly modelDataset?: string;
 }
 
@@ -120,11 +121,18 @@ const openedSource = (opened: Opened): OpenedSource => ({
     () => countRows(opened),
     toFailure(bigquery)('the count of rows', `project ${opened.place.project}`),
   ),
-  scoreThere: (scoring) =>
-    TE.tryCatch(
-      () => scoreThere(opened, scoring, opened.call),
-      toFailure(bigquery)('the scoring', `project ${opened.place.project}`),
-    ),
+  there: {
+    score: (scoring) =>
+      TE.tryCatch(
+        () => scoreThere(opened, scoring),
+        toFailure(bigquery)('the scoring', `project ${opened.place.project}`),
+      ),
+    predict: (predicting) =>
+      TE.tryCatch(
+        () => predictThere(opened, predicting),
+        toFailure(bigquery)('the scoring', `project ${opened.place.project}`),
+      ),
+  },
   read: (wanted) => read(opened, wanted),
   close: async () => void (await Promise.all(opened.endings)),
 });

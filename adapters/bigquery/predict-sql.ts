@@ -1,5 +1,5 @@
 /** The SQL by which BigQuery imports a model and scores a source's rows with it. */
-import type { Feature, PredictionColumn, ScoringThere } from '../../core/index.js';
+import type { Feature, PredictingThere, PredictionColumn } from '../../core/index.js';
 import { raise } from '../google-cloud/errors.js';
 import { cureOf, type SourceColumn } from './columns.js';
 import { quoteName, type Statement } from './sql.js';
@@ -120,9 +120,9 @@ const keyOf = ({ name, kind }: SourceColumn): string => {
     case 'TIME':
       return `FORMAT_TIME("%H:%M:%E*S", ${column})`;
     case 'DATETIME':
-      return `FORMAT_DATETIME("%FT%H:%M:%E*S", ${column})`;
+      return `FORMAT_DATETIME("%E4Y-%m-%dT%H:%M:%E*S", ${column})`;
     case 'TIMESTAMP':
-      return `FORMAT_TIMESTAMP("%FT%H:%M:%E*SZ", ${column}, "UTC")`;
+      return `FORMAT_TIMESTAMP("%E4Y-%m-%dT%H:%M:%E*SZ", ${column}, "UTC")`;
     default:
       return raise(
         'DataUnreadable',
@@ -132,7 +132,7 @@ const keyOf = ({ name, kind }: SourceColumn): string => {
 };
 
 /** What the statements need to know of the source and of the imported model. */
-export interface Prediction extends Pick<ScoringThere, 'features' | 'keys' | 'predictionColumns' | 'provenance'> {
+export interface Prediction extends Pick<PredictingThere, 'features' | 'keys' | 'predictionColumns' | 'provenance'> {
   readonly statement: Statement;
   readonly columns: ReadonlyArray<SourceColumn>;
   readonly model: string;
@@ -141,6 +141,9 @@ export interface Prediction extends Pick<ScoringThere, 'features' | 'keys' | 'pr
 }
 
 const keyName = (at: number): string => quoteName(`scorekeeper_key_${at}`);
+
+/** How many lines `predicted` puts before the source's SQL. */
+export const linesBeforePredicted = 4;
 
 /** The rows with the model's outputs, before anything is made of them. */
 const predicted = ({ statement, columns, model, features, keys, arrayInputs }: Prediction, list: string): Statement => {
@@ -163,14 +166,25 @@ const predicted = ({ statement, columns, model, features, keys, arrayInputs }: P
 /** What a dry run tells the outputs' types of. */
 export const everyOutput = (prediction: Prediction): Statement => predicted(prediction, '*');
 
-/** The rows of the output: keys, predictions, and where they come from. Raises `InvalidInput` when the model has not the outputs that it was registered with. */
-export const predictions = (prediction: Prediction, outputs: ReadonlyArray<SourceColumn>): Statement => {
-  const { keys, predictionColumns, provenance } = prediction;
+const predictionItems = (
+  { keys, predictionColumns }: Prediction,
+  outputs: ReadonlyArray<SourceColumn>,
+): ReadonlyArray<string> => [
+  ...keys.map((name, at) => `${keyName(at)} AS ${quoteName(name)}`),
+  ...predictionColumns.map((column) => `${predictionIn(column, outputs)} AS ${quoteName(column.name)}`),
+];
+
+/** Keys and predictions. Raises `InvalidInput` when the model has not the outputs that it was registered with. */
+export const predictions = (prediction: Prediction, outputs: ReadonlyArray<SourceColumn>): Statement =>
+  predicted(prediction, predictionItems(prediction, outputs).join(', '));
+
+/** The rows of a table: these, and where they come from. Raises the same. */
+export const tableRows = (prediction: Prediction, outputs: ReadonlyArray<SourceColumn>): Statement => {
+  const { provenance } = prediction;
   return predicted(
     prediction,
     [
-      ...keys.map((name, at) => `${keyName(at)} AS ${quoteName(name)}`),
-      ...predictionColumns.map((column) => `${predictionIn(column, outputs)} AS ${quoteName(column.name)}`),
+      ...predictionItems(prediction, outputs),
       `${quoteText(provenance.modelType)} AS \`model_type\``,
       `${quoteText(provenance.modelName)} AS \`model_name\``,
       `${provenance.modelVersion} AS \`model_version\``,
@@ -178,6 +192,21 @@ export const predictions = (prediction: Prediction, outputs: ReadonlyArray<Sourc
       `TIMESTAMP ${quoteText(provenance.scoredAt)} AS \`scored_at\``,
     ].join(', '),
   );
+};
+
+/** Raises `InvalidInput` when predictions come in another type than they were registered with. */
+export const checkPredictionTypes = (
+  predictionColumns: ReadonlyArray<PredictionColumn>,
+  found: ReadonlyArray<SourceColumn>,
+): void => {
+  for (const { name, type } of predictionColumns) {
+    const kind = found.find((column) => column.name === name)?.kind;
+    if (kind === sqlTypes[type]) continue;
+    raise(
+      'InvalidInput',
+      `The imported model gives "${name}" as ${kind}, and not as ${type} as it was registered: score without --on bigquery.`,
+    );
+  }
 };
 
 const predictionIn = ({ output, index, width }: PredictionColumn, outputs: ReadonlyArray<SourceColumn>): string => {

@@ -21,7 +21,10 @@ export interface QueryOptions {
 }
 
 /** Where a source's queries run, and how. */
-export type QueryPlace = JobPlace & QueryOptions;
+export interface QueryPlace extends JobPlace, QueryOptions {
+  /** Lines of ours before the source's SQL, where they are not those of `selected`. */
+  readonly linesBefore?: number;
+}
 
 /** While a statement is prepared, its SQL is to blame. */
 const prepared: Topic = {
@@ -31,11 +34,11 @@ const prepared: Topic = {
   linesBefore: 0,
 };
 
-const running = (what: string): Topic => ({
+const running = (what: string, place: QueryPlace): Topic => ({
   what,
   named: "the source's SQL",
   invalidQuery: 'DataUnreadable',
-  linesBefore,
+  linesBefore: place.linesBefore ?? linesBefore,
 });
 
 /** A table, perhaps of another project. */
@@ -148,7 +151,7 @@ export const startQuery = (
   onBegin: (job: JobReference) => void,
 ): Promise<JobReference> => {
   const configuration = configurationOf(place, statement, ceilingOf(place));
-  const topic = running('a query');
+  const topic = running('a query', place);
   return ensureJob(
     place,
     {
@@ -171,13 +174,13 @@ const betweenPollsMs = 50;
 
 /** The rows after `token`, once the query is done. Fails as the query does. */
 export const readPage = async (
-  { ask }: QueryPlace,
+  place: QueryPlace,
   job: JobReference,
   token: string | undefined,
   rowLimit: number,
   call: CallOptions,
 ): Promise<E.Either<Failure, Page>> => {
-  const topic = running("a query's rows");
+  const topic = running("a query's rows", place);
   const { jobId, location } = job;
   const query = {
     location,
@@ -187,7 +190,7 @@ export const readPage = async (
     'formatOptions.useInt64Timestamp': true,
   };
   for (;;) {
-    const answered = await ask(topic, call, { method: 'GET', path: `/queries/${jobId}`, query });
+    const answered = await place.ask(topic, call, { method: 'GET', path: `/queries/${jobId}`, query });
     if (E.isLeft(answered)) return answered;
     const { jobComplete, schema, rows, rowPieces, pageToken, totalRows } = answered.right;
     if (jobComplete !== true) {
@@ -209,4 +212,4 @@ const wholePiece = (rows: unknown): RowPieces =>
 
 /** Tells the service that nobody waits for the query. */
 export const cancelQuery = (place: QueryPlace, job: JobReference): Promise<void> =>
-  cancelJob(place, job, running('the end of a query'));
+  cancelJob(place, job, running('the end of a query', place));

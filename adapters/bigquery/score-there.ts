@@ -1,64 +1,30 @@
-/** Scores a source's rows in BigQuery ML: imports the model, writes what it predicts into a table, and summarises that. */
-import {
-  type CallOptions,
-  type DistributionSummary,
-  failure,
-  type ScoredThere,
-  type ScoringThere,
-} from '../../core/index.js';
+/** Scores a source's rows in BigQuery ML into a table, and summarises what was written. */
+import type { CallOptions, DistributionSummary, ScoredThere, ScoringThere } from '../../core/index.js';
 import { nowMs } from '../google-cloud/bounded.js';
-import { fieldsOf, orRaise, raised, textOf, toFailure } from '../google-cloud/errors.js';
-import { readerOf, type SourceColumn, toBatch } from './columns.js';
+import { orRaise, raised, textOf, toFailure } from '../google-cloud/errors.js';
+import { readerOf, toBatch } from './columns.js';
 import { bigquery } from './errors.js';
+import { importModel, misfitIn, topicOf } from './imported-model.js';
 import { runJob } from './jobs.js';
-import { createModel, everyOutput, type Prediction, predictions, refusalIn } from './predict-sql.js';
-import { ceilingOf, configurationOf, dryRun, type QueryPlace, readPage, startQuery } from './query-job.js';
-import type { Statement } from './sql.js';
+import type { Opened } from './pages.js';
+import { tableRows } from './predict-sql.js';
+import { ceilingOf, configurationOf, type QueryPlace, readPage, startQuery } from './query-job.js';
 import { isSummarised, readSummary, summaryOf } from './summary-sql.js';
 import { addressOf, destinationOf, type Target, targetAt } from './table-address.js';
-import type { Topic } from './warehouse.js';
 
-/** An opened source, and where its models are kept. */
-export interface ScoringPlace {
-  readonly place: QueryPlace;
-  readonly statement: Statement;
-  readonly columns: ReadonlyArray<SourceColumn>;
-  /** `project.dataset`; by default that of the output. */
-  readonly modelDataset: string | undefined;
-}
+const scoringTopic = topicOf('the scoring', 'the scoring by the imported model', 'DataUnreadable');
 
-/** The SQL is ours, so no place in it says anything. */
-const about = (what: string, named: string, invalidQuery: Topic['invalidQuery']): Topic => ({
-  what,
-  named,
-  invalidQuery,
-  linesBefore: Number.POSITIVE_INFINITY,
-});
-const importing = about('the import of the model', 'the import of the model', 'InvalidInput');
-const preparing = about('the dry run of a scoring', 'the scoring by the imported model', 'InvalidInput');
-const scoringTopic = about('the scoring', 'the scoring by the imported model', 'DataUnreadable');
-
-export const scoreThere = async (
-  { place, statement, columns, modelDataset }: ScoringPlace,
-  scoring: ScoringThere,
-  call: CallOptions,
-): Promise<ScoredThere> => {
-  const { jobId } = scoring.provenance;
+export const scoreThere = async (opened: Opened, scoring: ScoringThere): Promise<ScoredThere> => {
+  const { place, call, modelDataset } = opened;
   const target = targetAt(scoring.output);
-  const dataset = modelDataset ?? `${target.project}.${target.dataset}`;
-  const model = `${dataset}.${scoring.modelName}`;
   const startedMs = nowMs();
-
-  const imported = { sql: createModel(model, scoring.artifact), parameters: {} };
-  await runJob(place, importing, jobId, configurationOf(place, imported, {}), call);
-  const arrayInputs = await arrayInputsOf(place, dataset, scoring.modelName, call);
-  const prediction: Prediction = { ...scoring, statement, columns, model, arrayInputs };
-  const outputs = (await dryRun(place, everyOutput(prediction), call, preparing)).columns;
+  const dataset = modelDataset ?? `${target.project}.${target.dataset}`;
+  const { prediction, outputs } = await importModel(opened, scoring, dataset);
   const loadedMs = nowMs();
 
   const into = { ...destinationOf(target), ...ceilingOf(place) };
-  const configuration = configurationOf(place, predictions(prediction, outputs), into);
-  await runScoring(place, scoringTopic, jobId, configuration, call);
+  const configuration = configurationOf(place, tableRows(prediction, outputs), into);
+  await runScoring(place, scoringTopic, scoring.provenance.jobId, configuration, call);
   const summary = await summarise(place, target, scoring, call);
   return { ...summary, loadMs: loadedMs - startedMs, scoreMs: nowMs() - loadedMs };
 };
@@ -68,30 +34,9 @@ const runScoring = async (...asked: Parameters<typeof runJob>): Promise<void> =>
   try {
     await runJob(...asked);
   } catch (error) {
-    const refused = refusalIn(error instanceof Error ? error.message : '');
-    throw refused === undefined
-      ? error
-      : raised(
-          failure(
-            'SignatureMismatch',
-            `The data does not fit the model: ${refused}. Nothing was written. Correct the source's SQL, or give the feature a fill.`,
-          ),
-        );
+    const misfit = misfitIn(error instanceof Error ? error.message : '');
+    throw misfit === undefined ? error : raised(misfit);
   }
-};
-
-/** The inputs that BigQuery wants as arrays; where it does not tell, single values are tried. */
-const arrayInputsOf = async (
-  { ask }: QueryPlace,
-  modelDataset: string,
-  model: string,
-  call: CallOptions,
-): Promise<ReadonlySet<string>> => {
-  const [project = '', dataset = ''] = modelDataset.split('.');
-  const path = `/datasets/${dataset}/models/${model}`;
-  const { featureColumns } = orRaise(await ask(importing, call, { method: 'GET', path, project }));
-  const inputs = (Array.isArray(featureColumns) ? featureColumns : []).map(fieldsOf);
-  return new Set(inputs.filter(({ type }) => fieldsOf(type)['typeKind'] === 'ARRAY').map(({ name }) => textOf(name)));
 };
 
 /** By one query over what was written. */

@@ -22,7 +22,7 @@ export interface WorkplaceFlags {
 /** What the help says of `--on` and `--tasks`. */
 export const onHelp =
   'PLACE: Have tasks elsewhere work: cloud-run-jobs, the job of Cloud Run that the settings name (cloud_run_jobs)';
-export const scoreOnHelp = `${onHelp}; or bigquery: BigQuery ML scores the rows of a source in BigQuery where they are, and the output is a table there`;
+export const scoreOnHelp = `${onHelp}; or bigquery: BigQuery ML scores the rows of a source in BigQuery where they are, into a table there or a file`;
 export const tasksHelp =
   'N: With --on: start N tasks, but no more than shards are left (default: tasks of the settings, else 16)';
 

@@ -6,7 +6,7 @@ import type { Failure } from '../failure.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import type { BatchStream } from '../scoring/row-batch.js';
 import type { CallOptions } from './host.js';
-import type { ScoreThere } from './source-scoring.js';
+import type { RowsThere } from './source-scoring.js';
 
 /** Both years are included; an absent side is open. Rows without a year never match a range. */
 export interface YearRange {
@@ -83,7 +83,7 @@ export interface OpenedSource {
     wanted: ReadonlyArray<WantedColumn>,
   ) => TaskEither<Failure, { readonly rows: StagedRows; readonly rowGroups: ReadonlyArray<number> }>;
   /** Only where the rows can be scored where they are. */
-  readonly scoreThere?: ScoreThere;
+  readonly there?: RowsThere;
   /** Frees what it holds; harmless twice. */
   readonly close: Task<void>;
 }

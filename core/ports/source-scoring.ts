@@ -5,9 +5,10 @@ import type { Feature } from '../model/signature.js';
 import type { DistributionSummary } from '../scoring/distribution.js';
 import type { Provenance } from '../scoring/outputs.js';
 import type { PredictionColumn } from '../scoring/predictions.js';
+import type { BatchStream } from '../scoring/row-batch.js';
 
-/** What is to be scored, with what, and where the predictions go. */
-export interface ScoringThere {
+/** What is to be scored, and with what. */
+export interface PredictingThere {
   /** The source keeps the model under it: letters, digits and _. Another version or artifact has another name. */
   readonly modelName: string;
   /** Where the model's artifact is, as the source reads it: a `gs://` address. */
@@ -18,6 +19,10 @@ export interface ScoringThere {
   /** Columns of the source that are carried to the output. */
   readonly keys: ReadonlyArray<string>;
   readonly provenance: Provenance;
+}
+
+/** The same, and where the predictions go. */
+export interface ScoringThere extends PredictingThere {
   /** A table, as the sink resolves it. */
   readonly output: string;
 }
@@ -32,8 +37,16 @@ export interface ScoredThere {
 }
 
 /**
- * Scores all rows, with the values that the coercion of features would give: the output has every row or, when this fails, none. Fails
- * `SignatureMismatch` when a value does not fit its feature, or a column's type fits none of it; `InvalidInput` when the model is not taken, or the
- * output is not; `NotFound`, `TooLarge`, `PermissionDenied`, `Unavailable`, `DeadlineExceeded`, `Cancelled`.
+ * Scores rows where they are, with the values that the coercion of features would give. Both fail `SignatureMismatch` when a value does not fit its
+ * feature, or a column's type fits none of it; `InvalidInput` when the model is not taken; `NotFound`, `TooLarge`, `PermissionDenied`,
+ * `Unavailable`, `DeadlineExceeded`, `Cancelled`.
  */
-export type ScoreThere = (scoring: ScoringThere) => TaskEither<Failure, ScoredThere>;
+export interface RowsThere {
+  /** Into a table, which has every row or, when this fails, none. Fails `InvalidInput`, too, when the output is not taken. */
+  readonly score: (scoring: ScoringThere) => TaskEither<Failure, ScoredThere>;
+  /**
+   * Has the model there, and gives the rows in one pass, as `OpenedSource.read` would give them, keys as it has them: of the keys and the
+   * prediction columns, which have their types. Every row or, when it ends with a failure, too few.
+   */
+  readonly predict: (predicting: PredictingThere) => TaskEither<Failure, BatchStream>;
+}

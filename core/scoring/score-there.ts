@@ -1,25 +1,26 @@
 /** Answers a score request by a source that scores its own rows where they are: what must hold before it is asked to, and what it answers. */
 import * as E from 'fp-ts/lib/Either.js';
-import type * as TE from 'fp-ts/lib/TaskEither.js';
-import { fail, type Failure, failureOf } from '../failure.js';
+import { pipe } from 'fp-ts/lib/function.js';
+import * as TE from 'fp-ts/lib/TaskEither.js';
+import { fail, type Failure, failTask, failureOf } from '../failure.js';
 import type { Registration } from '../model/registration.js';
 import type { OpenedSource } from '../ports/data-source.js';
 import type { CallOptions, Host } from '../ports/host.js';
-import type { ScoredThere, ScoreThere, ScoringThere } from '../ports/source-scoring.js';
+import type { PredictingThere, RowsThere, ScoredThere } from '../ports/source-scoring.js';
 import { layout } from '../registry/layout.js';
 import { referenceOf } from '../registry/requests.js';
 import { answerOf, checkKeyNames, resolveOutput, type ScorePorts, type ScoreSettings } from './answer-score.js';
 import { checkRequest } from './check-request.js';
 import { distributionOf } from './distribution.js';
 import { findSource, openColumns, type OpenedColumns, rangeOf } from './open-rows.js';
+import { predictThere, type TotalsThere } from './predict-there.js';
 import { predictionColumnsOf } from './predictions.js';
 import { detailsOf } from './registered-model.js';
 import type { ScoreAnswer, ScoreRequest } from './score-request.js';
-import type { ScoringTotals } from './scoring-job.js';
 
 /**
- * Scores in BigQuery ML. Fails `InvalidInput` when the model does not qualify, the registry is in no bucket, the source is none in BigQuery or has no
- * keys, or the output is no table; else as `answerScore` does, before anything was written.
+ * Scores in BigQuery ML, into a table there or a file. Fails `InvalidInput` when the model does not qualify, the registry is in no bucket, the source
+ * is none in BigQuery or has no keys, or there is no output; else as `answerScore` does, before anything was written.
  */
 export const scoreThere =
   (ports: ScorePorts, settings: Pick<ScoreSettings, 'sourceOfType'>) =>
@@ -44,15 +45,18 @@ export const scoreThere =
     const columns = await openColumns(source.right, source.right.open(rangeOf(request), call), registration)();
     if (E.isLeft(columns)) return columns;
     try {
-      const order = orderOf(host, registration, columns.right, { artifact: artifact.right, output: output.right });
+      const order = orderOf(host, registration, columns.right, artifact.right);
       if (E.isLeft(order)) return order;
-      const { scoring, score } = order.right;
+      const { predicting, there } = order.right;
       const openMs = host.nowMs() - resolvedMs;
-      const scored = await score(scoring)();
+      const { location, resolved: place } = output.right;
+      const scored = await (place.startsWith('bigquery://')
+        ? pipe(there.score({ ...predicting, output: place }), TE.map(totalsOf))
+        : predictThere(ports, there.predict, predicting, location, call))();
       if (E.isLeft(scored)) return scored;
-      const { jobId } = scoring.provenance;
+      const { jobId } = predicting.provenance;
       const about = { warnings: columns.right.warnings, openMs };
-      const answer = answerOf(request, {}, detailsOf(registration), jobId, about)(totalsOf(scored.right), 0);
+      const answer = answerOf(request, {}, detailsOf(registration), jobId, about)(scored.right, 0);
       const { performance_diagnostics: diagnostics } = answer;
       const timings_ms = {
         ...diagnostics.timings_ms,
@@ -61,7 +65,7 @@ export const scoreThere =
         total: host.nowMs() - startedMs,
       };
       const performance_diagnostics = { ...diagnostics, timings_ms };
-      return E.right({ ...answer, performance_diagnostics, output_location: output.right });
+      return E.right({ ...answer, performance_diagnostics, output_location: place });
     } finally {
       await columns.right.opened.close();
     }
@@ -72,13 +76,13 @@ const orderOf = (
   host: Host,
   registration: Registration,
   { opened, keys }: OpenedColumns<OpenedSource>,
-  places: Pick<ScoringThere, 'artifact' | 'output'>,
-): E.Either<Failure, { readonly scoring: ScoringThere; readonly score: ScoreThere }> => {
+  artifact: string,
+): E.Either<Failure, { readonly predicting: PredictingThere; readonly there: RowsThere }> => {
   const { model_type: modelType, name: modelName, version: modelVersion, signature, model_info } = registration;
   const predictionColumns = predictionColumnsOf(signature, model_info.classes);
   const named = checkKeyNames(keys, predictionColumns);
   if (E.isLeft(named)) return named;
-  if (opened.scoreThere === undefined) {
+  if (opened.there === undefined) {
     return fail('InvalidInput', 'This source is no query in BigQuery, and only such rows are scored there.');
   }
   if (keys.length === 0) {
@@ -90,11 +94,11 @@ const orderOf = (
   const scoredAt = new Date(host.nowMs()).toISOString();
   const provenance = { modelType, modelName, modelVersion, jobId: host.randomId(), scoredAt };
   const { features } = signature;
-  const scoring = { ...places, modelName: nameThere(registration), features, predictionColumns, keys, provenance };
-  return E.right({ scoring, score: opened.scoreThere });
+  const predicting = { artifact, modelName: nameThere(registration), features, predictionColumns, keys, provenance };
+  return E.right({ predicting, there: opened.there });
 };
 
-const totalsOf = ({ rowCount, summaries, scoreMs }: ScoredThere): Omit<ScoringTotals, 'tally'> => ({
+const totalsOf = ({ rowCount, summaries, loadMs, scoreMs }: ScoredThere): TotalsThere => ({
   rowsRead: rowCount,
   rowsScored: rowCount,
   rowsRefused: 0,
@@ -102,34 +106,34 @@ const totalsOf = ({ rowCount, summaries, scoreMs }: ScoredThere): Omit<ScoringTo
     Object.entries(summaries).map(([name, summary]) => [name, distributionOf(summary, rowCount)]),
   ),
   warnings: [],
+  loadMs,
   readMs: 0,
   scoreMs,
   writeMs: 0,
   waitMs: 0,
 });
 
-/** The table's address. */
-const outputOf =
-  (ports: ScorePorts, { output_location: location, on_error: onError }: ScoreRequest): TE.TaskEither<Failure, string> =>
-  async () => {
-    const refuse = (message: string): E.Either<Failure, never> =>
-      E.left(failureOf('InvalidInput', message, [{ pointer: '/output_location', detail: message }]));
-    if (onError === 'skip') {
-      return fail(
-        'InvalidInput',
-        'BigQuery scores all rows or none: leave on_error (--on-error) out, and rows that do not fit in the SQL.',
-      );
-    }
-    if (location === undefined) {
-      return refuse('What is scored in BigQuery becomes a table there: name one, bigquery://project.dataset.table.');
-    }
-    const resolved = await resolveOutput(ports, location)();
-    return E.isLeft(resolved) || resolved.right.startsWith('bigquery://')
-      ? resolved
-      : refuse(
-          `What is scored in BigQuery becomes a table there, bigquery://project.dataset.table, and not ${resolved.right}.`,
-        );
-  };
+/** Where the output will be, as it was asked for and resolved. */
+const outputOf = (
+  ports: ScorePorts,
+  { output_location: location, on_error: onError }: ScoreRequest,
+): TE.TaskEither<Failure, { readonly location: string; readonly resolved: string }> => {
+  if (onError === 'skip') {
+    return failTask(
+      'InvalidInput',
+      'BigQuery scores all rows or none: leave on_error (--on-error) out, and rows that do not fit in the SQL.',
+    );
+  }
+  if (location === undefined) {
+    const message =
+      'What is scored in BigQuery goes to an output: name a table there, bigquery://project.dataset.table, or a file.';
+    return TE.left(failureOf('InvalidInput', message, [{ pointer: '/output_location', detail: message }]));
+  }
+  return pipe(
+    resolveOutput(ports, location),
+    TE.map((resolved) => ({ location, resolved })),
+  );
+};
 
 /** The artifact's address, as BigQuery reads it; only of a model that qualifies. */
 const artifactOf = ({ store }: ScorePorts, registration: Registration): E.Either<Failure, string> => {

@@ -13,7 +13,8 @@ import type { RefusedRow, ScoringProgress } from './score-request.js';
 import type { ScoringTally } from './scoring-tally.js';
 import { startLaps } from './laps.js';
 import { scoreBatch, type ScoringModel } from './score.js';
-import { type BatchColumn, type RowBatch, sliceColumn } from './row-batch.js';
+import type { PredictionColumn } from './predictions.js';
+import { type RowBatch, sliceColumn } from './row-batch.js';
 
 /** Batches of raw columns, which may all be there already; a `left` is the last element. */
 export type RawStream = AsyncIterable<E.Either<Failure, RawBatch>> | ReadonlyArray<E.Either<Failure, RawBatch>>;
@@ -68,7 +69,7 @@ export const runScoringJob =
   (host: Host) =>
   (job: ScoringJob, call: CallOptions): TaskEither<Failure, ScoringTotals> =>
   async () => {
-    const recorders = distributionRecorders(host, job.model);
+    const recorders = distributionRecorders(host, job.model.predictionColumns);
     const lost = new Map<string, Lost>();
     // Keys may be held by the output for as long as it likes.
     const featuresAlone = job.features.map(({ name }) => name).filter((name) => !job.keys.includes(name));
@@ -98,7 +99,7 @@ export const runScoringJob =
         const { raw, features, refused } = fitted.right;
         const predicted = await score(job.model, features, call)();
         if (E.isLeft(predicted)) return predicted;
-        for (const [name, recorder] of recorders) recordColumn(recorder, predicted.right.columns.get(name));
+        recordPredictions(recorders, predicted.right);
         for (const [name, more] of fitted.right.lost) addLost(lost, name, more);
         scoreMs += lap();
         const written = await job.output.write(fitted.right.rows, keyColumns(raw, job.keys), predicted.right)();
@@ -118,7 +119,7 @@ export const runScoringJob =
       rowsRead,
       rowsScored: rowsRead - rowsRefused,
       rowsRefused,
-      distributions: Object.fromEntries([...recorders].map(([name, recorder]) => [name, recorder.result()])),
+      distributions: distributionsOf(recorders),
       warnings: [...lost].flatMap(lossWarnings),
       readMs,
       scoreMs,
@@ -201,7 +202,10 @@ const fitBatch = (job: ScoringJob, raw: RawBatch, firstRow: number): E.Either<Mi
   });
 };
 
-const keyColumns = (raw: RawBatch, keys: ReadonlyArray<string>): ReadonlyMap<string, RawColumn> =>
+export const keyColumns = (
+  raw: Pick<RawBatch, 'columns'>,
+  keys: ReadonlyArray<string>,
+): ReadonlyMap<string, RawColumn> =>
   new Map(
     keys.flatMap((name) => {
       const column = raw.columns.get(name);
@@ -210,16 +214,30 @@ const keyColumns = (raw: RawBatch, keys: ReadonlyArray<string>): ReadonlyMap<str
   );
 
 /** One for each prediction column that holds numbers. */
-const distributionRecorders = (host: Host, model: ScoringModel): ReadonlyMap<string, DistributionRecorder> =>
+export const distributionRecorders = (
+  host: Host,
+  predictionColumns: ReadonlyArray<PredictionColumn>,
+): ReadonlyMap<string, DistributionRecorder> =>
   new Map(
-    model.predictionColumns
+    predictionColumns
       .filter(({ type }) => type !== 'string' && type !== 'bool')
       .map(({ name }) => [name, recordDistribution(host)]),
   );
 
-const recordColumn = (recorder: DistributionRecorder, column: BatchColumn | undefined): void => {
-  if (column !== undefined && column.type !== 'string') recorder.add(column.values, column.missing);
+export const recordPredictions = (
+  recorders: ReadonlyMap<string, DistributionRecorder>,
+  { columns }: RowBatch,
+): void => {
+  for (const [name, recorder] of recorders) {
+    const column = columns.get(name);
+    if (column !== undefined && column.type !== 'string') recorder.add(column.values, column.missing);
+  }
 };
+
+export const distributionsOf = (
+  recorders: ReadonlyMap<string, DistributionRecorder>,
+): Readonly<Record<string, Distribution>> =>
+  Object.fromEntries([...recorders].map(([name, recorder]) => [name, recorder.result()]));
 
 /** All batches of the stream, when they hold at most `limit` rows together. Fails `TooLarge` before any row is scored. */
 export const gatherBatches =

@@ -1,5 +1,6 @@
 /** What must hold before rows are scored where they are, what their source is told, and what is answered. */
 import test from 'ava';
+import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { memoryArtifactStore } from '../../adapters/memory/artifact-store.js';
@@ -7,10 +8,14 @@ import { memoryInferenceEngine } from '../../adapters/memory/inference-engine.js
 import { memoryPredictionSink } from '../../adapters/memory/prediction-sink.js';
 import {
   type DataSource,
+  type Failure,
   failTask,
   type FailureTag,
+  failure,
   type OnnxFormat,
+  type PredictingThere,
   type PredictionSink,
+  type RowBatch,
   type ScoredThere,
   type ScoreRequest,
   type ScoringThere,
@@ -35,7 +40,9 @@ interface Options {
   readonly location?: string;
   readonly format?: OnnxFormat;
   readonly keys?: ReadonlyArray<string>;
-  readonly resolve?: PredictionSink['resolve'];
+  readonly sink?: PredictionSink;
+  /** What is predicted for a file. */
+  readonly predicted?: ReadonlyArray<RowBatch | Failure>;
   /** Whether the source can. */
   readonly there?: 'scores' | 'cannot' | 'fails';
 }
@@ -43,19 +50,27 @@ interface Options {
 /** A service whose one source scores there, and what that was told. */
 const prepared = async (options: Options = {}) => {
   const { location = 'gs://bgg-models/prod', format = { ir_version: 8, opsets: { 'ai.onnx': 17 } } } = options;
-  const told: ScoringThere[] = [];
+  const told: PredictingThere[] = [];
   let closes = 0;
   const source = sourceOf([rows], { keys: options.keys ?? ['id'], onClose: () => void closes++ });
-  const scoreThere = (scoring: ScoringThere) => {
+  const score = (scoring: ScoringThere) => {
     told.push(scoring);
     return options.there === 'fails' ? failTask('Unavailable', 'BigQuery is not available.') : TE.right(scored);
+  };
+  const predict = (predicting: PredictingThere) => {
+    told.push(predicting);
+    return TE.right(
+      (async function* () {
+        for (const batch of options.predicted ?? []) yield 'tag' in batch ? E.left(batch) : E.right(batch);
+      })(),
+    );
   };
   const games: DataSource = {
     ...source,
     open: (...asked) =>
       pipe(
         source.open(...asked),
-        TE.map((opened) => (options.there === 'cannot' ? opened : { ...opened, scoreThere })),
+        TE.map((opened) => (options.there === 'cannot' ? opened : { ...opened, there: { score, predict } })),
       ),
   };
   const engine = memoryInferenceEngine();
@@ -65,7 +80,7 @@ const prepared = async (options: Options = {}) => {
     settings: { sourceOfType: { games: 'games' } },
     ports: {
       store: { ...memoryArtifactStore(), location },
-      sink: { ...memoryPredictionSink(), resolve: options.resolve ?? resolve },
+      sink: options.sink ?? { ...memoryPredictionSink(), resolve },
       engine: {
         ...engine,
         inspect: (...asked) =>
@@ -90,7 +105,7 @@ test('the source is told the model, where it is, the keys and the table; the ans
     artifact: 'gs://bgg-models/prod/models/registered/games/sums/v1/pipeline.onnx',
     keys: ['id'],
     output: 'bigquery://project.dataset.predictions',
-  });
+  } satisfies Partial<ScoringThere>);
   t.like(scoring?.provenance, { modelType: 'games', modelName: 'sums', modelVersion: 1, jobId: answer.job_id });
   t.deepEqual(
     scoring?.features.map(({ name }) => name),
@@ -114,16 +129,60 @@ test('the source is told the model, where it is, the keys and the table; the ans
   t.is(closes(), 1);
 });
 
+const half = (...predictions: ReadonlyArray<number>): RowBatch =>
+  rowBatch({
+    id: typed('int64', ...predictions.map((_, row) => BigInt(row))),
+    prediction: typed('float64', ...predictions),
+  });
+
+test('what is predicted for a file is written as by any scoring, and told exactly', async (t) => {
+  const sink = memoryPredictionSink();
+  const { service, told, closes } = await prepared({ sink, predicted: [half(1, 2), half(6)] });
+  const answer = rightOf(await service.scoreThere({ ...sums, output_location: 'predictions.parquet' })());
+  t.is(told[0]?.provenance.jobId, answer.job_id);
+  t.like(answer, { output_location: 'memory/predictions.parquet', predictions: null });
+  t.like(answer.performance_diagnostics, { rows_read: 3, total_scored: 3, rows_refused: 0, warnings: [] });
+  t.like(answer.performance_diagnostics.prediction_distribution['prediction'], {
+    count: 3,
+    mean: 3,
+    median: 2,
+    max: 6,
+    approximate: false,
+  });
+  const output = sink.outputs.get('predictions.parquet');
+  t.deepEqual(output?.schema.columns, [
+    { name: 'id', type: 'int64' },
+    { name: 'prediction', type: 'float64' },
+  ]);
+  t.deepEqual(output?.schema.constants.map(({ value }) => value).slice(0, 4), ['games', 'sums', 1, answer.job_id]);
+  t.deepEqual(
+    output?.batches.flatMap(({ columns }) => [...(columns.get('prediction')?.values ?? [])]),
+    [1, 2, 6],
+  );
+  t.is(closes(), 1);
+});
+
+test('predictions that end with a failure leave the file as it was', async (t) => {
+  const sink = memoryPredictionSink();
+  const asked = { ...sums, output_location: 'predictions.parquet' };
+  rightOf(await (await prepared({ sink, predicted: [half(1)] })).service.scoreThere(asked)());
+  const before = sink.outputs.get('predictions.parquet');
+  const broken = await prepared({ sink, predicted: [half(2), failure('Unavailable', 'BigQuery is not available.')] });
+  leftOf(await broken.service.scoreThere(asked)(), 'Unavailable');
+  t.is(sink.outputs.get('predictions.parquet'), before);
+  t.is(broken.closes(), 1);
+});
+
 const refusals: ReadonlyArray<
   readonly [what: string, request: Partial<ScoreRequest> & typeof sums, options: Options, tag: FailureTag, says: RegExp]
 > = [
-  ['no output', sums, {}, 'InvalidInput', /becomes a table there: name one/],
+  ['no output', sums, {}, 'InvalidInput', /goes to an output: name a table there, .* or a file\.$/],
   [
-    'a file',
-    request,
-    { resolve: () => TE.right('/tmp/predictions.parquet') },
+    'a file of no known format',
+    { ...request, output_location: 'predictions.xlsx' },
+    { sink: memoryPredictionSink() },
     'InvalidInput',
-    /becomes a table there, .* and not \/tmp\/predictions\.parquet\.$/,
+    /predictions\.xlsx/,
   ],
   ['rows to be left out', { ...request, on_error: 'skip' }, {}, 'InvalidInput', /scores all rows or none/],
   ['a registry in a folder', request, { location: '/var/registry' }, 'InvalidInput', /scorekeeper copy/],

@@ -1,7 +1,14 @@
 /** Prints, a line of JSON each, statements that score in BigQuery over rows of literals, and what scoring here makes of the same values. */
 import type { ApiRows } from '../../adapters/bigquery/row-texts.js';
 import { readerOf, toBatch } from '../../adapters/bigquery/columns.js';
-import { createModel, everyOutput, type Prediction, predictions } from '../../adapters/bigquery/predict-sql.js';
+import {
+  createModel,
+  everyOutput,
+  type Prediction,
+  predictions,
+  tableRows,
+} from '../../adapters/bigquery/predict-sql.js';
+import { selected } from '../../adapters/bigquery/sql.js';
 import { summaryOf } from '../../adapters/bigquery/summary-sql.js';
 import { type Feature, type PredictionColumn, type RawRows, recordDistribution } from '../../core/index.js';
 import { coerceFeatures } from '../../core/scoring/features.js';
@@ -76,12 +83,14 @@ const keyValues: Values = {
   ],
   DATETIME: [
     ['DATETIME "2020-01-02 03:04:05"', '2020-01-02T03:04:05'],
+    ['DATETIME "0123-04-05 06:07:08"', '0123-04-05T06:07:08'],
     ['DATETIME "2020-01-02 03:04:05.12"', '2020-01-02T03:04:05.120000'],
   ],
   TIMESTAMP: [
     ['TIMESTAMP "2020-01-01 00:00:00+00"', micros('2020-01-01T00:00:00Z')],
     ['TIMESTAMP "2020-01-01 00:00:00.000001+00"', micros('2020-01-01T00:00:00Z', 1)],
     ['TIMESTAMP "1960-05-05 12:00:00.25+00"', micros('1960-05-05T12:00:00.250Z')],
+    ['TIMESTAMP "0123-04-05 06:07:08+00"', micros('0123-04-05T06:07:08Z')],
   ],
 };
 
@@ -174,8 +183,13 @@ for (const [kind, output] of [
   ['ARRAY', '[2.5]'],
   ['FLOAT64', '2.5'],
 ] as const) {
-  const { sql } = predictions(whole, [{ name: 'variable', kind }]);
+  const outputs = [{ name: 'variable', kind }];
+  const { sql } = tableRows(whole, outputs);
   print({ what: `the predictions of an ${kind}`, parses: sql });
+  print({
+    what: `the predictions of an ${kind} for a file`,
+    parses: selected('`k`, `prediction`', predictions(whole, outputs)).sql,
+  });
   const standIn = sql.replace(
     /ML\.PREDICT\(MODEL `[^`]+`, \(([^]*)\)\)$/,
     `(SELECT *, ${output} AS variable FROM ($1))`,

@@ -84,13 +84,10 @@ export class ScoreCommand extends ScoringCommand {
     };
   }
 
-  /** In BigQuery. */
+  /** In BigQuery, into a table or a file. */
   private scoreThere({ service, cancellation }: Session, request: ScoreRequest): TE.TaskEither<Failure, ScoreAnswer> {
     return this.overwrite
-      ? failTask(
-          'InvalidInput',
-          'Each scoring in BigQuery writes rows of its own, by its job_id: leave --overwrite out.',
-        )
+      ? failTask('InvalidInput', 'Each scoring in BigQuery is one of its own, by its job_id: leave --overwrite out.')
       : service.scoreThere(request, { cancellation });
   }
 

@@ -113,9 +113,9 @@ interface Asked {
 
 const score = async (fake: FakeBigquery, { scoring: changed = {}, source = {}, limits = call }: Asked = {}) => {
   const found = await opened(sourceIn(fake, { keys: ['game_id'], ...source }), {}, limits);
-  if (found.scoreThere === undefined) throw new Error('it cannot score there');
+  if (found.there === undefined) throw new Error('it cannot score there');
   try {
-    return await found.scoreThere({ ...scoring, ...changed })();
+    return await found.there.score({ ...scoring, ...changed })();
   } finally {
     await found.close();
   }
@@ -300,8 +300,8 @@ const keys: ReadonlyArray<readonly [kind: string, sql: string]> = [
   ['NUMERIC', 'CAST(`k` AS STRING)'],
   ['DATE', 'CAST(`k` AS STRING)'],
   ['TIME', 'FORMAT_TIME("%H:%M:%E*S", `k`)'],
-  ['DATETIME', 'FORMAT_DATETIME("%FT%H:%M:%E*S", `k`)'],
-  ['TIMESTAMP', 'FORMAT_TIMESTAMP("%FT%H:%M:%E*SZ", `k`, "UTC")'],
+  ['DATETIME', 'FORMAT_DATETIME("%E4Y-%m-%dT%H:%M:%E*S", `k`)'],
+  ['TIMESTAMP', 'FORMAT_TIMESTAMP("%E4Y-%m-%dT%H:%M:%E*SZ", `k`, "UTC")'],
 ];
 for (const [kind, expression] of keys) {
   test(`a key of the type ${kind}`, async (t) => {

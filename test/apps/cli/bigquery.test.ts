@@ -172,6 +172,11 @@ test.serial('a model that is registered in a bucket scores in BigQuery, and only
       rows: rows.map((value, i) => [`${i}`, `${value}`, 'rating', 'job']),
     }),
   });
+  fake.knows({
+    sql: 'the predictions for a file',
+    matches: /`variable`\[OFFSET\(0\)\] AS `prediction`\nFROM/,
+    answer: () => ({ fields: [key, number('prediction')], rows: rows.map((value, i) => [`${i}`, `${value}`]) }),
+  });
   const summary = { count: rows.length, mean: 6, std: 1, min: 4, max: 8, quantiles: [4, 5, 6, 7, 8] };
   fake.knows({
     sql: 'the summary',
@@ -208,9 +213,9 @@ test.serial('a model that is registered in a bucket scores in BigQuery, and only
   t.regex(shown.stdout, /^BigQuery ML +qualifies; its own runtime was not there to compare with$/m);
 
   const table = 'bigquery://games-project.predictions.ratings';
-  const score = (...more: ReadonlyArray<string>) =>
-    runHere(home, ['score', 'rating/games', '--on', 'bigquery', '--output', table, ...more]);
-  const scored = await score();
+  const score = (output: string, ...more: ReadonlyArray<string>) =>
+    runHere(home, ['score', 'rating/games', '--on', 'bigquery', '--output', output, ...more]);
+  const scored = await score(table);
   t.is(scored.code, 0, scored.stderr);
   t.regex(scored.stdout, new RegExp(`^rows +${rows.length} scored of ${rows.length} read, 0 refused$`, 'm'));
   t.regex(scored.stdout, /^output +bigquery:\/\/games-project\.predictions\.ratings$/m);
@@ -224,6 +229,20 @@ test.serial('a model that is registered in a bucket scores in BigQuery, and only
     'every input is fed',
   );
 
+  const onThisMachine = join(home, 'predictions.ndjson');
+  for (const file of [onThisMachine, 'gs://bgg-models/out/predictions.ndjson']) {
+    const written = await score(file);
+    t.is(written.code, 0, written.stderr);
+    t.regex(written.stdout, new RegExp(`^output +.*${file}$`, 'm'));
+  }
+  t.deepEqual(
+    (await readFile(onThisMachine, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line): number => JSON.parse(line).prediction),
+    rows.map(Math.fround),
+  );
+
   const matrix = await runHere(home, ['score', 'complexity/games', '--on', 'bigquery', '--output', table]);
   t.is(matrix.code, 2);
   t.regex(
@@ -231,10 +250,11 @@ test.serial('a model that is registered in a bucket scores in BigQuery, and only
     /BigQuery ML cannot score with complexity\/games@1\. The input "\w+" has the shape \[N, \d+\]/,
   );
   for (const more of [['--processes', '2'], ['--tasks', '3'], ['--overwrite'], ['--on-error', 'skip']]) {
-    t.is((await score(...more)).code, 2, more.join(' '));
+    t.is((await score(table, ...more)).code, 2, more.join(' '));
   }
-  const here = await runHere(home, ['score', 'rating/games', '--on', 'bigquery', '--output', 'predictions.parquet']);
+  const here = await runHere(home, ['score', 'rating/games', '--on', 'bigquery']);
   t.is(here.code, 2);
+  t.regex(here.stderr, /name a table there, bigquery:\/\/project\.dataset\.table, or a file/);
   t.is(fake.rows('predictions.ratings')?.length, rows.length);
 });
 
