@@ -122,20 +122,14 @@ const openedSource = (opened: Opened): OpenedSource => ({
     toFailure(bigquery)('the count of rows', `project ${opened.place.project}`),
   ),
   there: {
-    score: (scoring) =>
-      TE.tryCatch(
-        () => scoreThere(opened, scoring),
-        toFailure(bigquery)('the scoring', `project ${opened.place.project}`),
-      ),
-    predict: (predicting) =>
-      TE.tryCatch(
-        () => predictThere(opened, predicting),
-        toFailure(bigquery)('the scoring', `project ${opened.place.project}`),
-      ),
+    score: (scoring) => TE.tryCatch(() => scoreThere(opened, scoring), scoringFailed(opened)),
+    predict: (predicting) => TE.tryCatch(() => predictThere(opened, predicting), scoringFailed(opened)),
   },
   read: (wanted) => read(opened, wanted),
   close: async () => void (await Promise.all(opened.endings)),
 });
+
+const scoringFailed = ({ place }: Opened) => toFailure(bigquery)('the scoring', `project ${place.project}`);
 
 const countRows = async (opened: Opened): Promise<number> => {
   let count = Number.NaN;
