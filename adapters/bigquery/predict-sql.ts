@@ -2,6 +2,7 @@
 import type { Feature, PredictingThere, PredictionColumn } from '../../core/index.js';
 import { raise } from '../google-cloud/errors.js';
 import { cureOf, type SourceColumn } from './columns.js';
+import { textOfValue } from './exportable.js';
 import { quoteName, type Statement } from './sql.js';
 
 /** JSON's texts are literals of GoogleSQL, too. */
@@ -105,30 +106,16 @@ const valueOf = (type: Feature['type'], kind: string, number: string): string =>
 };
 
 /** A key as it travels when rows are read: decimals, dates and times as text. Raises `DataUnreadable` for what is no single value. */
-const keyOf = ({ name, kind }: SourceColumn): string => {
-  const column = quoteName(name);
-  switch (kind) {
-    case 'INT64':
-    case 'FLOAT64':
-    case 'BOOL':
-    case 'STRING':
-      return column;
-    case 'NUMERIC':
-    case 'BIGNUMERIC':
-    case 'DATE':
-      return `CAST(${column} AS STRING)`;
-    case 'TIME':
-      return `FORMAT_TIME("%H:%M:%E*S", ${column})`;
-    case 'DATETIME':
-      return `FORMAT_DATETIME("%E4Y-%m-%dT%H:%M:%E*S", ${column})`;
-    case 'TIMESTAMP':
-      return `FORMAT_TIMESTAMP("%E4Y-%m-%dT%H:%M:%E*SZ", ${column}, "UTC")`;
-    default:
-      return raise(
+const keyOf = (column: SourceColumn): string => {
+  const { name, kind } = column;
+  const text = textOfValue(column);
+  if (text !== undefined) return text;
+  return ['INT64', 'FLOAT64', 'BOOL', 'STRING'].includes(kind)
+    ? quoteName(name)
+    : raise(
         'DataUnreadable',
         `The column "${name}" of the source's query is of the type ${kind}, and keys are single values: ${cureOf(kind)}.`,
       );
-  }
 };
 
 /** What the statements need to know of the source and of the imported model. */

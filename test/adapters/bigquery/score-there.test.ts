@@ -299,9 +299,9 @@ const keys: ReadonlyArray<readonly [kind: string, sql: string]> = [
   ['FLOAT', '`k`'],
   ['NUMERIC', 'CAST(`k` AS STRING)'],
   ['DATE', 'CAST(`k` AS STRING)'],
-  ['TIME', 'FORMAT_TIME("%H:%M:%E*S", `k`)'],
-  ['DATETIME', 'FORMAT_DATETIME("%E4Y-%m-%dT%H:%M:%E*S", `k`)'],
-  ['TIMESTAMP', 'FORMAT_TIMESTAMP("%E4Y-%m-%dT%H:%M:%E*SZ", `k`, "UTC")'],
+  ['TIME', "FORMAT_TIME('%H:%M:%E*S', `k`)"],
+  ['DATETIME', "FORMAT_DATETIME('%E4Y-%m-%dT%H:%M:%E*S', `k`)"],
+  ['TIMESTAMP', "FORMAT_TIMESTAMP('%E4Y-%m-%dT%H:%M:%E*SZ', `k`, 'UTC')"],
 ];
 for (const [kind, expression] of keys) {
   test(`a key of the type ${kind}`, async (t) => {
