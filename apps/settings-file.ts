@@ -28,6 +28,11 @@ const Folder = text(
   new RegExp(`^${folderGrammar}`, 's'),
   'must be a folder of this machine (a bucket is named with --bucket or GCS_BUCKET_NAME)',
 );
+const File = text(
+  'File',
+  new RegExp(`^(?:gs://|${folderGrammar})`, 's'),
+  'must be a file of this machine, or an address that begins with gs://',
+);
 /** Its project's id and its name. */
 export const datasetGrammar = 'bigquery://[a-z][a-z0-9-]{4,28}[a-z0-9]\\.\\w{1,1024}';
 const Dataset = text(
@@ -156,7 +161,7 @@ const named = <A>(
 };
 
 /** What every source may have: one `SELECT`, in `sql` or in the file `sql_file`, and the columns that are carried to the output. */
-const query = { sql: t.string, sql_file: Path, keys: t.readonlyArray(t.string) };
+const query = { sql: t.string, sql_file: File, keys: t.readonlyArray(t.string) };
 
 /** https://cloud.google.com/bigquery/docs/labels-intro#requirements */
 const LabelName = text(
@@ -172,7 +177,7 @@ const LabelValue = text(
 
 const sourceKinds = {
   /** Files, each a table. */
-  duckdb: closed('Source', { kind: t.literal('duckdb'), files: t.readonly(t.record(t.string, Path)) }, query),
+  duckdb: closed('Source', { kind: t.literal('duckdb'), files: t.readonly(t.record(t.string, File)) }, query),
   /** Tables of the warehouse. */
   bigquery: closed(
     'Source',

@@ -95,6 +95,7 @@ const placeOf = (message: string, linesBefore: number): string => {
 const engineSentence = (message: string): string => {
   const lines = (message.split(/\n(?:Possible|Try )|\n *LINE \d|\n\s*Candidate functions/)[0] ?? '')
     .replace(engineError, '')
+    .replace(/No magic bytes found at end of file '.*'/, '$&: it was cut off, or is not a Parquet file')
     .replace(/Object \{.*\} has duplicate key (".*")/, 'an object has the key $1 twice')
     .split('\n')
     .map((line) => line.trim())

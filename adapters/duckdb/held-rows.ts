@@ -1,10 +1,10 @@
 /** The rows of an output under way: the last of them in a table, and those before them set aside in files. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api';
 import type { RawRows, SinkColumn } from '../../core/index.js';
 import { engineTypes } from './chunk-writer.js';
 import { quoteText } from './engine.js';
+import { makeFolder } from './make-folder.js';
 
 /** Of a Parquet file: what the engine can do at least, and its own choice. The files aside have few, for each is read beside others. */
 export const leastRowsPerGroup = 2_048;
@@ -47,7 +47,7 @@ export const holdRows = async (
     Math.max(leastRowsPerGroup, Math.min(most, Math.floor((limitBytes * rows) / Math.max(1, bytes))));
   const setAside = async (): Promise<void> => {
     appender.closeSync();
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const file = quoteText(join(folder, `${files.length}.parquet`));
     await connection.run(
       `COPY output TO ${file} (FORMAT parquet, ROW_GROUP_SIZE ${fitting(rowsPerGroupAside)}, USE_TMP_FILE false)`,

@@ -1,7 +1,7 @@
 /** Prediction sink: Parquet, CSV and NDJSON files on this machine, written by DuckDB beside the target and renamed over it. */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { none, type Option, some } from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -17,6 +17,7 @@ import type {
 } from '../../core/index.js';
 import type { EngineLimits } from './engine.js';
 import { raise, toFailure } from './errors.js';
+import { makeFolder } from './make-folder.js';
 import { assertOngoing, interruptible } from './interruptible.js';
 import { openPartJoin } from './join-parts.js';
 import { type OutputPlace, resolveOutput } from './output-location.js';
@@ -78,7 +79,7 @@ const beginOutput = async (
   assertOngoing(described(location), call);
   assertDistinctNames(schema);
   const { path, format } = await resolveOutput(place, location);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   // Made at once, so that a folder that cannot be written is known before anything is scored.
   await (await open(temporary, 'wx')).close();

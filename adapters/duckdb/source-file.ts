@@ -113,6 +113,11 @@ const headerLimitBytes = 2 ** 20;
 const headerNames = async (file: SourceFile): Promise<ReadonlyArray<string>> => {
   const line = await firstLine(file.path);
   if (line === undefined) return raise('DataUnreadable', `${file.name}: the file is empty; CSV begins with a header.`);
+  if (line.includes('\0'))
+    return raise(
+      'DataUnreadable',
+      `${file.name}: line 1 holds a zero byte, and CSV is text in UTF-8: let the extension tell what the file is.`,
+    );
   const fields = `,${line.replace(/^\uFEFF/, '')}`.matchAll(/,(?:"((?:[^"]|"")*)"|([^,]*))/g);
   const names = Array.from(fields, (field, i) => (field[1]?.replaceAll('""', '"') ?? field[2]) || `column${i}`);
   const seen = new Set<string>();

@@ -1,5 +1,5 @@
 /** Stages rows in a Parquet file, so that several processes can read them, each a range. */
-import { mkdir, rm, rmdir } from 'node:fs/promises';
+import { rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -12,7 +12,8 @@ import {
   type WantedColumn,
 } from '../../core/index.js';
 import { type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
-import { raised } from './errors.js';
+import { raised, toFailure } from './errors.js';
+import { makeFolder } from './make-folder.js';
 import { openRowStage, type RowStage } from './row-stage.js';
 import type { Scalar, SourceColumn } from './scalar.js';
 import type { SourceFile } from './source-file.js';
@@ -121,7 +122,9 @@ const writing = async (
   write: () => Promise<unknown>,
 ): Promise<void> => {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder).catch((error: unknown) => {
+    throw raised(toFailure('The folder for the rows of the job')(error));
+  });
   try {
     await write();
     await assertUnchanged(files);

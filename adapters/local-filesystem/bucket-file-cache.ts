@@ -5,8 +5,15 @@ import { join } from 'node:path';
 import type { Task } from 'fp-ts/lib/Task.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import type { BucketFile, BucketFiles, ByteRange, CallOptions, Failure } from '../../core/index.js';
-import { codeOf, orRaise, raise, toFailure, unless } from './errors.js';
+import {
+  type BucketFile,
+  type BucketFiles,
+  type ByteRange,
+  type CallOptions,
+  failure,
+  type Failure,
+} from '../../core/index.js';
+import { codeOf, orRaise, raise, raised, toFailure, unless } from './errors.js';
 import { hold, isAbandoned, letGo } from './held-names.js';
 
 export interface BucketFileCacheOptions {
@@ -50,7 +57,10 @@ export const localFilesystemBucketFileCache = (options: BucketFileCacheOptions):
 
   const lend = async (): Promise<FileCopy> => {
     copyCount += 1;
-    await next(() => makeOwn(folder, ownFolder));
+    await next(() => makeOwn(folder, ownFolder)).catch((error: unknown) => {
+      copyCount -= 1;
+      throw raised(folderFailure(error));
+    });
     const path = join(ownFolder, randomUUID());
     let isClosed = false;
     return {
@@ -177,6 +187,22 @@ const makeOwn = async (folder: string, ownFolder: string): Promise<void> => {
   for (const name of await readdir(folder)) {
     if (/^reader-|^[\da-f]{64}\.lock$/.test(name) && (await isAbandoned(join(folder, name), readerAbandonedMs)))
       await rm(join(folder, name), { recursive: true, force: true });
+  }
+};
+
+/** Why there is no folder for copies, in place of what it would mean for a file. */
+const folderFailure = (error: unknown): Failure => {
+  const what = 'the folder for copies of files in buckets';
+  switch (codeOf(error)) {
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return failure('InvalidInput', `A file is in the place of ${what}, or above it: name another folder.`);
+    // Node says ENOENT of a file system that is read-only.
+    case 'ENOENT':
+    case 'EROFS':
+      return failure('PermissionDenied', `The system refuses to make ${what}: name another one, or make it writable.`);
+    default:
+      return toFailure(what)(error);
   }
 };
 

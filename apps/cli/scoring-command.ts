@@ -51,6 +51,7 @@ export abstract class ScoringCommand extends BaseCommand {
       E.Do,
       E.apS('reference', parseModelReference(this.reference)),
       E.apS('output', placeOutput(this.output)),
+      E.chainFirst(() => checkSource(this.source)),
       E.bind('request', ({ reference, output }) => this.request(reference, output.location)),
       TE.fromEither,
       TE.flatMap(({ request, output }) =>
@@ -89,6 +90,15 @@ export abstract class ScoringCommand extends BaseCommand {
 const isWrittenLikeAFile = (name: string, sources: ReadonlyArray<string>): boolean =>
   /[/\\]|\.(?:parquet|csv|ndjson|jsonl)$/i.test(name) ||
   (/\.[a-z]\w{0,7}$/i.test(name) && nearest(name, sources) === undefined);
+
+/** Of addresses, only those of buckets are read. */
+const checkSource = (given: string | undefined): E.Either<Failure, void> =>
+  given !== undefined && isAddress(given) && !isBucketAddress(given)
+    ? fail(
+        'InvalidInput',
+        `--source must be a source of the settings, a file of this machine, or an address in a bucket (gs://bucket/name): nothing is read from ${given}.`,
+      )
+    : E.right(undefined);
 
 interface Output {
   readonly location?: string;

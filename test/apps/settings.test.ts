@@ -373,6 +373,13 @@ const refusals: ReadonlyArray<readonly [string, Flags, Env, unknown, RegExp]> = 
     /\/sources\/games\/labels\/Team must be 1 to 63 small letters, digits, _ and -/,
   ],
   [
+    'a file in a store of another kind',
+    {},
+    {},
+    { sources: { games: { ...games, files: { games: 's3://games/games.parquet' } } } },
+    /\/sources\/games\/files\/games must be a file of this machine, or an address that begins with gs:\/\//,
+  ],
+  [
     'a source without a query',
     {},
     {},

@@ -183,6 +183,14 @@ test('a part has what was fetched, in a file of the same size that is its reader
   t.deepEqual(await readdir(folder), []);
 });
 
+test('a folder that cannot be made is told of as such', async (t) => {
+  const { cache, put, folder } = await open(t);
+  const file = await put('a.csv', 'a');
+  await writeFile(folder, '');
+  const failed = await refused(cache.whole(file, call), 'InvalidInput');
+  t.regex(failed.message, /^A file is in the place of the folder for copies of files in buckets, /);
+});
+
 test('a process that ends leaves nothing of its readers', async (t) => {
   const { folder, kept, others } = await open(t);
   const url = (path: string) => JSON.stringify(new URL(`../../../${path}`, import.meta.url).href);

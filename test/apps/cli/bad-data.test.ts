@@ -43,7 +43,14 @@ const cut = (share: number) => async (): Promise<Buffer> => {
 const cases: ReadonlyArray<readonly [string, string, () => Promise<string | Buffer>, number, RegExp]> = [
   ['a Parquet file of no bytes', 'a.parquet', cut(0), 26, /: a\.parquet: .*too small/],
   ['a Parquet file that is cut in its first row group', 'b.parquet', cut(0.2), 26, /: b\.parquet: No magic bytes/],
-  ['a Parquet file that is cut in its footer', 'c.parquet', cut(0.9999), 26, /: c\.parquet: No magic bytes/],
+  [
+    'a Parquet file that is cut in its footer',
+    'c.parquet',
+    cut(0.9999),
+    26,
+    /: c\.parquet: No magic bytes .*: it was cut off, or is not a Parquet file\./,
+  ],
+  ['a Parquet file called CSV', 'p.csv', parquet, 26, /: p\.csv: line 1 holds a zero byte, .* extension/],
   [
     'a Parquet file with a hole in its second row group',
     'd.parquet',

@@ -174,6 +174,12 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
         ),
       ] as const,
   ),
+  [
+    'a source in a store of another kind',
+    ['score', reference, '--source', 's3://b/rows.csv'],
+    2,
+    /: --source must be a source of the settings, a file of this machine, or an address in a bucket \(gs:\/\/bucket\/name\): nothing is read from s3:\/\/b\/rows\.csv\./,
+  ],
   ['no rows', ['predict', reference], 2, /There are no rows on stdin/, ''],
   ['malformed JSON', ['predict', reference], 2, /neither JSON \(.*\) nor NDJSON/, '[{"a": 1]'],
   ['a malformed line', ['predict', reference], 2, /Line 2 on stdin is not JSON/, '{"age": 1}\n{"age": \n'],
