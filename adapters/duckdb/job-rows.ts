@@ -42,7 +42,7 @@ export const duckdbJobRows = (options: {
     stage: (name, written) => TE.right({ ...written, path: name }),
     removeRows: () =>
       TE.tryCatch(async () => {
-        for (const entry of await readdir(path, { withFileTypes: true })) {
+        for (const entry of await entriesOf(path)) {
           if (entry.isFile() && !entry.name.startsWith('_')) await rm(join(path, entry.name), { force: true });
         }
       }, failed),
@@ -54,3 +54,10 @@ export const duckdbJobRows = (options: {
       }, failed),
   };
 };
+
+/** None of a folder that is not there. */
+const entriesOf = (path: string) =>
+  readdir(path, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });

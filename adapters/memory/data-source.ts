@@ -54,7 +54,9 @@ export const memoryDataSource = (options: {
   },
 });
 
-const digestOf = (table: RowBatch): string => createHash('sha256').update(serialize(table.columns)).digest('hex');
+/** Of all its values. */
+export const digestOf = (table: RowBatch): string =>
+  createHash('sha256').update(serialize(table.columns)).digest('hex');
 
 const stage = (table: RowBatch, path: string, staged: Map<string, RowBatch>) => {
   staged.set(path, table);
@@ -62,7 +64,7 @@ const stage = (table: RowBatch, path: string, staged: Map<string, RowBatch>) => 
   for (let begin = 0; begin < table.rowCount; begin += batchRowLimit) {
     rowGroups.push(Math.min(batchRowLimit, table.rowCount - begin));
   }
-  const files = [{ path, state: '', row_count: table.rowCount }];
+  const files = [{ path, state: digestOf(table), row_count: table.rowCount }];
   return { rows: { name: 'the table', files, textual: false, casts: {} }, rowGroups };
 };
 

@@ -11,7 +11,7 @@ import {
   sliceColumn,
 } from '../../core/index.js';
 import { memoryArtifactStore } from './artifact-store.js';
-import { memoryDataSource } from './data-source.js';
+import { digestOf, memoryDataSource } from './data-source.js';
 import type { memoryPredictionSink } from './prediction-sink.js';
 
 /** Parts go to `sink`, under the folder's path; `staged` is where sources stage their rows. */
@@ -20,11 +20,11 @@ export const memoryJobFolders = (options: {
   readonly staged: Map<string, RowBatch>;
 }): OpenJobFolder => {
   const { sink, staged } = options;
-  const stores = new Map<string, ArtifactStore>();
-  const documentsOf = (path: string): ArtifactStore => {
-    const store = stores.get(path) ?? memoryArtifactStore();
-    stores.set(path, store);
-    return store;
+  const jobs = new Map<string, { readonly store: ArtifactStore; readonly keys: Set<string> }>();
+  const documentsOf = (path: string) => {
+    const documents = jobs.get(path) ?? { store: memoryArtifactStore(), keys: new Set() };
+    jobs.set(path, documents);
+    return documents;
   };
   return (path) => {
     const within = path.slice(sink.root.length + 1);
@@ -41,12 +41,18 @@ export const memoryJobFolders = (options: {
       for (const name of staged.keys()) if (name.startsWith(`${path}/`)) staged.delete(name);
     };
     const parts = sinkIn(path, `${within}/`);
+    const { store, keys: documentKeys } = documentsOf(path);
     return {
       documents: {
-        ...documentsOf(path),
+        ...store,
+        put: (key, ...asked) =>
+          pipe(
+            store.put(key, ...asked),
+            TE.tapIO(() => () => documentKeys.add(key)),
+          ),
         delete: (key, call) =>
           pipe(
-            documentsOf(path).delete(key, call),
+            store.delete(key, call),
             TE.tapIO(() => () => sink.remove(`${within}/${key}`)),
           ),
       },
@@ -54,11 +60,12 @@ export const memoryJobFolders = (options: {
       outputs: sinkIn(path.replace(/\/[^/]+\/[^/]+$/, ''), within.replace(/[^/]+\/[^/]+$/, '')),
       readStaged: ({ name, files: [file] }, keys, { begin, end }) => ({
         keys,
-        open: (range, call) => {
+        open: (_years, call) => {
           const table = staged.get(file?.path.includes('/') ? file.path : `${path}/${file?.path}`);
-          return table === undefined
-            ? failTask('NotFound', `${name}: there are no such rows.`)
-            : memoryDataSource({ keys, table: sliceOf(table, begin, end) }).open(range, call);
+          if (table === undefined) return failTask('NotFound', `${name}: there are no such rows.`);
+          return digestOf(table) === file?.state
+            ? memoryDataSource({ keys, table: sliceOf(table, begin, end) }).open({}, call)
+            : failTask('DataUnreadable', `${name} was changed since the job was planned: score it again.`);
         },
       }),
       stagePlace: (name) =>
@@ -68,11 +75,12 @@ export const memoryJobFolders = (options: {
         ),
       stage: (name, written) => TE.right({ ...written, path: name }),
       removeRows: () => TE.fromIO(removeRows),
-      remove: () =>
-        TE.fromIO(() => {
-          removeRows();
-          stores.delete(path);
-        }),
+      remove: (call) =>
+        pipe(
+          TE.fromIO(removeRows),
+          TE.flatMap(() => TE.traverseSeqArray((key: string) => store.delete(key, call))([...documentKeys])),
+          TE.map(() => documentKeys.clear()),
+        ),
     };
   };
 };

@@ -1,15 +1,50 @@
 /** Staged rows read as the source itself does, whatever it is, and each range of them is those rows. */
+import { existsSync } from 'node:fs';
 import { access, appendFile, copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
+import { duckdbBatchStage } from '../../../adapters/duckdb/batch-stage.js';
 import { type DuckdbSourceOptions, duckdbDataSource } from '../../../adapters/duckdb/data-source.js';
 import { duckdbJobRows } from '../../../adapters/duckdb/job-rows.js';
-import type { StagedRows, WantedColumn, YearRange } from '../../../core/index.js';
+import { localFilesystemArtifactStore } from '../../../adapters/local-filesystem/artifact-store.js';
+import type { BatchStream, RowBatch, StagedRows, WantedColumn, YearRange } from '../../../core/index.js';
+import { jobFolderContract } from '../../contracts/job-folder.js';
 import { collect, type Rows } from '../../contracts/sample-rows.js';
-import { call, filesUnder, left, removeTemporaryFolders, right, sql, temporaryFolder, writeRows } from './files.js';
+import {
+  call,
+  filesUnder,
+  left,
+  readRows,
+  removeTemporaryFolders,
+  right,
+  sql,
+  temporaryFolder,
+  writeRows,
+} from './files.js';
 
 test.after.always(removeTemporaryFolders);
+
+const stageBatch = duckdbBatchStage();
+
+for (const { name, run } of jobFolderContract) {
+  test(`a folder of this machine: ${name}`, async (t) => {
+    const root = await temporaryFolder();
+    await run({
+      openJob: (jobId) => {
+        const folder = join(root, 'out.parquet.job', jobId);
+        return { documents: localFilesystemArtifactStore({ root: folder }), ...duckdbJobRows({ folder }) };
+      },
+      write: async (path, rows) => (await right(stageBatch('the rows', oneBatch(rows), path))).rows,
+      readBack: async (location) => (existsSync(join(root, location)) ? readRows(join(root, location)) : undefined),
+    });
+    t.pass();
+  });
+}
+
+async function* oneBatch(rows: RowBatch): BatchStream {
+  yield E.right(rows);
+}
 
 /** Awkward for SQL, and for who takes it for a pattern. */
 const awkward = `it's "a" [job] *`;

@@ -1,16 +1,71 @@
-/** The folder of a job in a bucket: staged rows come into it once, rows go and documents stay, and nothing is left on this machine. */
+/** The folder of a job in a bucket keeps the port's promises, and its own: nothing is left on this machine, and nothing else is touched. */
 import { randomUUID } from 'node:crypto';
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'ava';
+import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
+import { duckdbBatchStage } from '../../../adapters/duckdb/batch-stage.js';
 import { duckdbPredictionSink } from '../../../adapters/duckdb/prediction-sink.js';
+import { duckdbStagedSource } from '../../../adapters/duckdb/staged-source.js';
+import { googleCloudStorageArtifactStore } from '../../../adapters/google-cloud-storage/artifact-store.js';
+import { googleCloudStorageBucketFiles } from '../../../adapters/google-cloud-storage/bucket-files.js';
 import { googleCloudStorageJobRows } from '../../../adapters/google-cloud-storage/job-folder.js';
+import { localFilesystemBucketFileCache } from '../../../adapters/local-filesystem/bucket-file-cache.js';
 import { memoryBucketFiles } from '../../../adapters/memory/bucket-files.js';
 import { memoryDataSource } from '../../../adapters/memory/data-source.js';
-import { call, left, removeTemporaryFolders, right, temporaryFolder } from '../duckdb/files.js';
+import type { BatchStream, RowBatch } from '../../../core/index.js';
+import { jobFolderContract } from '../../contracts/job-folder.js';
+import { startFakeGcs } from '../../support/fake-gcs/server.js';
+import { call, left, readRows, removeTemporaryFolders, right, temporaryFolder } from '../duckdb/files.js';
 
-test.after.always(removeTemporaryFolders);
+const fakes: Array<() => Promise<void>> = [];
+test.after.always(async () => {
+  for (const close of fakes) await close();
+  await removeTemporaryFolders();
+});
+
+const staging = (root: string) => duckdbPredictionSink({ root });
+
+for (const { name, run } of jobFolderContract) {
+  test(`a folder in a bucket: ${name}`, async (t) => {
+    const fake = await startFakeGcs({ buckets: ['games'] });
+    fakes.push(fake.close);
+    const by = { apiEndpoint: fake.url, retries: { limit: 2, firstPauseMs: 1, budget: 20 } };
+    const files = googleCloudStorageBucketFiles(by);
+    const copies = localFilesystemBucketFileCache({ files, folder: await temporaryFolder(), limitBytes: 2 ** 20 });
+    await run({
+      openJob: (jobId) => {
+        const prefix = `dt=2026-01-01/out.parquet.job/${jobId}`;
+        const folder = `gs://games/${prefix}`;
+        return {
+          documents: googleCloudStorageArtifactStore({ bucket: 'games', prefix, ...by }),
+          ...googleCloudStorageJobRows({
+            folder,
+            files,
+            staging,
+            readStaged: (rows, keys, range) => duckdbStagedSource(rows, range, { keys, baseDir: folder, copies }),
+          }),
+        };
+      },
+      write: async (path, rows) => (await right(stageBatch('the rows', oneBatch(rows), path))).rows,
+      readBack: async (location) => {
+        const found = O.toUndefined(await right(files.head(`gs://games/dt=2026-01-01/${location}`, call)));
+        if (found === undefined) return undefined;
+        const path = join(await temporaryFolder(), location);
+        await right(files.download(found, path, 'whole', call));
+        return readRows(path);
+      },
+    });
+    t.pass();
+  });
+}
+
+const stageBatch = duckdbBatchStage();
+
+async function* oneBatch(rows: RowBatch): BatchStream {
+  yield E.right(rows);
+}
 
 const address = 'gs://games/dt=2026-01-01/out.parquet.job/1';
 
@@ -19,7 +74,7 @@ const here = async () => {
   const folder = googleCloudStorageJobRows({
     folder: address,
     files,
-    staging: (root) => duckdbPredictionSink({ root }),
+    staging,
     protectedAddresses: ['gs://games/dt=2026-01-01/games.parquet'],
     readStaged: () => memoryDataSource({ table: { rowCount: 0, columns: new Map() }, keys: [] }),
   });
