@@ -53,7 +53,7 @@ export const googleCloudStoragePredictionSink = (options: BucketSinkOptions): Pr
       E.chainFirst(parseBucketAddress),
       E.chain((address) =>
         protectedAddresses.some((kept) => address === kept || address.startsWith(`${kept}/`))
-          ? refuseOutput(location, protectedPlace)
+          ? refuseOutput(address, protectedPlace)
           : E.right(address),
       ),
     );

@@ -24,7 +24,7 @@ import { decodeFlags, numeric, present, referenceHelp, scored } from './referenc
 export const scoringHelp = [
   referenceHelp,
   'Both years are included. The extension of --output tells its format: .parquet, .csv, .ndjson or .jsonl.',
-  'A relative --output is below the output root (SCOREKEEPER_OUTPUT_ROOT, by default the working folder). On the command line --output is your own choice: an absolute path, one that climbs with .., or an address (gs://bucket/predictions.parquet) may leave the output root. Only requests over REST are held to it.',
+  'A relative --output is below the output root (SCOREKEEPER_OUTPUT_ROOT, by default the working folder, and with a bucket gs://BUCKET/predictions/). On the command line --output is your own choice: an absolute path, one that climbs with .. from the working folder, or an address (gs://bucket/predictions.parquet) may leave the output root. Only requests over REST are held to it.',
 ].join('\n\n');
 
 export abstract class ScoringCommand extends BaseCommand {
