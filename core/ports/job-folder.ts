@@ -28,7 +28,7 @@ export interface JobFolder {
    * file was changed since.
    */
   readonly readStaged: (rows: StagedRows, keys: ReadonlyArray<string>, range: RowRange) => DataSource;
-  /** Where rows may be staged. */
+  /** Where rows may be staged, under a name that nobody else has. */
   readonly stagePlace: (name: string) => TaskEither<Failure, StagePlace>;
   /** Takes the file of staged rows that was written at the `stagePath` of the name into the folder, where the path that it then has is relative. */
   readonly stage: (name: string, written: StagedFile, call: CallOptions) => TaskEither<Failure, StagedFile>;

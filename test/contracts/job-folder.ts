@@ -1,5 +1,6 @@
 /** The promises of the port JobFolder. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import * as E from 'fp-ts/lib/Either.js';
 import * as O from 'fp-ts/lib/Option.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
@@ -60,6 +61,9 @@ const writePart = async ({ parts }: JobFolder, name: string, rows: RowBatch): Pr
 const hasPart = async ({ parts }: JobFolder, name: string): Promise<boolean> =>
   O.isSome(await expectRight(parts.digest(name, call)));
 
+/** Nobody stages under another one's name. */
+const sourceName = (): string => `source-${randomUUID()}.parquet`;
+
 const stage = async ({ write }: JobFolderHarness, folder: JobFolder, name: string, rows: RowBatch) => {
   const { stagePath } = await expectRight(folder.stagePlace(name));
   const written = await write(stagePath, rows);
@@ -106,10 +110,11 @@ export const jobFolderContract: Contract<JobFolderHarness> = [
     name: 'staged rows have a path in the folder, and are read range by range by whoever opens it',
     run: async (harness) => {
       const rows = countedRows(1_000);
-      const staged = await stage(harness, harness.openJob('1'), 'source-a.parquet', rows);
+      const name = sourceName();
+      const staged = await stage(harness, harness.openJob('1'), name, rows);
       assert.deepEqual(
         staged.files.map(({ path, row_count }) => [path, row_count]),
-        [['source-a.parquet', 1_000]],
+        [[name, 1_000]],
       );
       const edges = [0, 300, 300, 1_000];
       const parts = [];
@@ -119,9 +124,9 @@ export const jobFolderContract: Contract<JobFolderHarness> = [
         parts.map(({ rowCount }) => rowCount),
         [300, 0, 700],
       );
-      for (const [name, column] of rows.columns) {
-        const cells = parts.flatMap((part) => part.cells.get(name) ?? []);
-        assertSameCells(column, cells, name);
+      for (const [column, expected] of rows.columns) {
+        const cells = parts.flatMap((part) => part.cells.get(column) ?? []);
+        assertSameCells(expected, cells, column);
       }
     },
   },
@@ -129,8 +134,9 @@ export const jobFolderContract: Contract<JobFolderHarness> = [
     name: 'rows that were staged again under the same name are others: who was told of the first is refused',
     run: async (harness) => {
       const folder = harness.openJob('1');
-      const staged = await stage(harness, folder, 'source-a.parquet', countedRows(10));
-      await stage(harness, folder, 'source-a.parquet', countedRows(20));
+      const name = sourceName();
+      const staged = await stage(harness, folder, name, countedRows(10));
+      await stage(harness, folder, name, countedRows(20));
       const source = harness.openJob('1').readStaged(staged, [], { begin: 0, end: 10 });
       assert.equal(await tagOf(source.open({}, call)), 'DataUnreadable');
     },
@@ -162,7 +168,7 @@ export const jobFolderContract: Contract<JobFolderHarness> = [
       await expectRight(create(folder, plan, 'the plan'));
       await writePart(folder, 'part-00000-a.parquet', countedRows(3));
       await writePart({ ...folder, parts: folder.outputs }, 'out.parquet', countedRows(4));
-      const staged = await stage(harness, folder, 'source-a.parquet', countedRows(5));
+      const staged = await stage(harness, folder, sourceName(), countedRows(5));
       await expectRight(harness.openJob('1').removeRows(call));
       assert.equal(await hasPart(folder, 'part-00000-a.parquet'), false);
       assert.equal(await tagOf(folder.readStaged(staged, [], { begin: 0, end: 5 }).open({}, call)), 'NotFound');
