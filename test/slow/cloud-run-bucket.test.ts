@@ -3,12 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
-import { tasksAsProcesses } from '../../support/fake-cloud-run/processes.js';
-import { fakeJob, startFakeCloudRun } from '../../support/fake-cloud-run/server.js';
-import { startFakeGcs } from '../../support/fake-gcs/server.js';
-import { emptyFolder, runHere, shown, start } from './command-line.js';
-import { inABucket } from './in-a-bucket.js';
-import { counts, differences, reference, scoringFolder } from './job-scores.js';
+import { tasksAsProcesses } from '../support/fake-cloud-run/processes.js';
+import { fakeJob, startFakeCloudRun } from '../support/fake-cloud-run/server.js';
+import { startFakeGcs } from '../support/fake-gcs/server.js';
+import { emptyFolder, runHere, shown, start } from '../apps/cli/command-line.js';
+import { inABucket } from '../apps/cli/in-a-bucket.js';
+import { counts, differences, reference, scoringFolder } from '../apps/cli/job-scores.js';
 
 /** Three shards. */
 const rowCount = 300_000;
