@@ -2,12 +2,12 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { sql } from '../../adapters/duckdb/files.js';
-import { startChaosProxy } from '../../support/chaos-proxy.js';
-import { startFakeGcs } from '../../support/fake-gcs/server.js';
-import { run, runHere } from './command-line.js';
-import { inABucket } from './in-a-bucket.js';
-import { counts, differences, reference, scoringFolder } from './job-scores.js';
+import { sql } from '../adapters/duckdb/files.js';
+import { startChaosProxy } from '../support/chaos-proxy.js';
+import { startFakeGcs } from '../support/fake-gcs/server.js';
+import { run, runHere } from '../apps/cli/command-line.js';
+import { inABucket } from '../apps/cli/in-a-bucket.js';
+import { counts, differences, reference, scoringFolder } from '../apps/cli/job-scores.js';
 
 /** Two shards. */
 const rowCount = 140_000;
