@@ -75,7 +75,8 @@ const needsOf = ({ registry, outputRoot, sources, cloudRunJobs }: Settings): Rea
   );
   for (const source of Object.values(sources)) {
     if (source.kind === 'bigquery') projects.add(source.project);
-    else for (const file of Object.values(source.files)) for (const bucket of bucketOf(file)) read.add(bucket);
+    const files = source.kind === 'duckdb' ? Object.values(source.files) : [];
+    for (const file of [...files, source.sql_file ?? '']) for (const bucket of bucketOf(file)) read.add(bucket);
   }
   return [
     ...Array.from(written, (bucket): Need => ({ resource: { kind: 'bucket', bucket }, ...writing })),

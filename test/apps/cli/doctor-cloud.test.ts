@@ -50,7 +50,7 @@ const everything = {
       files: { a: 'gs://features/a.parquet', b: 'b.csv', c: 'gs://models/c.parquet' },
       sql: 'SELECT 1',
     },
-    table: { kind: 'bigquery', project: 'warehouse-project', sql: 'SELECT 1' },
+    table: { kind: 'bigquery', project: 'warehouse-project', sql_file: 'gs://queries/table.sql' },
   },
   cloud_run_jobs: job,
 };
@@ -85,6 +85,7 @@ test.serial(
       `GET /storage/v1/b/models/iam/testPermissions?${query}`,
       `GET /storage/v1/b/scores/iam/testPermissions?${query}`,
       'GET /storage/v1/b/features/iam/testPermissions?permissions=storage.objects.get',
+      'GET /storage/v1/b/queries/iam/testPermissions?permissions=storage.objects.get',
       `POST /v1/projects/warehouse-project:testIamPermissions ${body(['bigquery.jobs.create'])}`,
       `POST ${path} ${body(running)}`,
       `POST ${path} ${body(looking)}`,
@@ -93,7 +94,7 @@ test.serial(
       checks.filter(({ ok }) => !ok),
       [],
     );
-    t.is(checks.length, 1 + 4 + 4 + 1 + 1 + 3 + 3);
+    t.is(checks.length, 1 + 4 + 4 + 1 + 1 + 1 + 3 + 3);
   },
 );
 
