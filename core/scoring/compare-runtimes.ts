@@ -11,7 +11,7 @@ import type { CallOptions } from '../ports/host.js';
 import type { InferenceEngine, Tensor } from '../ports/inference-engine.js';
 import { goldenFeatures, tolerance } from './golden.js';
 import { allocateColumn, type Column, type RowBatch } from './row-batch.js';
-import { feedsOf, inputsOf } from './score.js';
+import { feedsOf, inputsOf } from './feeds.js';
 
 /** What came of both, and why that keeps the other one from scoring with the model: sentences, none when they agree. */
 export interface Compared {
@@ -43,7 +43,7 @@ export const compareRuntimes =
     if (E.isLeft(rows)) return rows;
     if (runInBigqueryRuntime === undefined) return E.right(O.none);
     const { rowCount } = rows.right;
-    const feeds = feedsOf({ inputs: inputsOf(signature) }, rows.right, 0, rowCount, new Map());
+    const feeds = feedsOf([{ inputs: inputsOf(signature), batch: rows.right, begin: 0, end: rowCount }], new Map());
     const there = await runInBigqueryRuntime(artifact, feeds, call)();
     const comparedAs = ({ largestDifference, reasons }: Difference): E.Either<Failure, O.Option<Compared>> =>
       E.right(

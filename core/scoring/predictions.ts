@@ -101,9 +101,16 @@ export const allocatePredictions = (
   rowCount: number,
 ): ReadonlyMap<string, Column> => new Map(columns.map(({ name, type }) => [name, allocateColumn(type, rowCount)]));
 
-/** Copies one output of `tensor.shape[0]` rows into its place in a column, from row `begin` on. */
-export const copyPrediction = (from: Tensor, { index, width }: PredictionColumn, into: Column, begin: number): void => {
+/** Copies one column of an output, from row `at` on, to the rows from `begin` to `end` of a column. */
+export const copyPrediction = (
+  from: Tensor,
+  { index, width }: PredictionColumn,
+  at: number,
+  into: Column,
+  begin: number,
+  end: number,
+): void => {
   const source = from.values as ArrayLike<unknown>;
   const target = into.values as { [row: number]: unknown };
-  for (let at = index, row = begin; at < source.length; at += width, row++) target[row] = source[at];
+  for (let place = at * width + index, row = begin; row < end; place += width, row++) target[row] = source[place];
 };

@@ -122,14 +122,14 @@ test('names of classes are as many as the probabilities, each once; without prob
   t.regex(leftOf(check([1, '1', 2], ...three), 'ArtifactUnreadable').message, /the class "1" twice/);
 });
 
-test('each column of a wide tensor goes to its own place, from the row on where the slice begins', (t) => {
+test('each column of a wide tensor goes to its own place, from the row on where the slice begins in either', (t) => {
   const outputs = [spec('y', 'float32', 3)];
   const columns = predictionColumnsOf({ inputs: [], outputs, features: [] }, undefined);
   const into = allocatePredictions(columns, 4);
-  const tensor = { ...typed('float32', 1, 2, 3, 4, 5, 6), shape: [2, 3] };
+  const tensor = { ...typed('float32', 7, 8, 9, 1, 2, 3, 4, 5, 6), shape: [3, 3] };
   for (const column of columns) {
     const target = into.get(column.name);
-    if (target !== undefined) copyPrediction(tensor, column, target, 1);
+    if (target !== undefined) copyPrediction(tensor, column, 1, target, 1, 3);
   }
   t.deepEqual(
     [...into.values()].map(({ values }) => [...values]),
@@ -153,7 +153,7 @@ for (const [type, values] of [
     const column = { name: 'prediction', type, output: 'y', index: 0, width: 1 };
     const into = allocatePredictions([column], 2).get('prediction');
     if (into === undefined) return t.fail();
-    copyPrediction({ ...typed(type, ...values), shape: [2] }, column, into, 0);
+    copyPrediction({ ...typed(type, ...values), shape: [2] }, column, 0, into, 0, 2);
     t.deepEqual(into, typed(type, ...values));
   });
 }
