@@ -1,5 +1,6 @@
 /** Whole columns of numbers for float features: taken as they are, rounded as a tensor takes them, and what that loses counted. */
 import type { Feature, TensorType } from '../model/signature.js';
+import { numbersOf } from './int64.js';
 import type { Column, RawColumn } from './row-batch.js';
 
 /** What a float column could not hold of what it was given: integers that float32 rounds, and values that are infinite, or became so. */
@@ -24,17 +25,6 @@ export const coerceWhole = ({ type, fill }: Feature, source: RawColumn): Column 
       : { type, values: new Float64Array(given.values as ArrayLike<number>) };
   for (let row = 0; row < missing.length; row++) if (missing[row] === 1) column.values[row] = Number.NaN;
   return column;
-};
-
-/**
- * What `Number` makes of each, without a bigint for it: the upper word is exact in a double, and adding the lower one rounds once. All machines
- * that the runtime is built for store the lower word first.
- */
-const numbersOf = ({ buffer, byteOffset, length }: BigInt64Array): Float64Array => {
-  const words = new Int32Array(buffer, byteOffset, length * 2);
-  const numbers = new Float64Array(length);
-  for (let i = 0; i < length; i++) numbers[i] = (words[2 * i + 1] ?? 0) * 2 ** 32 + ((words[2 * i] ?? 0) >>> 0);
-  return numbers;
 };
 
 /** A coerced column in the type of its feature. */

@@ -14,6 +14,7 @@ import type {
 } from '../ports/prediction-sink.js';
 import type { PredictionStream } from '../ports/prediction-stream.js';
 import type { RawColumn } from './features.js';
+import { integersOf } from './int64.js';
 import type { PredictionColumn } from './predictions.js';
 import type { BatchColumn, RawRows, RowBatch } from './row-batch.js';
 import { jsonRows, type PredictionOutput } from './scoring-job.js';
@@ -216,7 +217,7 @@ const withRows = (
   keys: ReadonlyMap<string, RawColumn>,
   { rowCount, columns }: RowBatch,
 ): RawRows => {
-  const positions: RawColumn = { type: rowSpec.type, values: BigInt64Array.from(rows, BigInt) };
+  const positions: RawColumn = { type: rowSpec.type, values: integersOf(rows) };
   return { rowCount, columns: new Map([[rowSpec.name, positions], ...keys, ...columns]) };
 };
 
@@ -231,7 +232,7 @@ const rejectRows = (refused: ReadonlyArray<RefusedRow>): RowBatch => {
   return {
     rowCount: problems.length,
     columns: new Map<string, BatchColumn>([
-      ['row', { type: 'int64', values: BigInt64Array.from(problems, ({ row }) => BigInt(row)) }],
+      ['row', { type: 'int64', values: integersOf(problems.map(({ row }) => row)) }],
       ['pointer', { type: 'string', values: problems.map(({ pointer }) => pointer) }],
       ['detail', { type: 'string', values: problems.map(({ detail }) => detail) }],
     ]),
