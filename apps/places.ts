@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import type * as TE from 'fp-ts/lib/TaskEither.js';
-import { decode, fail, type Failure, parseBucketPrefix, text } from '../core/index.js';
+import { decode, fail, type Failure, failure, parseBucketAddress, parseBucketPrefix, text } from '../core/index.js';
 import { isBucketAddress, isWarehouseAddress, type Registry } from './settings.js';
 import { bucketGrammar, datasetGrammar, folderGrammar, schemeGrammar } from './settings-file.js';
 
@@ -45,9 +45,22 @@ export const parseTable = (
 /** Whether it names a place elsewhere, as `gs://b/x` and `file:///x` do. */
 export const isAddress = (path: string): boolean => new RegExp(`^${schemeGrammar}`).test(path);
 
-/** The folder of a job: an address, or a folder of this machine, which may be relative to the working folder. */
-export const jobFolderAt = (folder: string): string =>
-  isBucketAddress(folder) ? folder.replace(/\/+$/, '') : resolve(folder);
+/** The folder of a job: an address, or a folder of this machine, which may be relative to the working folder. Fails `InvalidInput` for other addresses. */
+export const jobFolderAt = (folder: string): E.Either<Failure, string> => {
+  if (!isAddress(folder)) return E.right(resolve(folder));
+  const address = folder.replace(/\/+$/, '');
+  return pipe(
+    parseBucketAddress(address),
+    E.bimap(
+      ({ message }) =>
+        failure(
+          'InvalidInput',
+          `FOLDER must be the folder of a job, on this machine or in a bucket (gs://bucket/predictions.parquet.job/JOB_ID): ${message}`,
+        ),
+      () => address,
+    ),
+  );
+};
 
 /** A folder, which may be relative to the working folder. */
 export const folderAt = (folder: string): Registry => {

@@ -65,6 +65,10 @@ export const completeJob =
     const finished = E.isLeft(worked) ? worked : await service.finishJob(path, { cancellation })();
     if (E.isRight(finished)) return E.right(inTotal(finished.right, performance.now() - startedMs));
     if (lasting.includes(finished.left.tag)) await service.removeJob(path)();
+    else if (finished.left.tag === 'InvalidInput')
+      say(
+        `The job is kept in ${path}: have it worked at in another way, by --processes auto for example, or remove that folder.`,
+      );
     else say(`What was scored so far is kept in ${path}. To go on from there:\n  ${command}`);
     return finished;
   };

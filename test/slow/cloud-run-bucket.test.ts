@@ -85,6 +85,8 @@ test.serial(
     const here = await scorekeeper('score', reference, '--source', 'rows.parquet', '--output', output, ...onCloudRun);
     t.is(here.code, 2);
     t.regex(here.stderr, /Cloud Run does not see the rows in .*rows\.parquet: put the file into a bucket/);
+    t.regex(here.stderr, /The job is kept in gs:.*: have it worked at in another way, by --processes auto for example/);
+    t.notRegex(here.stderr, /To go on from there/);
   },
 );
 

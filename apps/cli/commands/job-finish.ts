@@ -23,7 +23,8 @@ export class JobFinishCommand extends BaseCommand {
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
-      this.withService(({ service, cancellation }) => service.finishJob(jobFolderAt(this.folder), { cancellation })),
+      TE.fromEither(jobFolderAt(this.folder)),
+      TE.flatMap((path) => this.withService(({ service, cancellation }) => service.finishJob(path, { cancellation }))),
       TE.map((answer) =>
         this.json
           ? this.printJson(answer)

@@ -48,7 +48,8 @@ export class JobResumeCommand extends BaseCommand {
   private resume(session: Session, workplace: Workplace): TE.TaskEither<Failure, ScoreAnswer> {
     const { service, cancellation } = session;
     return pipe(
-      service.jobStatus(jobFolderAt(this.folder), { cancellation }),
+      TE.fromEither(jobFolderAt(this.folder)),
+      TE.flatMap((path) => service.jobStatus(path, { cancellation })),
       TE.flatMap((job) => {
         if (job.state === 'finished') {
           this.say('This job is finished: nothing is to be done.');

@@ -24,7 +24,8 @@ export class JobStatusCommand extends BaseCommand {
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
-      this.withService(({ service, cancellation }) => service.jobStatus(jobFolderAt(this.folder), { cancellation })),
+      TE.fromEither(jobFolderAt(this.folder)),
+      TE.flatMap((path) => this.withService(({ service, cancellation }) => service.jobStatus(path, { cancellation }))),
       TE.map((status) => this.report(status)),
     );
   }

@@ -41,15 +41,16 @@ export class JobWorkCommand extends BaseCommand {
 
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
-      TE.fromEither(taskPlaceOf(this.context.env)),
-      TE.flatMap((place) =>
+      TE.fromEither(jobFolderAt(this.folder)),
+      TE.bindTo('path'),
+      TE.bind('place', () => TE.fromEither(taskPlaceOf(this.context.env))),
+      TE.tap(({ path, place }) =>
         this.withService(({ service, cancellation }) => async () => {
           const stop = cancellationSource();
           cancellation.onAbort(stop.cancel);
           // Whoever forked this process is gone, or says so.
           process.once('disconnect', stop.cancel);
           process.once('message', (_: ToJobWorker) => stop.cancel());
-          const path = jobFolderAt(this.folder);
           const done = await pipe(
             service.workJob(path, place, {
               cancellation: stop.cancellation,
@@ -67,8 +68,8 @@ export class JobWorkCommand extends BaseCommand {
       ),
       TE.mapLeft(asRetry),
       TE.tapError((failed) => TE.fromIO(() => send({ kind: 'failed', failure: failed }))),
-      TE.map(() => {
-        if (this.json) this.printJson({ path: jobFolderAt(this.folder) });
+      TE.map(({ path }) => {
+        if (this.json) this.printJson({ path });
       }),
       // It would keep this process alive.
       (task) => async () => {

@@ -103,6 +103,9 @@ test.serial('a failure that another try would meet again has its own exit code, 
     const lost = await run(folder, ['job', command, 'nowhere']);
     t.is(lost.code, 20);
     t.regex(lost.stderr, /^NotFound: There is no job in .*nowhere: it has no _plan\.json\.$/m);
+    const elsewhere = await run(folder, ['job', command, 's3://bucket/a.parquet.job/b']);
+    t.is(elsewhere.code, 2);
+    t.regex(elsewhere.stderr, /FOLDER must be the folder of a job, .*"s3:.* is not an address of files in a bucket/);
   }
   const nameless = await runHere(folder, ['job', 'plan', reference, '--source', 'rows.parquet']);
   t.is(nameless.code, 2);
