@@ -37,8 +37,52 @@ export const inspectSession = async (
   const outputs = E.traverseArray((spec: TensorSpec) => describeOutput(spec, results.get(spec.name)?.shape ?? []))(
     declared.right,
   );
-  return E.isLeft(outputs) ? outputs : E.right({ inputs: inputs.right, outputs: outputs.right });
+  if (E.isLeft(outputs)) return outputs;
+  const dependence = await whatCompanyChanges(session, feeds, results);
+  return dependence === undefined
+    ? E.right({ inputs: inputs.right, outputs: outputs.right })
+    : refuse(`${dependence}: rows are scored in batches of any size. Export a model that takes each row by itself.`);
 };
+
+/** The warm-up row again, beside another one; beside itself where the model takes no such row. */
+const whatCompanyChanges = async (
+  session: Session,
+  row: ReadonlyMap<string, Tensor>,
+  alone: ReadonlyMap<string, Tensor>,
+): Promise<string | undefined> => {
+  let together: ReadonlyMap<string, Tensor>;
+  try {
+    together = await session.run(twoRows(row, 100)).catch(() => session.run(twoRows(row, 0)));
+  } catch (error) {
+    return `The model runs one row of zeros and not two (${reasonOf(error)})`;
+  }
+  for (const [name, { values }] of alone) {
+    const { values: both = [], shape = [] } = together.get(name) ?? {};
+    if (shape[0] !== 2) return `The artifact's output "${name}" has the shape [${shape.join(', ')}] for two rows`;
+    for (let at = 0; at < values.length; at++) {
+      if (!isNear(both[at], values[at]))
+        return `The artifact's output "${name}" for a row depends on the rows beside it (${values[at]} alone, ${both[at]} beside another)`;
+    }
+  }
+  return undefined;
+};
+
+/** The row, and one that has `number` where that has numbers. */
+const twoRows = (row: ReadonlyMap<string, Tensor>, number: number): ReadonlyMap<string, Tensor> =>
+  new Map(
+    [...row].map(([name, { type, values, shape }]) => {
+      const column = allocateColumn(type, 2 * values.length);
+      if (column.type === 'float32' || column.type === 'float64') column.values.fill(number, values.length);
+      return [name, { ...column, shape: [2, ...shape.slice(1)] }];
+    }),
+  );
+
+/** Two ways of adding up may differ, and labels with them; what other rows do to a prediction is larger. */
+const isNear = (one: unknown, other: unknown): boolean =>
+  typeof one !== 'number' ||
+  typeof other !== 'number' ||
+  Object.is(one, other) ||
+  Math.abs(one - other) <= 1e-3 * Math.max(1, Math.abs(other));
 
 const readSpec =
   (direction: 'input' | 'output') =>

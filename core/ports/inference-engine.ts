@@ -46,8 +46,8 @@ export interface InferenceEngine {
    * Loads the artifact away from this process and runs one warm-up row through it (zeros and empty text). `featureNames`, of which
    * a matrix has those that are no inputs of their own, tell the width of a matrix input where the artifact leaves it free.
    * Fails `ArtifactUnreadable` when it does not load, has an input or output that is not a tensor of a servable type or has more
-   * than two dimensions, fixes the number of rows, fails on the warm-up row, or takes more time or memory than the adapter
-   * allows.
+   * than two dimensions, fixes the number of rows, fails on the warm-up row, predicts it otherwise beside another row, or takes more time or memory
+   * than the adapter allows.
    * Fails `DeadlineExceeded`, `Cancelled`.
    */
   readonly inspect: (

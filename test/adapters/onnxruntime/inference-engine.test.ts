@@ -45,6 +45,11 @@ const refusals: ReadonlyArray<readonly [fixture: string, says: RegExp]> = [
   ['three-dimensions', /input "x" has the shape \[free, 2, 2\]; it must be \[N\], \[N, 1\] or \[N, F\]/],
   ['fixed-rows', /input "x" has the shape \[1, 2\].*free first dimension/],
   ['scalar-output', /output "y" has the shape \[\] for one row/],
+  [
+    'dependent-rows',
+    /output "y" for a row depends on the rows beside it \(0 alone, -50 beside another\): .*by itself\.$/,
+  ],
+  ['one-row', /runs one row of zeros and not two \(.*\): rows are scored in batches of any size\./],
   ['no-inputs', /has no inputs/],
   ['external-data', /second file.*Export it as one file/],
   ['matrix-free-width', /failed on one row of zeros, fed as "x" \[1, 1\] \(GEMM: Dimension mismatch.*\)\.$/],

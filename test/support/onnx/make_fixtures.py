@@ -157,6 +157,21 @@ def odd_shapes():
         [value("x", FLOAT, "N", 2)],
         [value("y", FLOAT)],
     )
+    # Each row less the mean of all.
+    save(
+        "dependent-rows",
+        [node("ReduceMean", "x", "mean", axes=[0], keepdims=1), node("Sub", "x mean", "y")],
+        [value("x", FLOAT, "N", 1)],
+        [value("y", FLOAT, "N", 1)],
+    )
+    # Whatever comes is one row of two.
+    save(
+        "one-row",
+        [node("Reshape", "x shape", "y")],
+        [value("x", FLOAT, "N", 2)],
+        [value("y", FLOAT, "N", 2)],
+        [constant("shape", np.int64([1, 2]))],
+    )
     save("no-inputs", [node("Identity", "c", "y")], [], [value("y", FLOAT, 1, 1)], [constant("c", np.float32([[1]]))])
     # `wide` is 3 wide, which the artifact does not say.
     save(
