@@ -114,10 +114,9 @@ test('int64 labels are counted as the numbers they are', (t) => {
   t.deepEqual({ mean, min, max, count }, { mean: 1, min: 0, max: 2, count: 4 });
 });
 
-const numbers = fc.array(fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 }), {
-  minLength: 1,
-  maxLength: 400,
-});
+/** Without a negative zero, which stands on either side of the other one in order, and which JSON does not have. */
+const number = fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 }).map((value) => value + 0);
+const numbers = fc.array(number, { minLength: 1, maxLength: 400 });
 
 test('up to 10,000 values everything is exact, however they were cut into batches', (t) => {
   fc.assert(

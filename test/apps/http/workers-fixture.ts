@@ -21,8 +21,10 @@ const work = async (): Promise<void> => {
   const service = fakeService({
     score: () => async () => {
       if (mode === 'hold') {
+        const told = new Promise<void>((resolve) => process.once('SIGUSR2', () => resolve()));
+        // Not before: whoever hears it may send the signal at once, which ends a process that does not listen.
         say(`${process.pid}`);
-        await new Promise<void>((resolve) => process.once('SIGUSR2', () => resolve()));
+        await told;
       } else await setTimeout(2);
       return E.right({ ...scoreAnswer, job_id: `${process.pid}` });
     },
