@@ -52,7 +52,7 @@ const whatCompanyChanges = async (
 ): Promise<string | undefined> => {
   let together: ReadonlyMap<string, Tensor>;
   try {
-    together = await session.run(twoRows(row, 100)).catch(() => session.run(twoRows(row, 0)));
+    together = await session.run(besideOther(row, 1)).catch(() => session.run(besideOther(row, 0)));
   } catch (error) {
     return `The model runs one row of zeros and not two (${reasonOf(error)})`;
   }
@@ -67,12 +67,15 @@ const whatCompanyChanges = async (
   return undefined;
 };
 
-/** The row, and one that has `number` where that has numbers. */
-const twoRows = (row: ReadonlyMap<string, Tensor>, number: number): ReadonlyMap<string, Tensor> =>
+/** The row, and one that has `number` where it has numbers, and the same text. */
+const besideOther = (row: ReadonlyMap<string, Tensor>, number: 0 | 1): ReadonlyMap<string, Tensor> =>
   new Map(
     [...row].map(([name, { type, values, shape }]) => {
       const column = allocateColumn(type, 2 * values.length);
-      if (column.type === 'float32' || column.type === 'float64') column.values.fill(number, values.length);
+      if (column.type === 'int64') column.values.fill(BigInt(number), values.length);
+      // A larger number tells more, and an integer may be a code of few values.
+      else if (column.type === 'float32' || column.type === 'float64') column.values.fill(100 * number, values.length);
+      else if (column.type !== 'string') column.values.fill(number, values.length);
       return [name, { ...column, shape: [2, ...shape.slice(1)] }];
     }),
   );

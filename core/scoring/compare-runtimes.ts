@@ -9,9 +9,9 @@ import { bigqueryRuntime, type RuntimeComparison } from '../model/push-down.js';
 import type { Feature, Signature } from '../model/signature.js';
 import type { CallOptions } from '../ports/host.js';
 import type { InferenceEngine, Tensor } from '../ports/inference-engine.js';
+import { feedsOf, inputsOf } from './feeds.js';
 import { goldenFeatures, tolerance } from './golden.js';
 import { allocateColumn, type Column, type RowBatch } from './row-batch.js';
-import { feedsOf, inputsOf } from './feeds.js';
 
 /** What came of both, and why that keeps the other one from scoring with the model: sentences, none when they agree. */
 export interface Compared {

@@ -1,4 +1,4 @@
-/** Runs slices on a loaded model; small ones that wait for it at the same time are run together, as ONNX Runtime's price is mostly that of a run. */
+/** Runs slices on a loaded model; small ones that wait for it at the same time are run together, since a few rows cost little more than one. */
 import * as E from 'fp-ts/lib/Either.js';
 import type { Failure } from '../failure.js';
 import type { Host } from '../ports/host.js';

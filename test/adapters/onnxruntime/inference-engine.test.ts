@@ -49,6 +49,7 @@ const refusals: ReadonlyArray<readonly [fixture: string, says: RegExp]> = [
     'dependent-rows',
     /output "y" for a row depends on the rows beside it \(0 alone, -50 beside another\): .*by itself\.$/,
   ],
+  ['dependent-integers', /depends on the rows beside it \(0 alone, 1 beside another\)/],
   ['one-row', /runs one row of zeros and not two \(.*\): rows are scored in batches of any size\./],
   ['no-inputs', /has no inputs/],
   ['external-data', /second file.*Export it as one file/],

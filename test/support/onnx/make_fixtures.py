@@ -157,12 +157,19 @@ def odd_shapes():
         [value("x", FLOAT, "N", 2)],
         [value("y", FLOAT)],
     )
-    # Each row less the mean of all.
+    # Each row less the mean of all, and with their sum.
     save(
         "dependent-rows",
         [node("ReduceMean", "x", "mean", axes=[0], keepdims=1), node("Sub", "x mean", "y")],
         [value("x", FLOAT, "N", 1)],
         [value("y", FLOAT, "N", 1)],
+    )
+    save(
+        "dependent-integers",
+        [node("ReduceSum", "x rows", "sum", keepdims=1), node("Add", "x sum", "both"), node("Cast", "both", "y", to=FLOAT)],
+        [value("x", INT64, "N", 1)],
+        [value("y", FLOAT, "N", 1)],
+        [constant("rows", np.int64([0]))],
     )
     # Whatever comes is one row of two.
     save(
