@@ -17,9 +17,6 @@ export interface RowStream {
 /** Chunks with fewer rows, as a filter leaves them, are put together. A whole chunk is a batch: larger ones would leave the processor's cache. */
 const enoughRows = 1024;
 
-/** The engine decodes a group of rows at its first chunk, which takes longer than the others: some wait, so that the model need not wait for it. */
-const chunksAhead = 4;
-
 /** Begins the query on this connection, which is the stream's until its end. */
 export const streamRows = async (
   library: Library,
@@ -36,20 +33,17 @@ export const streamRows = async (
   const result = await connection.stream(marked, query.values);
   let isAtEnd = false;
   let isBegun = false;
-  const ahead: Array<Promise<DuckDBDataChunk | null>> = [];
+  let ahead: Promise<DuckDBDataChunk | null> | undefined;
 
   const fetchAhead = (): void => {
-    while (ahead.length < chunksAhead) {
-      const last = ahead.at(-1);
-      const next = last === undefined ? result.fetchChunk() : last.then(() => result.fetchChunk());
-      // Whoever asks for it hears of it.
-      next.catch(() => undefined);
-      ahead.push(next);
-    }
+    ahead = result.fetchChunk();
+    // Whoever asks next hears of it.
+    ahead.catch(() => undefined);
   };
 
   const appendNext = async (batch: BatchFiller): Promise<void> => {
-    const chunk = await (ahead.shift() ?? result.fetchChunk());
+    const chunk = await (ahead ?? result.fetchChunk());
+    ahead = undefined;
     if (chunk === null || chunk.rowCount === 0) return raiseCause(connection, list, query);
     const marks = bindings.vector_get_data(bindings.data_chunk_get_vector(chunk.chunk, columns.length), chunk.rowCount);
     isAtEnd = marks[chunk.rowCount - 1] === 1;
@@ -68,7 +62,7 @@ export const streamRows = async (
     },
     end: async () => {
       connection.interrupt();
-      await Promise.allSettled(ahead);
+      await ahead?.catch(() => undefined);
       await drain(result);
       connection.disconnectSync();
     },
