@@ -1,10 +1,12 @@
 // One, two processes and none besides the command itself, Parquet to Parquet: by the clock and by the processors' time, with a linear model and
-// with 200 trees.
+// with 200 trees; and a process for each core with the trees, against ONNX Runtime alone on all cores.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { onnxruntimeOnTensors } from './baselines/onnxruntime-tensors.mjs';
 import { cli } from './games.mjs';
-import { median } from './measure.mjs';
+import { inPairs, median } from './measure.mjs';
 import { linearModel, treeModel } from './onnx.mjs';
 import { features, makeFolder, randomNumbers, registerModel, writeTable } from './table.mjs';
 
@@ -20,7 +22,8 @@ registerModel(
     0.25,
   ),
 );
-registerModel(folder, 'trees', treeModel(features.length, 200, 6, random));
+const trees = treeModel(features.length, 200, 6, random);
+registerModel(folder, 'trees', trees);
 const tables = { linear: rowCount, trees: Math.ceil(rowCount / 4) };
 for (const [name, rows] of Object.entries(tables)) await writeTable(join(folder, `${name}.parquet`), rows);
 
@@ -73,3 +76,17 @@ for (const [name, rows] of Object.entries(tables)) {
   const rate = Math.round(median(runs.map(({ none }) => none.clock)));
   console.log(`${name}, none: ${rate.toLocaleString('en')} rows/s`);
 }
+
+const cores = availableParallelism();
+const onTensors = await onnxruntimeOnTensors(trees, features.length, tables.trees, random, cores);
+await inPairs(
+  `Parquet to Parquet, 200 trees, ${tables.trees} rows, a process for each of ${cores} cores, against ONNX Runtime on tensors in memory on as many`,
+  'rows/s',
+  rounds,
+  async () => score('trees', '--processes', `${cores}`).clock,
+  async () => {
+    const startedMs = performance.now();
+    await onTensors();
+    return tables.trees / ((performance.now() - startedMs) / 1000);
+  },
+);

@@ -1,11 +1,11 @@
-// Baseline: ONNX Runtime alone, on one core, on tensors that are in memory already.
+// Baseline: ONNX Runtime alone, on tensors that are in memory already.
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
 const rowsAtOnce = 2048;
 
-/** What predicts `rowCount` rows, the same few thousand again and again; `random` fills them. */
-export const onnxruntimeOnTensors = async (artifact, width, rowCount, random) => {
-  const session = await InferenceSession.create(artifact, { intraOpNumThreads: 1, interOpNumThreads: 1 });
+/** What predicts `rowCount` rows on so many cores, the same few thousand again and again; `random` fills them. */
+export const onnxruntimeOnTensors = async (artifact, width, rowCount, random, cores = 1) => {
+  const session = await InferenceSession.create(artifact, { intraOpNumThreads: cores, interOpNumThreads: 1 });
   const tensors = Array.from({ length: 8 }, () => {
     const values = Float32Array.from({ length: rowsAtOnce * width }, random);
     return new Tensor('float32', values, [rowsAtOnce, width]);
