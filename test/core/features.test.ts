@@ -345,6 +345,25 @@ for (const [value, counted] of inexact) {
   });
 }
 
+test('an inexact or infinite number is counted wherever in a column it stands, and so is each of several', (t) => {
+  for (let rowCount = 1; rowCount <= 9; rowCount++) {
+    const lostOf = (values: Float64Array) => {
+      const columns = new Map<string, RawColumn>([['x', { type: 'float64', values }]]);
+      const { lost } = coerceFeatures([feature('x', 'float32')], { ...rawBatch({}), rowCount, columns }, 20);
+      return lost.get('x');
+    };
+    t.is(lostOf(new Float64Array(rowCount).fill(-1.5)), undefined);
+    t.deepEqual(lostOf(new Float64Array(rowCount).fill(-(2 ** 24 + 1))), { inexact: rowCount, infinite: 0 });
+    for (let row = 0; row < rowCount; row++) {
+      t.deepEqual(lostOf(new Float64Array(rowCount).fill(Number.NaN).fill(2 ** 25, row, row + 1)), {
+        inexact: 1,
+        infinite: 0,
+      });
+      t.deepEqual(lostOf(new Float64Array(rowCount).fill(-inf, row, row + 1)), { inexact: 0, infinite: 1 });
+    }
+  }
+});
+
 test('any 64-bit integer becomes the double that is nearest, in the middle of a column too', (t) => {
   const integers = fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { minLength: 1 });
   fc.assert(
