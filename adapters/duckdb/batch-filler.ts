@@ -8,38 +8,71 @@ import type { Scalar } from './scalar.js';
 /** A batch that is being filled. */
 export interface BatchFiller {
   readonly rowCount: () => number;
-  /** Takes the first `count` rows of the chunk, whose first columns are the batch's. */
+  /** Takes the first `count` rows of the chunk, whose first columns are the batch's; then come those that are together, as one list. */
   readonly append: (chunk: DuckDBDataChunk, count: number) => void;
   readonly finish: () => RawRows;
 }
 
-export const batchFiller = (library: Library, columns: ReadonlyArray<Scalar>): BatchFiller => {
+export const batchFiller = (
+  library: Library,
+  columns: ReadonlyArray<Scalar>,
+  together: ReadonlyArray<string>,
+): BatchFiller => {
   const fillers = columns.map(({ name, type, cellOf }) => ({ name, ...fillerOf(library, type, cellOf) }));
+  const blockParts: Uint8Array[] = [];
   let rowCount = 0;
   return {
     rowCount: () => rowCount,
     append: (chunk, count) => {
       if (count === 0) return;
       fillers.forEach((filler, i) => filler.append(chunk, i, count));
+      if (together.length > 0) blockParts.push(listedNumbers(library, chunk, columns.length, count * together.length));
       rowCount += count;
     },
     finish: () => {
       const filled = new Map(fillers.map((filler) => [filler.name, filler.finish(rowCount)]));
+      const { buffer, byteOffset } = joined(blockParts);
+      const values = new Float64Array(buffer, byteOffset, rowCount * together.length);
       return {
         rowCount,
         columns: filled,
-        free: (names) => freeBuffers(names.flatMap((name) => buffersOf(filled.get(name)))),
+        ...(together.length === 0 ? {} : { block: { names: together, values } }),
+        free: (names) => {
+          const isBlockNamed = together.some((name) => names.includes(name));
+          freeBuffers([
+            ...names.flatMap((name) => buffersOf(filled.get(name))),
+            ...(isBlockNamed ? ownBuffer(values) : []),
+          ]);
+        },
       };
     },
   };
 };
 
+/** The numbers of a list in every row, NaN where one is missing, as bytes of doubles. */
+const listedNumbers = ({ bindings }: Library, chunk: DuckDBDataChunk, index: number, count: number): Uint8Array => {
+  const lists = bindings.data_chunk_get_vector(chunk.chunk, index);
+  const numbers = bindings.list_vector_get_child(lists);
+  if (bindings.list_vector_get_size(lists) !== count) throw new Error('the lists do not stand one after the other');
+  const bytes = bindings.vector_get_data(numbers, count * bytesPerValue.float64);
+  const valid: Uint8Array | null = bindings.vector_get_validity(numbers, Math.ceil(count / 64) * 8);
+  if (valid === null) return bytes;
+  const values = new Float64Array(bytes.buffer, bytes.byteOffset, count);
+  for (let at = 0; at < count; at++) if (isMissing(valid, at)) values[at] = Number.NaN;
+  return bytes;
+};
+
+/** The engine's masks have a bit for each value, which is 0 where it is missing. */
+const isMissing = (valid: Uint8Array, at: number): boolean => ((valid[at >> 3] ?? 0) & (1 << (at & 7))) === 0;
+
 /** A column of numbers has one that is its alone. */
 const buffersOf = (column: RawColumn | undefined): ReadonlyArray<ArrayBuffer> => {
   if (column === undefined || column.type === 'json' || column.type === 'string') return [];
-  const { buffer } = column.values;
-  return buffer instanceof ArrayBuffer ? [buffer] : [];
+  return ownBuffer(column.values);
 };
+
+const ownBuffer = ({ buffer }: ArrayBufferView): ReadonlyArray<ArrayBuffer> =>
+  buffer instanceof ArrayBuffer ? [buffer] : [];
 
 interface ColumnFiller {
   readonly append: (chunk: DuckDBDataChunk, index: number, count: number) => void;
@@ -101,7 +134,7 @@ const maskOf = ({ bindings }: Library, chunk: DuckDBDataChunk, index: number, co
   const valid: Uint8Array | null = bindings.vector_get_validity(vector, Math.ceil(count / 64) * 8);
   let missing: Uint8Array | undefined;
   for (let row = 0; valid !== null && row < count; row++) {
-    if (((valid[row >> 3] ?? 0) & (1 << (row & 7))) !== 0) continue;
+    if (!isMissing(valid, row)) continue;
     missing ??= new Uint8Array(count);
     missing[row] = 1;
   }

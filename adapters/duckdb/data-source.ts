@@ -154,7 +154,7 @@ const openedSource = (opened: Opened, options: DuckdbSourceOptions): OpenedSourc
     ...(options.sql === undefined ? { absentKeys: options.keys.filter((key) => !columnNames.includes(key)) } : {}),
     textual: files.some((file) => file.format === 'csv'),
     countRows: TE.tryCatch(() => withConnection(engine, what, call, count), toSourceFailure(files)),
-    read: (wanted) => ({ [Symbol.asyncIterator]: () => read(opened, wanted) }),
+    read: (wanted, together = []) => ({ [Symbol.asyncIterator]: () => read(opened, wanted, together) }),
     ...(opened.stagePath === undefined ? {} : { stage: stage(opened, opened.stagePath) }),
     close: engine.close,
   };
@@ -190,7 +190,11 @@ const stage =
       return { rows: { name: what, files: [{ ...file, ...inBucket }], textual, casts }, rowGroups };
     }, toSourceFailure(opened.files));
 
-async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): AsyncGenerator<Batch, void, undefined> {
+async function* read(
+  opened: Opened,
+  wanted: ReadonlyArray<WantedColumn>,
+  mayComeTogether: ReadonlyArray<string>,
+): AsyncGenerator<Batch, void, undefined> {
   const { library, engine, what, call, query } = opened;
   const bounded = <A>(work: () => Promise<A>): Promise<A> => interruptible(connection, what, call, work);
   const connection = await engine.connect();
@@ -199,7 +203,13 @@ async function* read(opened: Opened, wanted: ReadonlyArray<WantedColumn>): Async
     const columns = wanted.map((column) => scalar(opened, column));
     const rows = await bounded(async () => {
       await fetchColumns(opened, connection, namesOf(wanted));
-      return streamRows(library, connection, columns, query);
+      const inBlock = new Set(mayComeTogether);
+      const areNumbers = columns.every(
+        ({ name, type }) => !inBlock.has(name) || (type !== 'json' && type !== 'string'),
+      );
+      if (!areNumbers) return streamRows(library, connection, columns, [], query);
+      const others = columns.filter(({ name }) => !inBlock.has(name));
+      return streamRows(library, connection, others, mayComeTogether, query);
     });
     end = rows.end;
     for (let batch = await bounded(rows.next); batch !== undefined; batch = await bounded(rows.next)) {

@@ -44,7 +44,7 @@ export const parquetRows = (options: ParquetRowsOptions): PassingRows => ({
     return E.right({
       columnNames,
       textual,
-      read: (wanted) => withInputFailures(read(wanted)),
+      read: (...wanted) => withInputFailures(read(...wanted)),
       close: async () => {
         await close();
         await folder.remove();

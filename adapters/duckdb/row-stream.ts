@@ -2,7 +2,7 @@
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
 import type { RawRows } from '../../core/index.js';
 import { type BatchFiller, batchFiller } from './batch-filler.js';
-import type { Library } from './engine.js';
+import { type Library, quoteName } from './engine.js';
 import { raise } from './errors.js';
 import type { Scalar } from './scalar.js';
 import { from, type SourceQuery } from './source-query.js';
@@ -17,15 +17,17 @@ export interface RowStream {
 /** Chunks with fewer rows, as a filter leaves them, are put together. A whole chunk is a batch: larger ones would leave the processor's cache. */
 const enoughRows = 1024;
 
-/** Begins the query on this connection, which is the stream's until its end. */
+/** Begins the query on this connection, which is the stream's until its end. The columns that come `together` are not among the others. */
 export const streamRows = async (
   library: Library,
   connection: DuckDBConnection,
   columns: ReadonlyArray<Scalar>,
+  together: ReadonlyArray<string>,
   query: SourceQuery,
 ): Promise<RowStream> => {
   const { bindings } = library;
   const list = columns.map((column) => column.sql);
+  if (together.length > 0) list.push(`list_value(${together.map((name) => `${quoteName(name)}::DOUBLE`).join(', ')})`);
   // A stream that fails ends exactly like one that is read to its end (the C interface keeps the error, the Node interface does
   // not show it). So the last row is ours: rows that end without it were cut short.
   const marked = `${from([...list, 'false'].join(', '), query)}
@@ -45,17 +47,17 @@ export const streamRows = async (
     const chunk = await (ahead ?? result.fetchChunk());
     ahead = undefined;
     if (chunk === null || chunk.rowCount === 0) return raiseCause(connection, list, query);
-    const marks = bindings.vector_get_data(bindings.data_chunk_get_vector(chunk.chunk, columns.length), chunk.rowCount);
+    const marks = bindings.vector_get_data(bindings.data_chunk_get_vector(chunk.chunk, list.length), chunk.rowCount);
     isAtEnd = marks[chunk.rowCount - 1] === 1;
+    // The engine goes on while these rows are taken and scored.
+    if (!isAtEnd) fetchAhead();
     batch.append(chunk, isAtEnd ? chunk.rowCount - 1 : chunk.rowCount);
   };
 
   return {
     next: async () => {
-      const batch = batchFiller(library, columns);
+      const batch = batchFiller(library, columns, together);
       while (!isAtEnd && batch.rowCount() < enoughRows) await appendNext(batch);
-      // The engine goes on while this batch is scored.
-      if (!isAtEnd) fetchAhead();
       if (isBegun && batch.rowCount() === 0) return undefined;
       isBegun = true;
       return batch.finish();

@@ -16,7 +16,7 @@ export const whileUnchanged = (files: ReadonlyArray<SourceFile>, opened: OpenedS
       opened.countRows,
       TE.chainFirst(() => unchanged),
     ),
-    read: (wanted) => guarded(opened.read(wanted), unchanged),
+    read: (...wanted) => guarded(opened.read(...wanted), unchanged),
     ...(stage === undefined
       ? {}
       : {

@@ -69,12 +69,13 @@ export interface OpenedSource {
   /**
    * The rows, in one pass, each batch with exactly the wanted columns and 1 to 65,536 rows; a source without rows gives one batch of none, which shows the columns' types; no wanted columns gives batches
    * without columns. A column of JSON gives its values one by one, so that one that does not fit refuses its own row and no other. A source
-   * reads each wanted column and no other. A second `read` begins again.
+   * reads each wanted column and no other. A second `read` begins again. Columns that are wanted `together` may come as a block, in that order,
+   * where all of them are numbers or bools there.
    * Ends with a left `DataUnreadable` (saying where) when a file or row does not parse or a wanted column's type is not scalar,
    * `InvalidInput` when a wanted column is not there, `TooLarge` when the query needs more memory than it may use, `PermissionDenied`,
    * `Unavailable`, `DeadlineExceeded`, `Cancelled`.
    */
-  readonly read: (wanted: ReadonlyArray<WantedColumn>) => BatchStream;
+  readonly read: (wanted: ReadonlyArray<WantedColumn>, together?: ReadonlyArray<string>) => BatchStream;
   /**
    * Only where `open` was given a path: writes the wanted columns of all the rows there, in order, and makes the file durable; or finds them in
    * Parquet files that the source is anyway, or has others write them, as `stagePrefix` says. Tells how many rows their row groups have, which can be read one by one. Fails as `read` does.

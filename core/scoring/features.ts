@@ -3,7 +3,8 @@ import * as E from 'fp-ts/lib/Either.js';
 import { brief, show } from '../decode.js';
 import { type Failure, failureOf, nearest } from '../failure.js';
 import type { Feature } from '../model/signature.js';
-import { cellAt, coerceWhole, countLost, type Lost } from './float-columns.js';
+import { cellAt, coerceWhole, countLost, isAnyLost, type Lost } from './float-columns.js';
+import { columnsOfBlock } from './number-block.js';
 import {
   allocateColumn,
   columnAllocator,
@@ -90,6 +91,13 @@ export const coerceFeatures = (
   const problems: CellProblem[] = [];
   const lost = new Map<string, Lost>();
   let problemTotal = 0;
+  if (raw.block !== undefined) {
+    const { block, ...others } = raw;
+    if (!isAnyLost(features, block.values))
+      return { batch: { rowCount: raw.rowCount, columns, block }, problems, problemTotal, lost };
+    const apart = new Map<string, RawColumn>([...raw.columns, ...columnsOfBlock(block)]);
+    return coerceFeatures(features, { ...others, columns: apart }, problemsPerColumn);
+  }
   const allocate = columnAllocator(features, raw.rowCount);
   for (const feature of features) {
     const source = raw.columns.get(feature.name);

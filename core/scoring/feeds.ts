@@ -2,6 +2,7 @@
 import type { Feature, Signature, TensorSpec } from '../model/signature.js';
 import type { Tensor } from '../ports/inference-engine.js';
 import { inType } from './float-columns.js';
+import { sliceBlock } from './number-block.js';
 import { allocateColumn, type Column, type RowBatch, sliceColumn } from './row-batch.js';
 
 /** Each input of a model with the features that feed it. */
@@ -68,11 +69,14 @@ const columnOf = ({ type }: TensorSpec, feature: Feature, { batch, begin, end }:
 const rowMajor = (width: number, slices: ReadonlyArray<Slice>, input: number, into: Column): Column => {
   let at = 0;
   for (const slice of slices) {
-    const columns = inputAt(slice, input).features.map((feature) => featureColumn(slice.batch, feature).values);
-    if (width === 1 && !Array.isArray(into.values))
-      copyColumn(columns[0] as Numbers, slice, into.values as Numbers, at);
-    else transpose(columns, slice, into.values, at);
-    at += (slice.end - slice.begin) * width;
+    const { batch, begin, end } = slice;
+    if (batch.block === undefined) {
+      const columns = inputAt(slice, input).features.map((feature) => featureColumn(batch, feature).values);
+      if (width === 1 && !Array.isArray(into.values))
+        copyColumn(columns[0] as Numbers, slice, into.values as Numbers, at);
+      else transpose(columns, slice, into.values, at);
+    } else (into.values as Numbers).set(sliceBlock(batch.block, begin, end).values as unknown as Numbers, at);
+    at += (end - begin) * width;
   }
   return into;
 };

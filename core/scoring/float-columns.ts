@@ -45,11 +45,17 @@ export const cellAt = (source: RawColumn, row: number): unknown => {
 
 const nothingLost: Lost = { inexact: 0, infinite: 0 };
 
+/** A little less than the limit may be rounded up to it. */
+const nearLimit = (type: 'float32' | 'float64'): number => (type === 'float32' ? exactInFloat32 - 1 : Number.MAX_VALUE);
+
+/** Whether something may be lost of the numbers of a block: `countLost` says what. */
+export const isAnyLost = (features: ReadonlyArray<Feature>, numbers: Float64Array): boolean =>
+  isAnyBeyond(numbers, nearLimit(features.some(({ type }) => type === 'float32') ? 'float32' : 'float64'));
+
 /** After rounding: an integer beyond 2^24 in magnitude may stand for its neighbours as well. */
 export const countLost = ({ type }: Feature, { values }: Column, source: RawColumn): Lost => {
   if (type !== 'float32' && type !== 'float64') return nothingLost;
-  // A little less than the limit may be rounded up to it.
-  const near = type === 'float32' ? exactInFloat32 - 1 : Number.MAX_VALUE;
+  const near = nearLimit(type);
   const numbers = values as ArrayLike<number>;
   if (!isAnyBeyond(numbers, near)) return nothingLost;
   let inexact = 0;

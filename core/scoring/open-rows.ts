@@ -10,6 +10,7 @@ import type { CallOptions } from '../ports/host.js';
 import { afterFailure } from './after-failure.js';
 import { checkColumns, type RawBatch } from './features.js';
 import { keysOf } from './keys.js';
+import { togetherOf } from './number-block.js';
 import { readRows } from './rows.js';
 import type { BatchStream } from './row-batch.js';
 import type { ScoreRequest } from './score-request.js';
@@ -105,7 +106,10 @@ export const openSource = (
   registration: Registration,
   call: CallOptions,
 ): TE.TaskEither<Failure, OpenedRows> =>
-  pipe(openColumns(source, source.open(rangeOf(request), call), registration), TE.map(rowsOf));
+  pipe(
+    openColumns(source, source.open(rangeOf(request), call), registration),
+    TE.map((columns) => rowsOf(columns, registration)),
+  );
 
 type Opened = Omit<OpenedSource, 'countRows'>;
 
@@ -122,8 +126,11 @@ export const openColumns = (
   registration: Registration,
 ): TE.TaskEither<Failure, OpenedColumns<OpenedSource>> => withColumns(keys, keys, open, registration);
 
-const rowsOf = ({ opened, wanted, keys, warnings }: OpenedColumns<Opened>): OpenedRows => ({
-  stream: rawStream(opened.read(wanted), opened.textual),
+const rowsOf = (
+  { opened, wanted, keys, warnings }: OpenedColumns<Opened>,
+  { signature: { features } }: Registration,
+): OpenedRows => ({
+  stream: rawStream(opened.read(wanted, togetherOf(features, keys)), opened.textual),
   keys,
   pointerTo: (row, column) => `/${row}/${pointerToken(column)}`,
   warnings,
@@ -202,7 +209,7 @@ const openSent = (
   );
   return pipe(
     withColumns(keys, [], open, registration),
-    TE.map((columns) => rowsOf({ ...columns, warnings: [] })),
+    TE.map((columns) => rowsOf({ ...columns, warnings: [] }, registration)),
   );
 };
 

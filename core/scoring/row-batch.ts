@@ -17,10 +17,21 @@ export type Column =
 /** A column in a batch. `missing[i]` is 1 where row `i` has no value; what `values[i]` holds there means nothing. */
 export type BatchColumn = Column & { readonly missing?: Uint8Array };
 
+/**
+ * Columns of numbers, together: of each row the values in the order of `names`, then those of the next row. A missing one is NaN, and an integer is
+ * rounded to the nearest number.
+ */
+export interface NumberBlock {
+  readonly names: ReadonlyArray<string>;
+  readonly values: Float64Array;
+}
+
 /** `rowCount` rows; every column holds exactly that many values. */
 export interface RowBatch {
   readonly rowCount: number;
   readonly columns: ReadonlyMap<string, BatchColumn>;
+  /** Columns that are not among the others. */
+  readonly block?: NumberBlock;
 }
 
 /**
@@ -33,6 +44,8 @@ export type RawColumn = BatchColumn | { readonly type: 'json'; readonly values: 
 export interface RawRows {
   readonly rowCount: number;
   readonly columns: ReadonlyMap<string, RawColumn>;
+  /** Columns that are not among the others. */
+  readonly block?: NumberBlock;
   /** Gives the memory of these columns back at once; nobody may read them afterwards. Absent where the collector does as well. */
   readonly free?: (names: ReadonlyArray<string>) => void;
 }

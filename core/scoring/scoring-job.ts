@@ -11,6 +11,7 @@ import type { Lost } from './float-columns.js';
 import { addMisfits, misfitFailure, type Misfits, rowsToCount } from './misfits.js';
 import type { RefusedRow, ScoringProgress } from './score-request.js';
 import type { ScoringTally } from './scoring-tally.js';
+import { sliceBlock } from './number-block.js';
 import { startLaps } from './laps.js';
 import { scoreBatch, type ScoringModel } from './score.js';
 import type { PredictionColumn } from './predictions.js';
@@ -157,7 +158,8 @@ const cutBatch = function* (batch: RawBatch): Iterable<RawBatch> {
     const end = Math.min(batch.rowCount, begin + mostRowsAtOnce);
     const columns = new Map<string, RawColumn>();
     for (const [name, column] of batch.columns) columns.set(name, sliceRaw(column, begin, end));
-    yield { ...batch, rowCount: end - begin, columns };
+    const block = batch.block === undefined ? {} : { block: sliceBlock(batch.block, begin, end) };
+    yield { ...batch, rowCount: end - begin, columns, ...block };
   }
 };
 

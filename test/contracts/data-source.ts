@@ -17,7 +17,7 @@ import {
 } from '../../core/index.js';
 import { cancellable } from './cancellable.js';
 import type { Contract } from './contract.js';
-import { assertSameCells, type Cell, collect, countedRows, sampleRows } from './sample-rows.js';
+import { assertSameCells, type Cell, cellsOf, collect, countedRows, sampleRows } from './sample-rows.js';
 
 export interface DataSourceHarness {
   /** Stores the rows as a table and makes a source over it. Ranges are compared with its column `year_published`. */
@@ -98,6 +98,38 @@ export const dataSourceContract: Contract<DataSourceHarness> = [
         stored,
         Array.from(stored.columns.keys(), (name) => ({ name, role: 'key' })),
       );
+      await opened.close();
+    },
+  },
+  {
+    name: 'numbers that are wanted together have the values that they have apart, and keep the others company',
+    run: async ({ sourceOf }) => {
+      const stored = sampleRows();
+      const opened = await open(await sourceOf(stored, []));
+      const together = [...stored.columns.keys()].filter((name) => name !== 'name').reverse();
+      const wanted = features('name', ...together);
+      const found = await collect(opened.read(wanted, together));
+      assert.deepEqual([...found.cells.keys()].sort(), wanted.map(({ name }) => name).sort());
+      assert.deepEqual(found.cells.get('name'), cellsOf(stored.columns.get('name') ?? assert.fail()));
+      for (const name of together) {
+        const column = stored.columns.get(name) ?? assert.fail();
+        const asNumber = (cell: Cell): Cell => {
+          if (cell === null) return null;
+          const number = `${cell}` === 'true' ? 1 : `${cell}` === 'false' ? 0 : Number(cell);
+          return column.type === 'float32' ? Math.fround(number) : number;
+        };
+        assert.deepEqual(found.cells.get(name)?.map(asNumber), cellsOf(column).map(asNumber), name);
+      }
+      await opened.close();
+    },
+  },
+  {
+    name: 'a column of text that is wanted together with numbers comes as it is',
+    run: async ({ sourceOf }) => {
+      const stored = sampleRows();
+      const opened = await open(await sourceOf(stored, []));
+      const found = await collect(opened.read(features('name', 'min_players'), ['min_players', 'name']));
+      assert.deepEqual(found.cells.get('name'), cellsOf(stored.columns.get('name') ?? assert.fail()));
       await opened.close();
     },
   },

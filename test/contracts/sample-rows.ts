@@ -1,7 +1,7 @@
 /** Rows for the contracts of sources and sinks, and when two cells count as the same after a journey through a file. */
 import assert from 'node:assert/strict';
 import * as E from 'fp-ts/lib/Either.js';
-import type { BatchColumn, BatchStream, Column, RawColumn, RowBatch } from '../../core/index.js';
+import type { BatchColumn, BatchStream, Column, RawColumn, RawRows, RowBatch } from '../../core/index.js';
 
 /** A value, or null where it is missing. */
 export type Cell = string | number | bigint | boolean | null;
@@ -102,7 +102,7 @@ export const collect = async (stream: BatchStream): Promise<Rows> => {
   for await (const batch of stream) {
     if (E.isLeft(batch)) throw new assert.AssertionError({ message: `${batch.left.tag}: ${batch.left.message}` });
     batchSizes.push(batch.right.rowCount);
-    for (const [name, column] of batch.right.columns) {
+    for (const [name, column] of [...batch.right.columns, ...apart(batch.right)]) {
       assert.equal(column.values.length, batch.right.rowCount, `the length of ${name}`);
       types.set(name, column.type);
       const known = cells.get(name) ?? [];
@@ -111,6 +111,19 @@ export const collect = async (stream: BatchStream): Promise<Rows> => {
     }
   }
   return { rowCount: batchSizes.reduce((sum, size) => sum + size, 0), batchSizes, types, cells };
+};
+
+/** The columns of a block, each by itself. */
+const apart = ({ rowCount, block }: RawRows): ReadonlyArray<readonly [string, BatchColumn]> => {
+  const { names, values } = block ?? { names: [], values: new Float64Array() };
+  assert.equal(values.length, rowCount * names.length, 'the numbers of a block');
+  return names.map((name, at) => {
+    const numbers = Float64Array.from({ length: rowCount }, (_, row) => values[row * names.length + at] ?? NaN);
+    return [
+      name,
+      { type: 'float64', values: numbers, missing: Uint8Array.from(numbers, (value) => Number(Number.isNaN(value))) },
+    ];
+  });
 };
 
 export const cellsOf = (column: RawColumn): ReadonlyArray<Cell> =>
