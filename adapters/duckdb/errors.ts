@@ -41,7 +41,7 @@ const engineError = /^(?:Failed to [a-z ]+: )?[A-Z][A-Za-z ]+ Error: /;
 const enginePatterns: ReadonlyArray<readonly [RegExp, FailureTag, string]> = [
   [/no space left|max_temp_directory_size/i, 'Unavailable', 'the disk is full: free some space and try again'],
   [/: File too large/, 'Unavailable', tooLarge],
-  [/Out of Memory Error/, 'TooLarge', 'more memory is needed than memoryLimitBytes allows'],
+  [/Out of Memory Error|could not allocate block/, 'TooLarge', 'more memory is needed than memoryLimitBytes allows'],
   [/^Permission Error/, 'PermissionDenied', 'only the declared files may be read, and nothing changed'],
   [/permission denied/i, 'PermissionDenied', 'access was refused'],
   [/^IO Error/, 'Unavailable', 'the file system failed'],

@@ -1,76 +1,80 @@
-/** The rows of an output under way: the last of them in a table, and those before them set aside in files. */
-import { join } from 'node:path';
+/** The rows of an output under way: the last of them in a table, while those before them are written by somebody else. */
 import type { DuckDBAppender, DuckDBConnection } from '@duckdb/node-api';
 import type { RawRows, SinkColumn } from '../../core/index.js';
 import { engineTypes } from './chunk-writer.js';
-import { quoteText } from './engine.js';
-import { makeFolder } from './make-folder.js';
+import type { Engine } from './engine.js';
 
-/** Of a Parquet file: what the engine can do at least, and its own choice. The files aside have few, for each is read beside others. */
-export const leastRowsPerGroup = 2_048;
-const mostRowsPerGroup = 122_880;
-const rowsPerGroupAside = 8_192;
+/** The engine's own choice for a group of a Parquet file. */
+const rowsPerGroup = 122_880;
+/** With a last chunk of 2,048 that was not looked into. */
+export const mostRowsPerGroup = rowsPerGroup + 2_047;
+
+/** Rows in a table of this connection, in order. */
+export interface HeldTable {
+  readonly connection: DuckDBConnection;
+  readonly name: string;
+}
 
 export interface HeldRows {
   readonly appender: () => DuckDBAppender;
-  /** Counts what was appended, and sets the rows aside when they are many. */
+  /** Counts what was appended. When it is enough for a group, it is written while others are appended; raises what became of the group before. */
   readonly grew: (rowCount: number, byteCount: number) => Promise<void>;
-  /** As many rows as fit into the limit, of those so far: the engine writes a group of a Parquet file at a time, and holds it meanwhile. */
-  readonly rowsPerGroup: () => number;
-  /** Ends the appending; SQL that gives all the rows, in order. */
-  readonly finish: () => string;
+  /** Ends the appending: the rows that were not written, once all others are. */
+  readonly finish: () => Promise<HeldTable>;
+  /** Waits for what is being written. */
+  readonly close: () => Promise<void>;
 }
 
 /**
- * Holds about `limitBytes` of rows in a table of this connection, and sets them aside in the folder when they are more: the engine's own way to
+ * Holds rows until they are a group, or take about `limitBytes`, and hands them to `write`, one group at a time. The engine's own way to
  * spill begins only when its memory is full, and is slower.
  */
 export const holdRows = async (
-  connection: DuckDBConnection,
+  engine: Engine,
   columns: ReadonlyArray<SinkColumn>,
-  folder: string,
   limitBytes: number,
+  write: (table: HeldTable) => Promise<void>,
 ): Promise<HeldRows> => {
   const list = columns.map(({ type }, i) => `c${i} ${engineTypes[type]}`);
-  // One transaction for all the rows: it halves the time, and nothing has to be committed for a copy.
-  const begin = async (): Promise<DuckDBAppender> => {
+  let tables = 0;
+  const begin = async () => {
+    const connection = await engine.connect();
+    const name = `rows_${tables++}`;
+    // One transaction for all the rows: it halves the time, and nothing has to be committed for a copy.
     await connection.run('BEGIN');
-    await connection.run(`CREATE TABLE output (${list.join(', ')})`);
-    return connection.createAppender('output');
+    await connection.run(`CREATE TABLE ${name} (${list.join(', ')})`);
+    return { connection, name, appender: await connection.createAppender(name) };
   };
-  let appender = await begin();
+  let held = await begin();
+  let heldRows = 0;
   let heldBytes = 0;
-  let rows = 0;
-  let bytes = 0;
-  const files: string[] = [];
-  const fitting = (most: number): number =>
-    Math.max(leastRowsPerGroup, Math.min(most, Math.floor((limitBytes * rows) / Math.max(1, bytes))));
-  const setAside = async (): Promise<void> => {
+  let writing = Promise.resolve();
+  const writeHeld = async (): Promise<void> => {
+    const { connection, name, appender } = held;
     appender.closeSync();
-    await makeFolder(folder);
-    const file = quoteText(join(folder, `${files.length}.parquet`));
-    await connection.run(
-      `COPY output TO ${file} (FORMAT parquet, ROW_GROUP_SIZE ${fitting(rowsPerGroupAside)}, USE_TMP_FILE false)`,
-    );
-    files.push(file);
-    await connection.run('ROLLBACK');
-    appender = await begin();
+    await writing;
+    writing = write({ connection, name }).finally(() => connection.disconnectSync());
+    // Whoever comes next hears of it.
+    writing.catch(() => undefined);
+    held = await begin();
+    heldRows = 0;
     heldBytes = 0;
   };
   return {
-    appender: () => appender,
+    appender: () => held.appender,
     grew: async (rowCount, byteCount) => {
-      rows += rowCount;
-      bytes += byteCount;
+      heldRows += rowCount;
       heldBytes += byteCount;
-      if (heldBytes > limitBytes) await setAside();
+      if (heldRows >= rowsPerGroup || heldBytes > limitBytes) await writeHeld();
     },
-    rowsPerGroup: () => fitting(mostRowsPerGroup),
-    finish: () => {
-      appender.closeSync();
-      return files.length === 0
-        ? 'output'
-        : `(SELECT * FROM read_parquet([${files.join(', ')}], hive_partitioning=false) UNION ALL SELECT * FROM output)`;
+    finish: async () => {
+      held.appender.closeSync();
+      await writing;
+      return held;
+    },
+    close: async () => {
+      await writing.catch(() => undefined);
+      held.connection.disconnectSync();
     },
   };
 };

@@ -1,9 +1,10 @@
 /** Joins the parts of an output, whose rows keep their order, to one file. */
-import type { DuckDBConnection } from '@duckdb/node-api';
+import { isDeepStrictEqual } from 'node:util';
+import type { DuckDBConnection, DuckDBResultReader } from '@duckdb/node-api';
 import type { JoinSchema, OutputFormat } from '../../core/index.js';
 import { type Engine, type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
-import { leastRowsPerGroup } from './held-rows.js';
-import { constantSql, copyOptions, finiteSql } from './output-sql.js';
+import { joinFiles } from './file-joiner.js';
+import { constantSql, copyOptions, finiteSql, isConstantSql } from './output-sql.js';
 import { engineTypes } from './chunk-writer.js';
 
 /** A join that is under way. */
@@ -31,14 +32,30 @@ export const openPartJoin = async (
     }),
     ...schema.constants.map((one) => constantSql(one, format)),
   ];
+  const selected = (what: string): string => `SELECT ${what} FROM ${partsTable(schema, parts)}`;
+  let isInterrupted = false;
   return {
     copyOut: async () => {
-      const from = `SELECT ${list.join(', ')} FROM ${partsTable(schema, parts)}`;
-      const options = format === 'parquet' ? await parquetOptions(connection, parts) : copyOptions[format];
-      const copied = await connection.runAndReadAll(`COPY (${from}) TO ${quoteText(path)} (${options})`);
-      return Number(copied.getRows()[0]?.[0]);
+      const from = selected(list.join(', '));
+      const copyRows = async (options: string): Promise<number> =>
+        numberIn(await connection.runAndReadAll(`COPY (${from}) TO ${quoteText(path)} (${options})`));
+      if (format !== 'parquet') return copyRows(copyOptions[format]);
+      const mostRows = parts.every(isParquet) ? await mostRowsOf(connection, parts) : 0;
+      if (mostRows >= leastRowsPerGroup && (await areAlike(connection, from, selected('*')))) {
+        const same = ['true', ...schema.constants.map(isConstantSql)].join(' AND ');
+        const counted = await connection.runAndReadAll(selected(`count(*), count(*) FILTER (${same})`));
+        const [rowCount, sameCount] = counted.getRows()[0] ?? [];
+        if (rowCount === sameCount) {
+          await joinBytes(parts, path, () => isInterrupted);
+          return Number(rowCount);
+        }
+      }
+      return copyRows(parquetOptions(mostRows));
     },
-    interrupt: () => connection.interrupt(),
+    interrupt: () => {
+      isInterrupted = true;
+      connection.interrupt();
+    },
     close: async () => {
       connection.disconnectSync();
       await engine.close();
@@ -46,17 +63,49 @@ export const openPartJoin = async (
   };
 };
 
-/** Groups of as many rows as those of the parts, which are as small as the rows are wide: a group is held in memory. */
-const parquetOptions = async (connection: DuckDBConnection, parts: ReadonlyArray<string>): Promise<string> => {
-  const files = `[${parts.map(quoteText).join(', ')}]`;
-  const groups = await connection.runAndReadAll(`SELECT max(row_group_num_rows) FROM parquet_metadata(${files})`);
-  const most = Number(groups.getRows()[0]?.[0] ?? 0);
-  return `${copyOptions.parquet}${most === 0 ? '' : `, ROW_GROUP_SIZE ${Math.max(most, leastRowsPerGroup)}`}`;
+const numberIn = (result: DuckDBResultReader): number => Number(result.getRows()[0]?.[0]);
+
+/** Whether two queries have the same columns; an enumeration is written as text. */
+const areAlike = async (connection: DuckDBConnection, one: string, other: string): Promise<boolean> => {
+  const columnsOf = async (query: string): Promise<ReadonlyArray<unknown>> => {
+    const columns = await connection.runAndReadAll(`DESCRIBE ${query}`);
+    return columns.getRows().map(([name, type]) => [name, `${type}`.replace(/^ENUM.*/, 'VARCHAR')]);
+  };
+  return isDeepStrictEqual(await columnsOf(one), await columnsOf(other));
 };
+
+const joinBytes = async (parts: ReadonlyArray<string>, path: string, isInterrupted: () => boolean): Promise<void> => {
+  const joiner = await joinFiles(path, 'parquet');
+  try {
+    for (const part of parts) {
+      // Whoever interrupted says why.
+      if (isInterrupted()) throw new Error('the join was interrupted');
+      await joiner.add(part);
+    }
+    await joiner.finish();
+  } finally {
+    await joiner.close();
+  }
+};
+
+/** The engine writes no smaller groups. */
+const leastRowsPerGroup = 2_048;
+
+/** The rows of the largest group of these Parquet files; 0 for none. */
+export const mostRowsOf = async (connection: DuckDBConnection, parts: ReadonlyArray<string>): Promise<number> => {
+  const files = `[${parts.map(quoteText).join(', ')}]`;
+  return numberIn(await connection.runAndReadAll(`SELECT max(row_group_num_rows) FROM parquet_metadata(${files})`));
+};
+
+/** To Parquet in groups of as many rows as those of the parts, which are as small as the rows are wide: a group is held in memory. */
+export const parquetOptions = (mostRows: number): string =>
+  `${copyOptions.parquet}${mostRows === 0 ? '' : `, ROW_GROUP_SIZE ${Math.max(mostRows, leastRowsPerGroup)}`}`;
+
+const isParquet = (part: string): boolean => part.endsWith('.parquet');
 
 const partsTable = ({ columns }: JoinSchema, parts: ReadonlyArray<string>): string => {
   const files = `[${parts.map(quoteText).join(', ')}]`;
-  if (parts.every((part) => part.endsWith('.parquet'))) return `read_parquet(${files}, hive_partitioning=false)`;
+  if (parts.every(isParquet)) return `read_parquet(${files}, hive_partitioning=false)`;
   const types = columns.map(({ name, type }) => `${quoteText(name)}: ${quoteText(engineTypes[type])}`).join(', ');
   return `read_json(${files}, format='newline_delimited', columns={${types}}, hive_partitioning=false)`;
 };

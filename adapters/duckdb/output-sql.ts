@@ -5,7 +5,7 @@ import { quoteName, quoteText } from './engine.js';
 /** Without a temporary file of the engine's own: the guard lets it open the output's path only. */
 export const copyOptions: Readonly<Record<OutputFormat, string>> = {
   parquet: 'FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false',
-  csv: 'FORMAT csv, HEADER true, USE_TMP_FILE false',
+  csv: 'FORMAT csv, USE_TMP_FILE false',
   ndjson: 'FORMAT json, USE_TMP_FILE false',
 };
 
@@ -29,4 +29,10 @@ export const constantSql = (one: { readonly name: string } & ConstantValue, form
     case 'timestamp':
       return `${quoteText(one.value)}${format === 'parquet' ? '::TIMESTAMPTZ' : ''}${as}`;
   }
+};
+
+/** Whether a column of its name and type has its value. */
+export const isConstantSql = (one: { readonly name: string } & ConstantValue): string => {
+  const value = one.type === 'int32' ? `${one.value}` : quoteText(one.value);
+  return `${quoteName(one.name)} = ${value}${one.type === 'timestamp' ? '::TIMESTAMPTZ' : ''}`;
 };

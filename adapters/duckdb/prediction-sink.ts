@@ -186,7 +186,7 @@ const writer = (begun: Begun, stage: RowStage, call: CallOptions): SinkWriter =>
 
     commit: TE.tryCatch(async () => {
       try {
-        await interruptible(stage, what, call, stage.copyOut);
+        await interruptible(stage, what, call, stage.finish);
         return { ...(await replaceTarget(begun)), rowCount };
       } finally {
         await abort();

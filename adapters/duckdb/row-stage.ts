@@ -1,17 +1,16 @@
-/** Holds the rows of an output until they are whole, in bounded memory, and then writes them as one file. */
+/** Writes the rows of an output to one file as they come, in bounded memory. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Narrowing, narrowestType, type OutputFormat, type RawRows, type SinkSchema } from '../../core/index.js';
-import { chunkWriter, engineTypes } from './chunk-writer.js';
-import { type EngineLimits, type Library, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
-import { bytesOf, type HeldRows, holdRows } from './held-rows.js';
-import { constantSql, copyOptions, finiteSql } from './output-sql.js';
+import type { OutputFormat, RawRows, SinkSchema } from '../../core/index.js';
+import { chunkWriter } from './chunk-writer.js';
+import { type EngineLimits, loadLibrary, openEngine } from './engine.js';
+import { bytesOf, type HeldRows, type HeldTable, holdRows } from './held-rows.js';
+import { outputGroups } from './output-groups.js';
 import { ownSpillFolder } from './spill-folder.js';
 
 export interface RowStage {
   readonly append: (batch: RawRows) => Promise<void>;
-  /** Writes all the rows, in order, to the path that the stage was opened for. */
-  readonly copyOut: () => Promise<void>;
+  /** After the last batch: the file that the stage was opened for is whole. */
+  readonly finish: () => Promise<void>;
   readonly interrupt: () => void;
   /** Frees it; harmless twice. */
   readonly close: () => Promise<void>;
@@ -29,72 +28,43 @@ export const openRowStage = async (
   const library = await loadLibrary();
   const aside = ownSpillFolder();
   const engine = await openEngine(library, [path], limits, [aside.path]);
-  let connection: DuckDBConnection | undefined;
+  const groups = outputGroups({ schema, path, format }, aside.path);
+  let rows: HeldRows | undefined;
   const close = async (): Promise<void> => {
-    connection?.disconnectSync();
+    await rows?.close();
+    await groups.close();
     await engine.close();
     await aside.remove();
   };
   try {
-    connection = await engine.connect();
-    const rows = await holdRows(connection, schema.columns, aside.path, limits.memoryLimitBytes / 16);
-    return { ...stageOf(library, connection, schema, rows, path, format), close };
+    rows = await holdRows(engine, schema.columns, limits.memoryLimitBytes / 16, groups.write);
   } catch (error) {
     await close();
     throw error;
   }
-};
-
-const stageOf = (
-  library: Library,
-  connection: DuckDBConnection,
-  schema: SinkSchema,
-  rows: HeldRows,
-  path: string,
-  format: OutputFormat,
-): Omit<RowStage, 'close'> => {
+  const { appender, grew, finish } = rows;
   const fill = chunkWriter(library, schema.columns);
+  const chunkRowLimit = library.bindings.vector_size();
   let chunks = 0;
-  const narrowings = new Map(
-    schema.columns.flatMap(({ name, type }) => (type === 'json' ? [[name, narrowestType()] as const] : [])),
-  );
+  let last: HeldTable | undefined;
   return {
     append: async (batch) => {
-      for (const [name, narrowing] of narrowings) {
-        const column = batch.columns.get(name);
-        if (column?.type === 'json') narrowing.add(column.values);
-      }
-      const chunkRowLimit = library.bindings.vector_size();
+      groups.see(batch);
+      const rowBytes = bytesOf(batch) / batch.rowCount;
       for (let at = 0; at < batch.rowCount; at += chunkRowLimit) {
         const end = Math.min(at + chunkRowLimit, batch.rowCount);
-        rows.appender().appendDataChunk(fill(batch, at, end));
+        appender().appendDataChunk(fill(batch, at, end));
+        await grew(end - at, (end - at) * rowBytes);
         if (++chunks % chunksPerTurn > 0) continue;
-        rows.appender().flushSync();
+        appender().flushSync();
         await nextTurn();
       }
-      await rows.grew(batch.rowCount, bytesOf(batch));
     },
-    copyOut: async () => {
-      const all = rows.finish();
-      const list = [
-        ...columnList(schema, narrowings, format),
-        ...schema.constants.map((one) => constantSql(one, format)),
-      ];
-      const options =
-        format === 'parquet' ? `${copyOptions[format]}, ROW_GROUP_SIZE ${rows.rowsPerGroup()}` : copyOptions[format];
-      await connection.run(`COPY (SELECT ${list.join(', ')} FROM ${all}) TO ${quoteText(path)} (${options})`);
+    finish: async () => {
+      last = await finish();
+      await groups.finish(last);
     },
-    interrupt: () => connection.interrupt(),
+    interrupt: () => last?.connection.interrupt(),
+    close,
   };
 };
-
-const columnList = (
-  schema: SinkSchema,
-  narrowings: ReadonlyMap<string, Narrowing>,
-  format: OutputFormat,
-): ReadonlyArray<string> =>
-  schema.columns.map(({ name, type }, i) => {
-    const narrowed = narrowings.get(name)?.type();
-    const value = narrowed === undefined ? `c${i}` : `c${i}::${engineTypes[narrowed]}`;
-    return `${finiteSql(value, narrowed ?? type, format)} AS ${quoteName(name)}`;
-  });

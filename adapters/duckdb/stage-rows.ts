@@ -83,7 +83,7 @@ export const stageTyped = async (
         stage ??= await openRowStage(schemaOf(rows), path, 'parquet', limits);
         await stage.append(rows);
       }
-      await stage?.copyOut();
+      await stage?.finish();
     } finally {
       await stage?.close();
     }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { duckdbPredictionSink } from '../../../adapters/duckdb/prediction-sink.js';
-import type { BatchColumn, RowBatch, SinkSchema } from '../../../core/index.js';
+import type { BatchColumn, RawColumn, RowBatch, SinkSchema } from '../../../core/index.js';
 import { predictionSinkContract } from '../../contracts/prediction-sink.js';
 import { asNobody } from '../../support/as-nobody.js';
 import { countedRows } from '../../contracts/sample-rows.js';
@@ -233,6 +233,77 @@ test('rows beyond the memory limit wait on the disk, and keep their order', asyn
   t.deepEqual(await sql(`SELECT count(*)::INT, ${inOrder}`), [[3_000_000, true]]);
 });
 
+for (const extension of ['parquet', 'csv', 'ndjson']) {
+  test(`${extension}: groups that are small, for rows that are wide, make the file that one group makes`, async (t) => {
+    const root = await temporaryFolder();
+    const columns = [...schema.columns, { name: 'key', type: 'json' } as const];
+    const location = async (name: string, memoryLimitBytes: number, types: SinkSchema['columns']): Promise<string> => {
+      const sink = duckdbPredictionSink({ root, memoryLimitBytes });
+      const writer = await right(sink.open(`${name}.${extension}`, { ...schema, columns: types }, call));
+      for (let batch = 0; batch < 150; batch++) {
+        const key: RawColumn = { type: 'json', values: [batch, 'a "b"', null] };
+        const name: RawColumn = { type: 'string', values: ['x', 'y, z', 'ä'].map((text) => text.repeat(30_000)) };
+        const all = new Map<string, RawColumn>([...rows.columns, ['name', name], ['key', key]]);
+        await right(writer.write({ rowCount: 3, columns: all }));
+      }
+      const { rowCount, location: path } = await right(writer.commit);
+      t.is(rowCount, 450);
+      return path;
+    };
+    for (const [name, types] of Object.entries({ settled: schema.columns, open: columns })) {
+      const few = await location(`${name}-few`, 2 ** 26, types);
+      const one = await location(`${name}-one`, 2 ** 30, types);
+      if (extension === 'parquet') {
+        t.deepEqual(await sql(`SELECT * FROM '${few}'`), await sql(`SELECT * FROM '${one}'`));
+        const groups = `SELECT count(DISTINCT row_group_id)::INT FROM parquet_metadata('${few}')`;
+        if (name === 'settled') t.true(Number((await sql(groups))[0]?.[0]) > 2);
+      } else t.is(await readFile(few, 'utf8'), await readFile(one, 'utf8'));
+    }
+    t.is((await filesUnder(root)).length, 4);
+  });
+}
+
+test('parts that look as the whole are joined as they are, and others are written anew', async (t) => {
+  const root = await temporaryFolder();
+  const sink = duckdbPredictionSink({ root });
+  const columns = Array.from(countedRows(0).columns, ([name, { type }]) => ({ name, type }));
+  const constants = (job: string) => [
+    { name: 'job', type: 'string', value: job } as const,
+    { name: 'version', type: 'int32', value: 3 } as const,
+    { name: 'at', type: 'timestamp', value: '2026-03-04T05:06:07.089Z' } as const,
+  ];
+  const part = async (name: string, job: string, rowCount: number): Promise<string> => {
+    const writer = await right(sink.open(name, { columns, constants: constants(job) }, call));
+    await right(writer.write(countedRows(rowCount)));
+    return (await right(writer.commit)).location;
+  };
+  const whole = async (name: string, parts: ReadonlyArray<string>): Promise<string> => {
+    const joined = await right(sink.join(name, { columns, constants: constants('a') }, parts, call));
+    const { location, rowCount } = await right(joined.commit);
+    t.deepEqual(await sql(`SELECT count(*)::INT, min(job), max(job) FROM '${location}'`), [[rowCount, 'a', 'a']]);
+    return location;
+  };
+  const groups = async (path: string): Promise<ReadonlyArray<unknown>> => {
+    const counts = `SELECT DISTINCT row_group_id, row_group_num_rows::INT FROM parquet_metadata('${path}') ORDER BY ALL`;
+    return (await sql(counts)).map(([, rowCount]) => rowCount);
+  };
+  const rowsIn = async (path: string): Promise<ReadonlyArray<unknown>> =>
+    (await sql(`SELECT row FROM '${path}'`)).flat();
+  const counted = (rowCount: number): ReadonlyArray<number> => Array.from({ length: rowCount }, (_, row) => row);
+
+  const mine = await part('mine.parquet', 'a', 3_000);
+  const fewer = await part('fewer.parquet', 'a', 2_100);
+  const same = await whole('same.parquet', [fewer, mine]);
+  t.deepEqual(await groups(same), [2_100, 3_000]);
+  t.deepEqual(await rowsIn(same), [...counted(2_100), ...counted(3_000)]);
+  const theirs = await whole('theirs.parquet', [await part('part.parquet', 'b', 2_100), mine]);
+  t.deepEqual(await groups(theirs), [4_148, 952]);
+  t.deepEqual(await rowsIn(theirs), await rowsIn(same));
+  const small = await part('small.parquet', 'a', 1_000);
+  t.deepEqual(await groups(await whole('small-ones.parquet', [small, small, small])), [3_000]);
+  t.deepEqual(await groups(await whole('of-lines.parquet', [await part('lines.ndjson', 'b', 10)])), [10]);
+});
+
 test('rows of long texts take no more memory than short ones', async (t) => {
   const root = await temporaryFolder();
   const sink = duckdbPredictionSink({ root, memoryLimitBytes: 2 ** 27 });
@@ -248,6 +319,21 @@ test('rows of long texts take no more memory than short ones', async (t) => {
   t.is(rowCount, 40_960);
   const joined = await right(sink.join('b.parquet', { columns, constants: [] }, [location, location, location], call));
   t.is((await right(joined.commit)).rowCount, 3 * 40_960);
+});
+
+test('a temporary folder that cannot be made is told as such, and the previous output stays', async (t) => {
+  const root = await temporaryFolder();
+  await writeRows(root, 'a.parquet', countedRows(5));
+  const nowhere = join(root, 'a.parquet', 'below');
+  const child = fork(fileURLToPath(new URL('endless-output.js', import.meta.url)), [root, 'a.parquet'], {
+    env: { ...process.env, TMPDIR: nowhere },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  let said = '';
+  child.stderr?.on('data', (text) => (said += `${text}`));
+  await once(child, 'exit');
+  t.regex(said, /A folder in the system's temporary folder \(TMPDIR\): a file stands where a folder is needed\./);
+  t.is((await readRows(join(root, 'a.parquet'))).rowCount, 5);
 });
 
 test('a batch that is not of the schema is a bug, and throws', async (t) => {
