@@ -223,6 +223,46 @@ test('of many workers at once, also several in one place, every shard counts onc
   t.deepEqual(rowFiles(here), []);
 });
 
+test('a worker without shards of its own leaves the last one to the worker that is at it, and does those of one that never came', async (t) => {
+  const here = await place();
+  const { host } = here.ports;
+  const scored: string[] = [];
+  const slowly = (name: string): JobPorts => ({
+    ...here.ports,
+    jobFolder: (path) => {
+      const folder = here.ports.jobFolder(path);
+      return {
+        ...folder,
+        readStaged: (rows, keys, range) => {
+          const source = folder.readStaged(rows, keys, range);
+          scored.push(`${name} ${range.begin}`);
+          return {
+            ...source,
+            open: (...asked) =>
+              pipe(
+                TE.fromTask(() => host.pause(300)),
+                TE.chain(() => source.open(...asked)),
+              ),
+          };
+        },
+      };
+    },
+  });
+  const job = rightOf(await plan(here.ports)());
+  const first = work(slowly('first'), job, 0, 2)();
+  await host.pause(100);
+  for (const worked of await Promise.all([first, work(slowly('second'), job, 1, 2)()])) rightOf(worked);
+  t.is(scored.length, 10, scored.join());
+  rightOf(await finish(here.ports, job)());
+  t.deepEqual(output(here), whole);
+
+  const alone = rightOf(await plan(here.ports, 'again')());
+  rightOf(await work(slowly('alone'), alone, 0, 2)());
+  t.is(scored.length, 20);
+  rightOf(await finish(here.ports, alone)());
+  t.deepEqual(output(here), whole);
+});
+
 test('a worker that is late for a job that is finished does nothing, and one that works meanwhile harms nothing', async (t) => {
   const here = await place();
   const job = rightOf(await plan(here.ports)());
