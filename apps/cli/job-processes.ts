@@ -24,12 +24,6 @@ const mostDeaths = 3;
 /** What a worker that was told to stop may take; then it is killed. */
 const graceMs = 5_000;
 
-/**
- * Columns lie in buffers outside V8's heap, in which little is garbage: a young generation of 2 MiB takes less of the processor's time, and less
- * memory, than one that may grow to 16.
- */
-const v8Flags = ['--max-semi-space-size=2'];
-
 const main = fileURLToPath(new URL('main.js', import.meta.url));
 
 /**
@@ -51,7 +45,6 @@ export const workWithProcesses =
 
       const start = (index: number): void => {
         const worker = fork(main, ['job', 'work', ...flags, '--', path], {
-          execArgv: [...process.execArgv, ...v8Flags],
           env: { ...process.env, SCOREKEEPER_TASK_INDEX: `${index}`, SCOREKEEPER_TASK_COUNT: `${count}` },
           stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
         });

@@ -19,6 +19,7 @@ import { isAddress, parseTable } from '../places.js';
 import { isBucketAddress, isWarehouseAddress, type Settings } from '../settings.js';
 import { BaseCommand, type Session } from './base-command.js';
 import { decodeFlags, numeric, present, referenceHelp, scored } from './references.js';
+import { keepYoungGenerationSmall } from './young-generation.js';
 
 /** What `--help` says of the model, the years and the output. */
 export const scoringHelp = [
@@ -47,6 +48,7 @@ export abstract class ScoringCommand extends BaseCommand {
   protected withRequest<A>(
     use: (session: Session, request: ScoreRequest) => TE.TaskEither<Failure, A>,
   ): TE.TaskEither<Failure, A> {
+    keepYoungGenerationSmall();
     return pipe(
       E.Do,
       E.apS('reference', parseModelReference(this.reference)),

@@ -10,6 +10,7 @@ import { jobFolderAt } from '../../places.js';
 import { BaseCommand } from '../base-command.js';
 import type { FromJobWorker, ToJobWorker } from '../job-messages.js';
 import { taskPlaceOf } from '../task-place.js';
+import { keepYoungGenerationSmall } from '../young-generation.js';
 
 export class JobWorkCommand extends BaseCommand {
   static override paths = [['job', 'work']];
@@ -40,6 +41,7 @@ export class JobWorkCommand extends BaseCommand {
   }
 
   perform(): TE.TaskEither<Failure, void> {
+    keepYoungGenerationSmall();
     return pipe(
       TE.fromEither(jobFolderAt(this.folder)),
       TE.bindTo('path'),
@@ -73,9 +75,11 @@ export class JobWorkCommand extends BaseCommand {
       }),
       // It would keep this process alive.
       (task) => async () => {
-        const outcome = await task();
-        if (process.connected) process.disconnect();
-        return outcome;
+        try {
+          return await task();
+        } finally {
+          if (process.connected) process.disconnect();
+        }
       },
     );
   }
