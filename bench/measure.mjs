@@ -6,7 +6,13 @@ export const median = (values) => {
 };
 
 /** Runs `ours` and `baseline` in turn, `pairs` times after one warm-up each; both answer with a number, the same figure of either. */
-export const inPairs = async (title, unit, pairs, ours, baseline) => {
+export const inPairs = (title, unit, pairs, ours, baseline) => {
+  const inUnit = (side) => async () => ({ [unit]: await side() });
+  return severalInPairs(title, pairs, inUnit(ours), inUnit(baseline));
+};
+
+/** The same with several figures of each run, by their units. */
+export const severalInPairs = async (title, pairs, ours, baseline) => {
   await ours();
   await baseline();
   const rates = [];
@@ -15,11 +21,13 @@ export const inPairs = async (title, unit, pairs, ours, baseline) => {
     const second = await baseline();
     rates.push([first ?? (await ours()), second]);
   }
-  const ratios = rates.map(([a, b]) => a / b);
   const shown = (value) => value.toLocaleString('en', { maximumFractionDigits: 0 });
-  console.log(
-    `${title}: ${median(ratios).toFixed(2)} × (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}, ` +
-      `${pairs} pairs); ours ${shown(median(rates.map(([a]) => a)))} ${unit}, ` +
-      `baseline ${shown(median(rates.map(([, b]) => b)))} ${unit}`,
-  );
+  for (const unit of Object.keys(rates[0][0])) {
+    const ratios = rates.map(([a, b]) => a[unit] / b[unit]);
+    console.log(
+      `${title}: ${median(ratios).toFixed(2)} × (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}, ` +
+        `${pairs} pairs); ours ${shown(median(rates.map(([a]) => a[unit])))} ${unit}, ` +
+        `baseline ${shown(median(rates.map(([, b]) => b[unit])))} ${unit}`,
+    );
+  }
 };

@@ -12,12 +12,12 @@ import { onnxruntimeInferenceEngine } from '../dist/adapters/onnxruntime/inferen
 import { createService } from '../dist/core/index.js';
 import { duckdbFormula } from './baselines/duckdb-formula.mjs';
 import { onnxruntimeOnTensors } from './baselines/onnxruntime-tensors.mjs';
-import { inPairs } from './measure.mjs';
+import { severalInPairs } from './measure.mjs';
 import { linearModel, treeModel } from './onnx.mjs';
 import { features, makeFolder, randomNumbers, registerModel, writeTable } from './table.mjs';
 
 const rowCount = Number(process.env.BENCH_ROWS ?? 2_000_000);
-const treeRowCount = Math.ceil(rowCount / 10);
+const treeRowCount = Math.ceil(rowCount / 2);
 const folder = makeFolder();
 const random = randomNumbers(1);
 const coefficients = Object.fromEntries(features.map((name) => [name, random() - 0.5]));
@@ -45,19 +45,14 @@ const score = (name) => async () => {
   if (scored._tag === 'Left') throw new Error(scored.left.message);
 };
 
-/** Rows by the second of the clock, or of the processor. */
-const rate = {
-  'rows/s': (rows, work) => async () => {
-    const startedMs = performance.now();
-    await work();
-    return rows / ((performance.now() - startedMs) / 1000);
-  },
-  'rows/processor-s': (rows, work) => async () => {
-    const before = process.cpuUsage();
-    await work();
-    const { user, system } = process.cpuUsage(before);
-    return rows / ((user + system) / 1_000_000);
-  },
+/** Rows by the second of the clock, and of the processor. */
+const rates = (rows, work) => async () => {
+  const before = process.cpuUsage();
+  const startedMs = performance.now();
+  await work();
+  const clock = (performance.now() - startedMs) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  return { 'rows/s': rows / clock, 'rows/processor-s': rows / ((user + system) / 1_000_000) };
 };
 
 const onTensors = await onnxruntimeOnTensors(trees, features.length, treeRowCount, random);
@@ -66,16 +61,14 @@ const formula = await duckdbFormula(
   join(folder, 'formula.parquet'),
   ...[coefficients, 0.25],
 );
-for (const [unit, of] of Object.entries(rate)) {
-  await inPairs(
-    `Parquet to Parquet, linear model, ${features.length} features, against DuckDB evaluating the formula`,
-    ...[unit, 5, of(rowCount, score('linear')), of(rowCount, formula)],
-  );
-  await inPairs(
-    'Parquet to Parquet, 200 trees, against ONNX Runtime on tensors in memory',
-    ...[unit, 5, of(treeRowCount, score('trees')), of(treeRowCount, onTensors)],
-  );
-}
+await severalInPairs(
+  `Parquet to Parquet, ${rowCount} rows, linear model, ${features.length} features, against DuckDB evaluating the formula`,
+  ...[5, rates(rowCount, score('linear')), rates(rowCount, formula)],
+);
+await severalInPairs(
+  `Parquet to Parquet, ${treeRowCount} rows, 200 trees, against ONNX Runtime on tensors in memory`,
+  ...[5, rates(treeRowCount, score('trees')), rates(treeRowCount, onTensors)],
+);
 
 const delay = monitorEventLoopDelay({ resolution: 1 });
 for (const name of ['linear', 'trees']) {
