@@ -76,6 +76,7 @@ export {
   type BatchStream,
   type Column,
   type ColumnSpec,
+  type NumberBlock,
   type RawColumn,
   type RawRows,
   type RowBatch,
