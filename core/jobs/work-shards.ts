@@ -106,6 +106,7 @@ const workAll =
     const order = shardOrder(plan.shards.length, place);
     /** Where one has a commit many do, and a worker that is late has thousands to look for. */
     let lookAhead = 1;
+    /** What the last shard took that this worker did. */
     let tookMs = 0;
     for (let at = 0; at < order.length; ) {
       if (call.cancellation.aborted) return fail('Cancelled', 'The worker was told to stop.');
@@ -119,13 +120,13 @@ const workAll =
       lookAhead = mostAtATime;
       const shard = next[committed.length];
       if (shard === undefined) continue;
-      const beganMs = host.nowMs();
       if (!(await isDoneMeanwhile(work, place, shard, tookMs))) {
+        const beganMs = host.nowMs();
         const done = await workShard(work, shard)();
         if (E.isLeft(done) && !(await wasDone(work, shard)))
           return done.left.tag === 'SignatureMismatch' ? E.left(await misfitsOfAll(work, done.left)) : done;
+        tookMs = host.nowMs() - beganMs;
       }
-      tookMs = host.nowMs() - beganMs;
       tell(shard);
       at += 1;
       lookAhead = 1;
@@ -143,8 +144,8 @@ const isDoneMeanwhile = async (work: Work, place: WorkerPlace, shard: number, to
   if (isOwn || tookMs === 0 || !(shard < place.count || (await wasDone(work, shard - place.count)))) return false;
   const untilMs = ports.host.nowMs() + tookMs;
   while (ports.host.nowMs() < untilMs && !call.cancellation.aborted) {
-    if (await wasDone(work, shard)) return true;
     await ports.host.pause(Math.min(tookMs / 10, 1_000));
+    if (await wasDone(work, shard)) return true;
   }
   return false;
 };
