@@ -1,7 +1,5 @@
 /** The one coercion path: from columns of any entrance to the typed features of a signature, by the table in docs/scoring.md. */
-import * as E from 'fp-ts/lib/Either.js';
-import { brief, show } from '../decode.js';
-import { type Failure, failureOf, nearest } from '../failure.js';
+import { show } from '../decode.js';
 import type { Feature } from '../model/signature.js';
 import { cellAt, coerceWhole, countLost, isAnyLost, type Lost } from './float-columns.js';
 import { columnsOfBlock } from './number-block.js';
@@ -43,43 +41,6 @@ export interface CoercedBatch {
   /** By float feature, where there are any. */
   readonly lost: ReadonlyMap<string, Lost>;
 }
-
-/** Right when every feature has a column. Fails `SignatureMismatch` naming every missing one, and the nearest that is there. */
-export const checkColumns = (
-  features: ReadonlyArray<Feature>,
-  present: ReadonlySet<string>,
-  pointerTo: (column: string) => string,
-): E.Either<Failure, void> => {
-  const missing = features.filter(({ name }) => !present.has(name));
-  if (missing.length === 0) return E.right(undefined);
-  const needed = new Set(features.map(({ name }) => name));
-  const spare = [...present].filter((name) => !needed.has(name));
-  const told = missing.map(({ name, type }) => {
-    const near = nearest(name, spare);
-    const hint = near === undefined ? '' : `; the nearest column there is "${near}"`;
-    return {
-      inList: `${name} (${type}${hint})`,
-      problem: { pointer: pointerTo(name), detail: `the feature "${name}" (${type}) is missing${hint}` },
-    };
-  });
-  return E.left(
-    failureOf(
-      'SignatureMismatch',
-      `The data lacks ${missing.length} of the model's ${features.length} features: ${told.map(({ inList }) => inList).join(', ')}. ${others(spare)}. Add the missing columns.`,
-      told.map(({ problem }) => problem),
-    ),
-  );
-};
-
-const othersToTell = 10;
-
-/** What is there shows what went wrong: another separator, a wrapper around the rows, another table. */
-const others = (names: ReadonlyArray<string>): string => {
-  if (names.length === 0) return 'There are no other columns';
-  const shown = names.slice(0, othersToTell).map((name) => `"${brief(name)}"`);
-  const more = names.length - shown.length;
-  return `The other columns there are ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-};
 
 /** Coerces every feature's column; each must be there. Cells that do not fit are problems, and hold nothing meant. */
 export const coerceFeatures = (

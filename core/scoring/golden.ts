@@ -7,7 +7,8 @@ import { fail, type Failure, failure, failureOf, type Problem } from '../failure
 import type { Golden } from '../model/experiment.js';
 import type { Signature } from '../model/signature.js';
 import type { CallOptions, Host } from '../ports/host.js';
-import { checkColumns, coerceFeatures } from './features.js';
+import { checkColumns } from './check-columns.js';
+import { coerceFeatures } from './features.js';
 import { readRows } from './rows.js';
 import type { BatchColumn, RowBatch } from './row-batch.js';
 import { scoreBatch, type ScoringModel } from './score.js';

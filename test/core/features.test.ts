@@ -2,7 +2,8 @@
 import test from 'ava';
 import fc from 'fast-check';
 import type { TensorType } from '../../core/index.js';
-import { checkColumns, coerceFeatures, keepRows, type RawBatch, type RawColumn } from '../../core/scoring/features.js';
+import { checkColumns } from '../../core/scoring/check-columns.js';
+import { coerceFeatures, keepRows, type RawBatch, type RawColumn } from '../../core/scoring/features.js';
 import { inType } from '../../core/scoring/float-columns.js';
 import { readRows } from '../../core/scoring/rows.js';
 import { feature, json, leftOf, rawBatch, rightOf, typed } from '../support/scoring.js';

@@ -1,6 +1,6 @@
 /** Rows as JSON carries them: three forms that say the same, and where in them a problem is. */
 import test from 'ava';
-import { checkColumns } from '../../core/scoring/features.js';
+import { checkColumns } from '../../core/scoring/check-columns.js';
 import { readRows } from '../../core/scoring/rows.js';
 import { feature, json, leftOf, rightOf } from '../support/scoring.js';
 

@@ -1,0 +1,42 @@
+/** Whether data has the columns that a model's features need, and what it says when one is missing. */
+import * as E from 'fp-ts/lib/Either.js';
+import { brief } from '../decode.js';
+import { type Failure, failureOf, nearest } from '../failure.js';
+import type { Feature } from '../model/signature.js';
+
+/** Right when every feature has a column. Fails `SignatureMismatch` naming every missing one, and the nearest that is there. */
+export const checkColumns = (
+  features: ReadonlyArray<Feature>,
+  present: ReadonlySet<string>,
+  pointerTo: (column: string) => string,
+): E.Either<Failure, void> => {
+  const missing = features.filter(({ name }) => !present.has(name));
+  if (missing.length === 0) return E.right(undefined);
+  const needed = new Set(features.map(({ name }) => name));
+  const spare = [...present].filter((name) => !needed.has(name));
+  const told = missing.map(({ name, type }) => {
+    const near = nearest(name, spare);
+    const hint = near === undefined ? '' : `; the nearest column there is "${near}"`;
+    return {
+      inList: `${name} (${type}${hint})`,
+      problem: { pointer: pointerTo(name), detail: `the feature "${name}" (${type}) is missing${hint}` },
+    };
+  });
+  return E.left(
+    failureOf(
+      'SignatureMismatch',
+      `The data lacks ${missing.length} of the model's ${features.length} features: ${told.map(({ inList }) => inList).join(', ')}. ${others(spare)}. Add the missing columns.`,
+      told.map(({ problem }) => problem),
+    ),
+  );
+};
+
+const othersToTell = 10;
+
+/** What is there shows what went wrong: another separator, a wrapper around the rows, another table. */
+const others = (names: ReadonlyArray<string>): string => {
+  if (names.length === 0) return 'There are no other columns';
+  const shown = names.slice(0, othersToTell).map((name) => `"${brief(name)}"`);
+  const more = names.length - shown.length;
+  return `The other columns there are ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+};
