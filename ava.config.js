@@ -4,16 +4,11 @@ import { availableParallelism } from 'node:os';
 /** What takes longest begins first, so that the end does not wait for it alone. */
 const longest = [
   'reliability/storm',
-  'adapters/duckdb/spill-folder',
   'adapters/google-cloud-storage/artifact-store',
   'adapters/duckdb/data-source',
   'adapters/onnxruntime/inference-engine',
-  'reliability/planted-faults',
-  'apps/cli/jobs',
   'apps/cli/commands',
-  'apps/http/workers',
   'adapters/google-cloud-storage/faults',
-  'adapters/local-filesystem/processes',
   'adapters/duckdb/prediction-sink',
 ];
 const rank = (file) => {

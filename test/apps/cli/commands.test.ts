@@ -93,7 +93,7 @@ test.serial('experiments lists what could be registered', async (t) => {
 
 test.serial('a dry run checks and writes nothing', async (t) => {
   const before = await filesIn(folder);
-  const { code, stdout } = await run(folder, [...register, ...experiments, '--alias', 'champion', '--dry-run']);
+  const { code, stdout } = await runHere(folder, [...register, ...experiments, '--alias', 'champion', '--dry-run']);
   t.is(code, 0);
   t.regex(stdout, /\n {2}alias champion would be set on version 1\n/);
   t.regex(stdout, /rating\/production_rating_model@1 would be registered. Nothing was written/);
@@ -107,7 +107,7 @@ test.serial('a rejected experiment is told with every check, passed or not, and 
     '--max',
     'rmse=2',
   ];
-  const told = await run(folder, weak);
+  const told = await runHere(folder, weak);
   t.is(told.code, 24);
   t.is(told.stdout, '');
   t.regex(
@@ -169,7 +169,7 @@ test.serial('register takes every flag, says where it looked, and registers noth
     registered_by: 'tester',
   });
   t.regex(first.stderr, /^registry: local folder .*\nexperiments: local folder .*models\/experiments\n/);
-  const again = await run(folder, [
+  const again = await runHere(folder, [
     ...register,
     ...experiments,
     '--experiment-version',
@@ -338,7 +338,7 @@ test.serial('doctor tries every part and tells where each setting comes from', a
 
   const broken = { sources: { gone: { kind: 'duckdb', files: { gone: 'gone.parquet' }, sql: 'select * from gone' } } };
   await writeFile(join(folder, 'broken.json'), JSON.stringify(broken));
-  const ill = await run(folder, ['doctor', '--settings', 'broken.json']);
+  const ill = await runHere(folder, ['doctor', '--settings', 'broken.json']);
   t.is(ill.code, 20);
   t.regex(ill.stdout, /source gone +FAILED +gone\.parquet/);
   t.regex(ill.stderr, /NotFound: 1 of 6 checks failed: source gone\./);

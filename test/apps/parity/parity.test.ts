@@ -1,19 +1,15 @@
 /** Parity: the same scenario through the library, REST and the command line gives the same answers. */
-import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { compose } from '../../../apps/composition/compose.js';
 import { folderAt } from '../../../apps/places.js';
 import { startServer } from '../../../apps/http/main.js';
 import { loadSettings } from '../../../apps/settings.js';
 import type { ScoreRequest } from '../../../core/index.js';
+import { games, runHere } from '../cli/command-line.js';
 
-const packageRoot = fileURLToPath(new URL('../../../../', import.meta.url));
-const games = join(packageRoot, 'examples/games');
-const main = join(packageRoot, 'dist/apps/cli/main.js');
 const settingsFile = join(games, 'scorekeeper.json');
 
 type Json = Readonly<Record<string, unknown>>;
@@ -23,17 +19,15 @@ const right = <A>(either: { _tag: 'Left'; left: unknown } | { _tag: 'Right'; rig
   return either.right;
 };
 
+const command = (registry: string, words: ReadonlyArray<string>, input = '') =>
+  runHere(registry, [...words, '--local', registry, '--settings', settingsFile], { input });
+
 /** What one command wrote to stdout, as JSON. */
-const cli = (registry: string, words: ReadonlyArray<string>, input = ''): Promise<Json> =>
-  new Promise((resolve, reject) => {
-    const child = execFile(
-      process.execPath,
-      ['--no-opt', main, ...words, '--json', '--local', registry, '--settings', settingsFile],
-      { cwd: registry, maxBuffer: 64 * 1024 ** 2 },
-      (error, stdout, stderr) => (error === null ? resolve(JSON.parse(stdout) as Json) : reject(new Error(stderr))),
-    );
-    child.stdin?.end(input);
-  });
+const cli = async (registry: string, words: ReadonlyArray<string>, input = ''): Promise<Json> => {
+  const { code, stdout, stderr } = await command(registry, [...words, '--json'], input);
+  if (code !== 0) throw new Error(stderr);
+  return JSON.parse(stdout) as Json;
+};
 
 /** A registry with one model, and the three ways into it. */
 const openWays = async (registry: string) => {
@@ -175,22 +169,7 @@ test('library, REST and command line give the same answers', async (t) => {
   const unknown = { ...query, model_name: 'production_rating_modle' };
   const refused = await service.score(unknown)();
   const problem = await http('/score', unknown);
-  const exit = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
-    const child = spawn(process.execPath, [
-      main,
-      'score',
-      'rating/production_rating_modle',
-      '--local',
-      registry,
-      '--settings',
-      settingsFile,
-    ]);
-    let stderr = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    child.on('close', (code) => resolve({ code, stderr }));
-  });
+  const exit = await command(registry, ['score', 'rating/production_rating_modle']);
   if (refused._tag === 'Right') return t.fail('an unknown model was scored');
   t.is(refused.left.tag, 'NotFound');
   t.like(problem, { status: 404, code: 'NotFound', detail: refused.left.message });

@@ -5,8 +5,8 @@ import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { ownSpillFolder } from '../../../adapters/duckdb/spill-folder.js';
-import { filesUnder, removeTemporaryFolders, temporaryFolder } from './files.js';
+import { ownSpillFolder } from '../../adapters/duckdb/spill-folder.js';
+import { filesUnder, removeTemporaryFolders, temporaryFolder } from '../adapters/duckdb/files.js';
 
 test.after.always(removeTemporaryFolders);
 
@@ -25,7 +25,7 @@ for (const [what, ending, signal, code] of endings) {
   test.serial(`nothing is left in the temporary folder after ${what}`, async (t) => {
     const temporary = await temporaryFolder();
     const root = await temporaryFolder();
-    const child = fork(fileURLToPath(new URL('spilling.js', import.meta.url)), [root, ending], {
+    const child = fork(fileURLToPath(new URL('../adapters/duckdb/spilling.js', import.meta.url)), [root, ending], {
       env: { ...process.env, TMPDIR: temporary },
     });
     const ended = once(child, 'exit');

@@ -2,9 +2,9 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { startFakeGcs } from '../../support/fake-gcs/server.js';
-import { smallDisk } from '../../support/small-disk.js';
-import { emptyFolder, filesIn, onnxFixtures, run, runHere, writeExperiment } from './command-line.js';
+import { startFakeGcs } from '../support/fake-gcs/server.js';
+import { smallDisk } from '../support/small-disk.js';
+import { emptyFolder, filesIn, onnxFixtures, run, runHere, writeExperiment } from '../apps/cli/command-line.js';
 
 const isFull = /: .*(?:disk is full|larger than this user may write)/i;
 const model = ['register', '--experiments', 'experiments', '--model-type', 'rating', '--name', 'm', '--experiment'];

@@ -2,7 +2,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { run, runHere, shown, start } from './command-line.js';
+import { run, runHere, shown, start } from '../apps/cli/command-line.js';
 import {
   childrenOf,
   commitsOf,
@@ -13,7 +13,7 @@ import {
   jobOf,
   reference,
   scoringFolder,
-} from './job-scores.js';
+} from '../apps/cli/job-scores.js';
 
 /** Three shards. */
 const rowCount = 300_000;

@@ -2,11 +2,11 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { sql } from '../../adapters/duckdb/files.js';
-import { startFakeGcs } from '../../support/fake-gcs/server.js';
-import { run, runHere } from './command-line.js';
-import { inABucket } from './in-a-bucket.js';
-import { counts, differences, reference, scoringFolder } from './job-scores.js';
+import { sql } from '../adapters/duckdb/files.js';
+import { startFakeGcs } from '../support/fake-gcs/server.js';
+import { run, runHere } from '../apps/cli/command-line.js';
+import { inABucket } from '../apps/cli/in-a-bucket.js';
+import { counts, differences, reference, scoringFolder } from '../apps/cli/job-scores.js';
 
 /** Three shards. */
 const rowCount = 300_000;

@@ -2,8 +2,8 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { run, runHere, shown, start } from './command-line.js';
-import { counts, differences, reference, scoringFolder } from './job-scores.js';
+import { run, runHere, shown, start } from '../apps/cli/command-line.js';
+import { counts, differences, reference, scoringFolder } from '../apps/cli/job-scores.js';
 
 /** Three shards. */
 const rowCount = 300_000;

@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import test from 'ava';
-import { localFilesystemArtifactStore } from '../../../adapters/local-filesystem/artifact-store.js';
-import { artifactStoreContract } from '../../contracts/artifact-store.js';
+import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
+import { artifactStoreContract } from '../contracts/artifact-store.js';
 
 /** Also at the very keys that the contract uses, and where the store's own folder would be one level up. */
 const beside: ReadonlyArray<string> = [

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import * as O from 'fp-ts/lib/Option.js';
-import { localFilesystemArtifactStore } from '../../../adapters/local-filesystem/artifact-store.js';
-import { call, done, listAll, read } from '../../contracts/artifact-store-harness.js';
-import { assertNoIncrementLost, runWorkers, startWorker } from '../../support/store-workers.js';
+import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
+import { call, done, listAll, read } from '../contracts/artifact-store-harness.js';
+import { assertNoIncrementLost, runWorkers, startWorker } from '../support/store-workers.js';
 
 const open = async (t: ExecutionContext) => {
   const root = await mkdtemp(join(tmpdir(), 'scorekeeper-store-'));

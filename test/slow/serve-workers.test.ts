@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { metricOf, until } from '../http/metrics.js';
-import { post } from '../http/harness.js';
-import { emptyFolder, games, run, shown, start } from './command-line.js';
+import { metricOf, until } from '../apps/http/metrics.js';
+import { post } from '../apps/http/harness.js';
+import { emptyFolder, games, run, shown, start } from '../apps/cli/command-line.js';
 
 const experiment = 'models/experiments/rating/linear_rating_model/v1/golden.json';
 

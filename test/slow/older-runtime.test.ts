@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import * as O from 'fp-ts/lib/Option.js';
-import { onnxruntimeInferenceEngine } from '../../../adapters/onnxruntime/inference-engine.js';
-import type { ModelInfo } from '../../../core/index.js';
-import { signatureOf } from '../../../core/model/signature.js';
-import { type Compared, compareRuntimes } from '../../../core/scoring/compare-runtimes.js';
-import { onnxFixture } from '../../support/fixtures.js';
-import { writeOlderRuntime } from '../../support/older-runtime.js';
-import { rightOf, unhurried } from '../../support/scoring.js';
+import { onnxruntimeInferenceEngine } from '../../adapters/onnxruntime/inference-engine.js';
+import type { ModelInfo } from '../../core/index.js';
+import { signatureOf } from '../../core/model/signature.js';
+import { type Compared, compareRuntimes } from '../../core/scoring/compare-runtimes.js';
+import { onnxFixture } from '../support/fixtures.js';
+import { writeOlderRuntime } from '../support/older-runtime.js';
+import { rightOf, unhurried } from '../support/scoring.js';
 
 const engine = onnxruntimeInferenceEngine();
 

@@ -2,10 +2,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { startFakeBigquery } from '../../support/fake-bigquery/server.js';
-import { startFakeGcs } from '../../support/fake-gcs/server.js';
-import { writeOlderRuntime } from '../../support/older-runtime.js';
-import { emptyFolder, games, run, runHere } from './command-line.js';
+import { startFakeBigquery } from '../support/fake-bigquery/server.js';
+import { startFakeGcs } from '../support/fake-gcs/server.js';
+import { writeOlderRuntime } from '../support/older-runtime.js';
+import { emptyFolder, games, run, runHere } from '../apps/cli/command-line.js';
 
 const golden: {
   readonly data: Record<string, ReadonlyArray<string | number | null>>;
