@@ -44,7 +44,7 @@ test('the workers of a Kubernetes job are as many as they are told, and stop at 
 test('the pod for the commands before and after sees what the workers see', async (t) => {
   const [shell] = (await manifest('kubernetes-shell.yaml')).spec.containers;
   const [worker] = (await manifest('kubernetes-job.yaml')).spec.template.spec.containers;
-  const { SCOREKEEPER_TASK_COUNT: _, NODE_OPTIONS: __, ...env } = environmentOf(worker);
+  const { SCOREKEEPER_TASK_COUNT: _, ...env } = environmentOf(worker);
   t.deepEqual(environmentOf(shell), env);
   t.deepEqual(
     [shell.image, shell.workingDir, shell.volumeMounts],

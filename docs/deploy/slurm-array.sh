@@ -10,8 +10,6 @@
 # A minute before the time limit, the worker is told to stop: it ends after its batch, and the shards that it committed stay.
 #SBATCH --signal=TERM@60
 
-# Less memory and processor time: columns lie outside of V8's heap.
-export NODE_OPTIONS=--max-semi-space-size=2
 srun scorekeeper job work "$1"
 code=$?
 # 75: start me again. 143 is SIGTERM before the worker could take it. The task's SLURM_JOB_ID may be that of the whole array.
