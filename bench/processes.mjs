@@ -24,13 +24,13 @@ registerModel(
 );
 const trees = treeModel(features.length, 200, 6, random);
 registerModel(folder, 'trees', trees);
-const tables = { linear: rowCount, trees: Math.ceil(rowCount / 4) };
-// All cores are for tables that take long.
-const files = { ...tables, 'many-trees': rowCount };
-for (const [name, rows] of Object.entries(files)) await writeTable(join(folder, `${name}.parquet`), rows);
+registerModel(folder, 'many-trees', trees);
+/** Rows of each model's table. All cores are for one that takes long. */
+const tables = { linear: rowCount, trees: Math.ceil(rowCount / 4), 'many-trees': rowCount };
+for (const [name, rows] of Object.entries(tables)) await writeTable(join(folder, `${name}.parquet`), rows);
 
 /** Runs the command; rows by the second of the clock, and of the processors for all its processes. */
-const score = (name, file, ...more) => {
+const score = (name, ...more) => {
   const output = `${name}.out.parquet`;
   rmSync(join(folder, `${output}.job`), { recursive: true, force: true });
   const words = [
@@ -39,7 +39,7 @@ const score = (name, file, ...more) => {
     '--local',
     folder,
     '--source',
-    `${file}.parquet`,
+    `${name}.parquet`,
     '--output',
     output,
     ...more,
@@ -57,22 +57,22 @@ const score = (name, file, ...more) => {
     (sum, [, m, s]) => sum + 60 * Number(m) + Number(s),
     0,
   );
-  return { clock: files[file] / clock, processor: files[file] / processor };
+  return { clock: tables[name] / clock, processor: tables[name] / processor };
 };
 
 const show = (values) =>
   `${median(values).toFixed(2)} × (${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)})`;
 
-for (const [name, rows] of Object.entries(tables)) {
+for (const name of ['linear', 'trees']) {
   const runs = Array.from({ length: rounds }, () => ({
-    none: score(name, name),
-    one: score(name, name, '--processes', '1'),
-    two: score(name, name, '--processes', '2'),
+    none: score(name),
+    one: score(name, '--processes', '1'),
+    two: score(name, '--processes', '2'),
   }));
   for (const count of ['one', 'two']) {
     const ratios = (of) => show(runs.map((run) => run[count][of] / run.none[of]));
     console.log(
-      `${name}, ${rows} rows, ${count} against none, ${rounds} rounds: ${ratios('clock')} rows/s, ${ratios('processor')} rows/processor-s`,
+      `${name}, ${tables[name]} rows, ${count} against none, ${rounds} rounds: ${ratios('clock')} rows/s, ${ratios('processor')} rows/processor-s`,
     );
   }
   const rate = Math.round(median(runs.map(({ none }) => none.clock)));
@@ -80,15 +80,15 @@ for (const [name, rows] of Object.entries(tables)) {
 }
 
 const cores = availableParallelism();
-const onTensors = await onnxruntimeOnTensors(trees, features.length, rowCount, random, cores);
+const onTensors = await onnxruntimeOnTensors(trees, features.length, tables['many-trees'], random, cores);
 await inPairs(
-  `Parquet to Parquet, 200 trees, ${rowCount} rows, a process for each of ${cores} cores, against ONNX Runtime on tensors in memory on as many`,
+  `Parquet to Parquet, 200 trees, ${tables['many-trees']} rows, a process for each of ${cores} cores, against ONNX Runtime on tensors in memory on as many`,
   'rows/s',
   rounds,
-  async () => score('trees', 'many-trees', '--processes', `${cores}`).clock,
+  async () => score('many-trees', '--processes', `${cores}`).clock,
   async () => {
     const startedMs = performance.now();
     await onTensors();
-    return rowCount / ((performance.now() - startedMs) / 1000);
+    return tables['many-trees'] / ((performance.now() - startedMs) / 1000);
   },
 );

@@ -189,9 +189,9 @@ export const dataSourceContract: Contract<DataSourceHarness> = [
     },
   },
   {
-    name: '140,000 rows come in order, in batches of 1 to 65,536',
+    name: '200,000 rows come in order, in batches of 1 to 65,536',
     run: async ({ sourceOf }) => {
-      const stored = countedRows(140_000);
+      const stored = countedRows(200_000);
       const opened = await open(await sourceOf(stored, []));
       const { batchSizes } = await collect(opened.read([]));
       assert.ok(
@@ -199,7 +199,7 @@ export const dataSourceContract: Contract<DataSourceHarness> = [
         batchSizes.join(', '),
       );
       await assertSameRows(opened, stored, features('row', 'half', 'label'));
-      assert.deepEqual(await opened.countRows(), E.right(140_000));
+      assert.deepEqual(await opened.countRows(), E.right(200_000));
       await opened.close();
     },
   },
@@ -216,7 +216,7 @@ export const dataSourceContract: Contract<DataSourceHarness> = [
   {
     name: 'a reading may be left early, another begun, and the source closed, twice',
     run: async ({ sourceOf }) => {
-      const stored = countedRows(140_000);
+      const stored = countedRows(200_000);
       const opened = await open(await sourceOf(stored, []));
       for (let time = 0; time < 2; time++) {
         for await (const batch of opened.read(features('row'))) {
@@ -268,7 +268,7 @@ export const dataSourceContract: Contract<DataSourceHarness> = [
     name: 'a cancellation between two batches ends the rows with Cancelled',
     run: async ({ sourceOf }) => {
       const cancellation = cancellable();
-      const opened = await open(await sourceOf(countedRows(140_000), []), {}, { ...unhurried, cancellation });
+      const opened = await open(await sourceOf(countedRows(200_000), []), {}, { ...unhurried, cancellation });
       const rows = opened.read(features('row'))[Symbol.asyncIterator]();
       const first = await rows.next();
       assert.ok(first.done !== true && E.isRight(first.value));
@@ -282,7 +282,7 @@ export const dataSourceContract: Contract<DataSourceHarness> = [
   {
     name: 'a deadline that passes meanwhile ends the rows with DeadlineExceeded',
     run: async ({ sourceOf }) => {
-      const source = await sourceOf(countedRows(140_000), []);
+      const source = await sourceOf(countedRows(200_000), []);
       const deadlineMs = Date.now() + 400;
       const opened = await source.open({}, { ...unhurried, deadlineMs })();
       // On a slow machine it may be over sooner: that it ends so is what counts.

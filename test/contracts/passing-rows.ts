@@ -77,9 +77,9 @@ export const passingRowsContract: Contract<PassingRowsHarness> = [
     },
   },
   {
-    name: '140,000 rows come in order, in batches of 1 to 65,536',
+    name: '200,000 rows come in order, in batches of 1 to 65,536',
     run: async ({ rowsOf }) => {
-      const stored = countedRows(140_000);
+      const stored = countedRows(200_000);
       const opened = await open(await rowsOf(stored, large));
       const { batchSizes, cells } = await collect(opened.read(wanted('feature', 'row', 'label')));
       assert.ok(

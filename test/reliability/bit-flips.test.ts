@@ -5,7 +5,7 @@ import { rawStores } from '../support/raw-stores.js';
 import { contentOf, goodMetrics, makeRegistry, registerAll, right, tamper } from '../support/registry.js';
 
 for (const [where, count] of [
-  ['in memory', 40],
+  ['in memory', 120],
   ['in a folder', 8],
 ] as const) {
   test(`${where}: of ${count} flipped bits each is told, and none is served`, async (t) => {

@@ -226,11 +226,11 @@ test('rows beyond the memory limit wait on the disk, and keep their order', asyn
   const columns = Array.from(batch.columns, ([name, { type }]) => ({ name, type }));
   const sink = duckdbPredictionSink({ root, memoryLimitBytes: 2 ** 26 });
   const writer = await right(sink.open('a.parquet', { columns, constants: [] }, call));
-  for (let i = 0; i < 6; i++) await right(writer.write(batch));
-  t.is((await right(writer.commit)).rowCount, 600_000);
+  for (let i = 0; i < 30; i++) await right(writer.write(batch));
+  t.is((await right(writer.commit)).rowCount, 3_000_000);
   const path = join(root, 'a.parquet');
   const inOrder = `bool_and(row = file_row_number % 100000) FROM read_parquet('${path}', file_row_number=true)`;
-  t.deepEqual(await sql(`SELECT count(*)::INT, ${inOrder}`), [[600_000, true]]);
+  t.deepEqual(await sql(`SELECT count(*)::INT, ${inOrder}`), [[3_000_000, true]]);
 });
 
 for (const extension of ['parquet', 'csv', 'ndjson']) {

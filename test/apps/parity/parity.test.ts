@@ -8,7 +8,7 @@ import { folderAt } from '../../../apps/places.js';
 import { startServer } from '../../../apps/http/main.js';
 import { loadSettings } from '../../../apps/settings.js';
 import type { ScoreRequest } from '../../../core/index.js';
-import { games, runHere } from '../cli/command-line.js';
+import { games, run } from '../cli/command-line.js';
 
 const settingsFile = join(games, 'scorekeeper.json');
 
@@ -20,7 +20,7 @@ const right = <A>(either: { _tag: 'Left'; left: unknown } | { _tag: 'Right'; rig
 };
 
 const command = (registry: string, words: ReadonlyArray<string>, input = '') =>
-  runHere(registry, [...words, '--local', registry, '--settings', settingsFile], { input });
+  run(registry, [...words, '--local', registry, '--settings', settingsFile], { input });
 
 /** What one command wrote to stdout, as JSON. */
 const cli = async (registry: string, words: ReadonlyArray<string>, input = ''): Promise<Json> => {
