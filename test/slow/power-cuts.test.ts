@@ -35,8 +35,6 @@ test.serial(
 );
 
 for (const [what, before, sleeper, others] of [
-  ['registers while another does', [], other, [registers({ description: 'late' })]],
-  ['registers under a key while another does', [], keyed, [keyed]],
   ['registers while others do', [], other, [registers({ alias: 'champion' }), keyed]],
   ['registers after others', [other, keyed], other, [keyed, registers({ alias: 'champion' })]],
   ['registers under a key while others do', [], keyed, [other, keyed]],

@@ -27,6 +27,8 @@ test('whenever the power is cut in the life of a registry, what was acknowledged
 });
 
 for (const [what, before, sleeper, others] of [
+  ['registers', [], registers({ description: 'late' }), [registers({ description: 'other' })]],
+  ['registers under a key', [], keyed, [keyed]],
   ['registers under a key while another verifies', [registers({})], keyed, [verifies]],
   ['promotes', [registers({}), keyed], promotes('champion', 1), [promotes('champion', 1)]],
 ] as const) {
