@@ -1,6 +1,6 @@
 /** Strict JSON (RFC 8259) with a limit on its depth; a fault is told by line and column. */
 import * as E from 'fp-ts/lib/Either.js';
-import { type Failure, fail } from '../../core/index.js';
+import { type Failure, fail, nestsDeeper } from '../../core/index.js';
 
 /** Fails `TooLarge` when it nests deeper than `depthLimit`, `InvalidInput` when it is not JSON; bare `NaN` and `Infinity` are not. */
 export const parseStrictJson =
@@ -15,46 +15,13 @@ export const parseStrictJson =
         ? tooDeep(depthLimit)
         : fail('InvalidInput', `The body is not JSON: ${faultOf(text)}.`);
     }
-    return opensMoreThan(text, depthLimit) && nestsDeeper(value, depthLimit) ? tooDeep(depthLimit) : E.right(value);
+    return nestsDeeper(text, value, depthLimit) ? tooDeep(depthLimit) : E.right(value);
   };
 
 const tooDeep = (depthLimit: number): E.Either<Failure, never> =>
   fail('TooLarge', `The body nests deeper than the limit json_depth, which is ${depthLimit}: send flatter JSON.`);
 
-/** Whether so many objects and arrays can be there at all. */
-const opensMoreThan = (text: string, limit: number): boolean => {
-  let count = 0;
-  for (const bracket of '{[') {
-    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (++count > limit) return true;
-  }
-  return false;
-};
-
-/** Level by level: recursion is what a deep value breaks. */
-const nestsDeeper = (value: unknown, limit: number): boolean => {
-  let level: object[] = isNested(value) ? [value] : [];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth === limit) return true;
-    const inner: object[] = [];
-    for (const each of level) {
-      if (Array.isArray(each)) {
-        for (let i = 0; i < each.length; i++) if (isNested(each[i])) inner.push(each[i]);
-      } else {
-        const members = each as Readonly<Record<string, unknown>>;
-        for (const key in members) {
-          const member = members[key];
-          if (isNested(member)) inner.push(member);
-        }
-      }
-    }
-    level = inner;
-  }
-  return false;
-};
-
-const isNested = (value: unknown): value is object => typeof value === 'object' && value !== null;
-
-/** The same of text that is no JSON: what looks for its fault recurses. */
+/** Whether text that is no JSON nests deeper than the limit: what looks for its fault recurses. */
 const textNestsDeeper = (text: string, limit: number): boolean => {
   let depth = 0;
   let inString = false;

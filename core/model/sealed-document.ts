@@ -5,6 +5,7 @@ import * as t from 'io-ts';
 import { decode } from '../decode.js';
 import { type Failure, failure } from '../failure.js';
 import type { Host } from '../ports/host.js';
+import { nestsDeeper } from './json-depth.js';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -78,22 +79,11 @@ export const parseJson = (text: string): E.Either<string, unknown> =>
   pipe(
     parsed(() => text),
     E.alt(() => parsed(() => replaceInJson(text, bareWord, () => 'null'))),
-    E.filterOrElse(isShallow, () => `it is nested more than ${depthLimit} deep`),
+    E.filterOrElse(
+      (value) => !nestsDeeper(text, value, depthLimit),
+      () => `it is nested more than ${depthLimit} deep`,
+    ),
   );
-
-/** Level by level, since recursion is what a deep document breaks; a row of a file costs one look at each of its values. */
-const isShallow = (value: unknown): boolean => {
-  let level: ReadonlyArray<object> = typeof value === 'object' && value !== null ? [value] : [];
-  for (let depth = 0; depth <= depthLimit; depth++) {
-    const next: object[] = [];
-    for (const each of level) {
-      for (const inner of Object.values(each)) if (typeof inner === 'object' && inner !== null) next.push(inner);
-    }
-    if (next.length === 0) return true;
-    level = next;
-  }
-  return false;
-};
 
 const parsed = (text: () => string): E.Either<string, unknown> =>
   E.tryCatch(
