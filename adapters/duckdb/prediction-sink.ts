@@ -29,7 +29,10 @@ export interface DuckdbSinkOptions {
   readonly root: string;
   /** Files and folders, absolute, that no output may replace or stand in: a registry's models, the files of sources. */
   readonly protectedPaths?: ReadonlyArray<string>;
-  /** What the engine may hold in memory; 128 MiB unless given. Rows beyond it wait in the system's temporary folder. */
+  /**
+   * What the engine may hold in memory; 128 MiB and half a MiB for each column unless given. Rows beyond it wait in the system's temporary
+   * folder.
+   */
   readonly memoryLimitBytes?: number;
   /** 1 unless given: each holds a group of a Parquet file in memory, and two take more time of the processors for the same file. */
   readonly threads?: number;
@@ -43,15 +46,22 @@ export interface DuckdbSinkOptions {
 export const duckdbPredictionSink = (options: DuckdbSinkOptions): PredictionSink => {
   const root = resolve(options.root);
   const place = { root, protectedPaths: options.protectedPaths ?? [] };
-  const limits = { memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 27, threads: options.threads ?? 1 };
+  // The engine takes a quarter of a MiB for the first value of a column, and two groups of rows are there at a time.
+  const limitsFor = ({ columns }: SinkSchema): EngineLimits => ({
+    memoryLimitBytes: options.memoryLimitBytes ?? 2 ** 27 + columns.length * 2 ** 19,
+    threads: options.threads ?? 1,
+  });
   return {
     root,
     resolve: (location) =>
       TE.tryCatch(async () => (await resolveOutput(place, location)).path, toFailure(described(location))),
     open: (location, schema, call) =>
-      TE.tryCatch(() => openOutput(limits, place, location, schema, call), toFailure(described(location))),
+      TE.tryCatch(() => openOutput(limitsFor(schema), place, location, schema, call), toFailure(described(location))),
     join: (location, schema, parts, call) =>
-      TE.tryCatch(() => joinOutput(limits, place, location, schema, parts, call), toJoinFailure(location, parts)),
+      TE.tryCatch(
+        () => joinOutput(limitsFor(schema), place, location, schema, parts, call),
+        toJoinFailure(location, parts),
+      ),
     digest: (location, call) => TE.tryCatch(() => digestOf(place, location, call), toFailure(described(location))),
   };
 };

@@ -304,6 +304,33 @@ test('parts that look as the whole are joined as they are, and others are writte
   t.deepEqual(await groups(await whole('of-lines.parquet', [await part('lines.ndjson', 'b', 10)])), [10]);
 });
 
+test('a probability for each of 600 classes is written, in every format and in parts', async (t) => {
+  const root = await temporaryFolder();
+  const sink = duckdbPredictionSink({ root });
+  const columns = Array.from({ length: 600 }, (_, i) => ({ name: `probability_${i}`, type: 'float32' }) as const);
+  const batchOf = (rowCount: number): RowBatch => ({
+    rowCount,
+    columns: new Map(
+      columns.map(({ name, type }, i) => [
+        name,
+        { type, values: Float32Array.from({ length: rowCount }, (_, row) => (i + row) / 4) },
+      ]),
+    ),
+  });
+  for (const extension of ['csv', 'ndjson', 'parquet']) {
+    const writer = await right(sink.open(`a.${extension}`, { columns, constants: [] }, call));
+    // More than the engine takes at once.
+    for (const rowCount of [2_048, 16]) await right(writer.write(batchOf(rowCount)));
+    const { location } = await right(writer.commit);
+    const table = extension === 'ndjson' ? `read_json('${location}', map_inference_threshold=-1)` : `'${location}'`;
+    const last = await sql(`SELECT count(*)::INT, min(probability_599), max(probability_599) FROM ${table}`);
+    t.deepEqual(last, [[2_064, 599 / 4, (599 + 2_047) / 4]], extension);
+  }
+  const part = join(root, 'a.parquet');
+  const joined = await right(sink.join('b.parquet', { columns, constants: [] }, [part, part], call));
+  t.is((await right(joined.commit)).rowCount, 4_128);
+});
+
 test('rows of long texts take no more memory than short ones', async (t) => {
   const root = await temporaryFolder();
   const sink = duckdbPredictionSink({ root, memoryLimitBytes: 2 ** 27 });
