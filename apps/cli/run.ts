@@ -81,11 +81,16 @@ export const runCommandLine = async (
   } catch (error) {
     // The library's own message goes on with the usage.
     const [why = ''] = `${error instanceof Error ? error.message : error}`.split('\n');
-    const [, flag] = /^Not enough arguments to option (--\S+)\.$/.exec(why) ?? [];
-    return refuse(
-      flag === undefined ? why : `${flag} needs a value; one that begins with -- is written ${flag}=VALUE.`,
-      ` ${name}`,
-    );
+    return refuse(refusalOf(why, cli.definitions()[0]?.usage ?? ''), ` ${name}`);
   }
   return cli.run(command, context);
+};
+
+/** What the library says, as a sentence that tells what to do. */
+const refusalOf = (why: string, usage: string): string => {
+  const [, flag] = /^Not enough arguments to option (--\S+)\.$/.exec(why) ?? [];
+  if (flag !== undefined) return `${flag} needs a value; one that begins with -- is written ${flag}=VALUE.`;
+  const [, extra] = /^Extraneous positional argument \((.*)\)\.$/.exec(why) ?? [];
+  if (extra !== undefined) return `${extra} is one argument too many: ${usage} takes no more.`;
+  return why === 'Not enough positional arguments.' ? `An argument is missing: ${usage} is how it is called.` : why;
 };

@@ -35,8 +35,8 @@ const cases: ReadonlyArray<readonly [typed: ReadonlyArray<string>, bound: Readon
     ['--json', '-5'],
   ],
   [
-    ['--other', '-5'],
-    ['--other', '-5'],
+    ['-5', '--', '--other'],
+    ['-5', '--', '--other'],
   ],
   [
     ['--min', 'r2=-1', '--min=rmse=2'],
@@ -62,4 +62,17 @@ test('an option that takes one value is not given two', (t) => {
     bindValues(['--start-year', '5', '--start-year=6'], options),
     E.left('--start-year was given as "5" and as "6": give it once.'),
   );
+});
+
+test('an option that is not there is named, and one that is near', (t) => {
+  t.deepEqual(bindValues(['--other', '-5'], options), E.left('There is no option --other.'));
+  for (const typed of [
+    ['--start-yaer', '5'],
+    ['a/b', '--start-yaer=5'],
+  ])
+    t.deepEqual(bindValues(typed, options), E.left('There is no option --start-yaer; did you mean --start-year?'));
+});
+
+test('a switch is not given a value', (t) => {
+  t.deepEqual(bindValues(['--json=1'], options), E.left('--json takes no value.'));
 });
