@@ -48,8 +48,8 @@ const quantileSketch = (): QuantileSketch => {
   };
 };
 
-/** In the middle of its bin, which is 2 % wide, four digits are as good as sixteen. */
-const shortest = (value: number): number => Number(value.toPrecision(4));
+/** In the middle of its bin, which is 2 % wide, four digits are as good as sixteen. The last bin is beyond the largest number. */
+const shortest = (value: number): number => Math.min(Number(value.toPrecision(4)), Number.MAX_VALUE);
 
 /** A cancellation that comes when the signal aborts. */
 export const cancellationOf = (signal: AbortSignal): Cancellation => {

@@ -16,8 +16,9 @@ export const decode =
       E.mapLeft((errors) => {
         const problems = problemsOf(errors);
         const listed = problems.slice(0, 3).map((p) => `${p.pointer === '' ? '' : `${p.pointer} `}${p.detail}`);
-        const more = problems.length > listed.length ? `; and ${problems.length - listed.length} more` : '';
-        return failureOf(tag, `${what} is not valid: ${listed.join('; ')}${more}.`, problems);
+        const total = errors.reduce((sum, error) => sum + (standsFor.get(error) ?? 1) - 1, problems.length);
+        const more = total > listed.length ? `; and ${total - listed.length} more` : '';
+        return failureOf(tag, `${what} is not valid: ${listed.join('; ')}${more}.`, problems, total);
       }),
     );
 
@@ -59,18 +60,19 @@ export const closed = <R extends t.Props, O extends t.Props>(name: string, requi
     is,
     (u, context) => {
       if (!t.UnknownRecord.is(u) || Array.isArray(u)) return t.failure(u, context, `must be an object, got ${show(u)}`);
-      const extra = Object.keys(u)
-        .filter((key) => !known.includes(key))
-        .map((key, i): t.ValidationError => {
-          // Those beyond are counted only, and there may be millions.
-          const near = i < problemLimit ? nearest(key, known) : undefined;
-          const cure = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
-          return {
-            value: u[key],
-            context: [...context, { key, type: t.unknown }],
-            message: `is an unknown field (${cure})`,
-          };
-        });
+      const unknown = Object.keys(u).filter((key) => !known.includes(key));
+      // There may be millions: those beyond are counted only.
+      const extra = unknown.slice(0, problemLimit).map((key, i): t.ValidationError => {
+        const near = nearest(key, known);
+        const cure = near === undefined ? `known are ${known.join(', ')}` : `did you mean ${near}?`;
+        const error = {
+          value: u[key],
+          context: [...context, { key, type: t.unknown }],
+          message: `is an unknown field (${cure})`,
+        };
+        if (i === problemLimit - 1) standsFor.set(error, unknown.length - i);
+        return error;
+      });
       // Under the shape's own type, so that its branches are known for no place in the value.
       const inner = context.map((entry, i) => (i === context.length - 1 ? { ...entry, type: shape } : entry));
       const validated = shape.validate(withoutNulls(u, optional), inner);
@@ -80,6 +82,9 @@ export const closed = <R extends t.Props, O extends t.Props>(name: string, requi
     shape.encode,
   );
 };
+
+/** How many unknown fields there are from that of an error on, where it is the last that is told. */
+const standsFor = new WeakMap<t.ValidationError, number>();
 
 /**
  * The codec, which takes what its guard takes without a look at each field's place: nearly everything is as it should be. Only for codecs whose

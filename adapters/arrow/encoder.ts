@@ -109,11 +109,14 @@ const dataOf = (column: BatchColumn, length: number): Data => {
       for (let row = 0; row < length; row++) {
         valueOffsets[row + 1] = (valueOffsets[row] ?? 0) + Buffer.byteLength(column.values[row] ?? '');
       }
+      // One by one: together, half a character at the end of a text and half a one at the beginning of the next would be one.
+      const data = Buffer.allocUnsafe(valueOffsets[length] ?? 0);
+      for (let row = 0; row < length; row++) data.write(column.values[row] ?? '', valueOffsets[row] ?? 0);
       return makeData({
         type: types.string,
         length,
         valueOffsets,
-        data: Buffer.from(column.values.join('')),
+        data,
         ...nulls,
       });
     }

@@ -35,7 +35,8 @@ export const arrowRows = (options: ArrowOrigin): PassingRows => ({
     const names = reader.schema?.fields.map((field) => `${field.name ?? ''}`);
     if (names === undefined)
       return fail('InvalidInput', `${name}: there is nothing in it; a stream begins with its schema.`);
-    const twice = names.find((each, i) => names.indexOf(each) !== i);
+    const seen = new Set<string>();
+    const twice = names.find((each) => seen.size === seen.add(each).size);
     if (twice !== undefined) return fail('InvalidInput', `${name}: the schema names the column "${twice}" twice.`);
     return E.right({
       columnNames: names,

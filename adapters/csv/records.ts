@@ -27,21 +27,19 @@ export async function* csvRecords(
   const { name } = origin;
   const taker = recordTaker(origin.recordLimitBytes);
   const utf8 = new TextDecoder('utf-8', { fatal: true });
+  const notText = (line: number): E.Either<Failure, never> =>
+    fail('InvalidInput', `${name}: there are bytes from line ${line} on that are not UTF-8: encode it as UTF-8.`);
   for await (const part of cut(bytes)) {
     if (E.isLeft(part)) return yield part;
     const over = overFailure(name, call);
     if (over !== undefined) return yield E.left(over);
-    if (!isText(utf8, part.right)) {
-      return yield fail(
-        'InvalidInput',
-        `${name}: there are bytes from line ${taker.line()} on that are not UTF-8: encode it as UTF-8.`,
-      );
-    }
+    if (!isText(utf8, part.right)) return yield notText(taker.line());
     const fault = await taker.take(part.right);
     if (fault !== undefined) return yield E.left(failureOf(fault, origin));
     const records = taker.taken();
     if (records.length > 0) yield E.right(records);
   }
+  if (!isText(utf8)) return yield notText(taker.line());
   const fault = await taker.end();
   if (fault !== undefined) return yield E.left(failureOf(fault, origin));
   const records = taker.taken();
@@ -66,9 +64,10 @@ async function* cut(bytes: ByteStream): ByteStream {
   }
 }
 
-const isText = (utf8: InstanceType<typeof TextDecoder>, part: Uint8Array): boolean => {
+/** Whether the next part is, or without one, whether everything ended where a character does. */
+const isText = (utf8: InstanceType<typeof TextDecoder>, part?: Uint8Array): boolean => {
   try {
-    utf8.decode(part, { stream: true });
+    utf8.decode(part, { stream: part !== undefined });
     return true;
   } catch {
     return false;

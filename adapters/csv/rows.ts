@@ -30,7 +30,8 @@ export const csvRows = (options: CsvRowsOptions): PassingRows => ({
     if (E.isLeft(first.value)) return first.value;
     const [header = [], ...rows] = first.value.right;
     const names = header.map((name, i) => (name === '' ? `column${i}` : name));
-    const twice = names.find((name, i) => names.findIndex((other) => other.toLowerCase() === name.toLowerCase()) !== i);
+    const seen = new Set<string>();
+    const twice = names.find((name) => seen.size === seen.add(name.toLowerCase()).size);
     if (twice !== undefined) {
       await records.return();
       return fail('InvalidInput', `${options.name}: line 1 names the column "${twice}" twice (case aside).`);

@@ -24,7 +24,10 @@ export const openPartJoin = async (
   limits: EngineLimits,
 ): Promise<PartJoin> => {
   const engine = await openEngine(await loadLibrary(), [...parts, path], limits);
-  const connection = await engine.connect();
+  const connection = await engine.connect().catch(async (error: unknown) => {
+    await engine.close();
+    throw error;
+  });
   const list = [
     ...schema.columns.map(({ name, type }) => {
       const value = finiteSql(`${quoteName(name)}::${engineTypes[type]}`, type, format);

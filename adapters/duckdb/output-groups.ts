@@ -95,8 +95,9 @@ const openGroups = (
   };
 };
 
+/** Not for others to read. */
 const makeAside = (folder: string): Promise<void> =>
-  makeFolder(folder).catch((error: unknown) => {
+  makeFolder(folder, 0o700).catch((error: unknown) => {
     throw raised(toFailure("A folder in the system's temporary folder (TMPDIR)")(error));
   });
 

@@ -167,7 +167,10 @@ const digestOf = async (place: OutputPlace, location: string, call: CallOptions)
   const { path } = await resolveOutput(place, location);
   const hash = createHash('sha256');
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk);
+    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
+      assertOngoing(described(location), call);
+      hash.update(chunk);
+    }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return none;
     throw error;

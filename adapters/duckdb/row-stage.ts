@@ -27,7 +27,10 @@ export const openRowStage = async (
 ): Promise<RowStage> => {
   const library = await loadLibrary();
   const aside = ownSpillFolder();
-  const engine = await openEngine(library, [path], limits, [aside.path]);
+  const engine = await openEngine(library, [path], limits, [aside.path]).catch(async (error: unknown) => {
+    await aside.remove();
+    throw error;
+  });
   const groups = outputGroups({ schema, path, format }, aside.path);
   let rows: HeldRows | undefined;
   const close = async (): Promise<void> => {

@@ -59,11 +59,15 @@ const listen = (): void => {
 
 const unlisten = (): void => {
   process.off('exit', removeAll);
+  ignoreSignals();
+};
+
+const ignoreSignals = (): void => {
   for (const signal of signals) process.off(signal, heard);
 };
 
 const heard = (signal: NodeJS.Signals): void => {
-  unlisten();
+  ignoreSignals();
   if (process.listenerCount(signal) === 0) {
     removeAll();
     process.kill(process.pid, signal);

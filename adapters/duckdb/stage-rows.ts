@@ -122,7 +122,9 @@ const writing = async (
   write: () => Promise<unknown>,
 ): Promise<void> => {
   const folder = dirname(path);
-  await makeFolder(folder).catch((error: unknown) => {
+  // The folder of a job is for all its workers, any other is this process's alone.
+  const ofAllJobs = dirname(folder).endsWith('.job') ? dirname(folder) : undefined;
+  await makeFolder(folder, ofAllJobs === undefined ? 0o700 : undefined).catch((error: unknown) => {
     throw raised(toFailure('The folder for the rows of the job')(error));
   });
   try {
@@ -134,7 +136,7 @@ const writing = async (
     await rm(path, { force: true });
     // With the one for all jobs of its output, unless others are there.
     await rmdir(folder)
-      .then(() => rmdir(dirname(folder)))
+      .then(() => (ofAllJobs === undefined ? undefined : rmdir(ofAllJobs)))
       .catch(() => undefined);
     throw error;
   }

@@ -192,11 +192,15 @@ const interruptible =
   <A>(work: (cancellation: Cancellation) => TE.TaskEither<Failure, A>): TE.TaskEither<Failure, A> =>
   async () => {
     const stop = new AbortController();
-    const abort = (): void => stop.abort();
-    process.once('SIGINT', abort).once('SIGTERM', abort);
+    const forget = (): void => void process.off('SIGINT', abort).off('SIGTERM', abort);
+    const abort = (): void => {
+      forget();
+      stop.abort();
+    };
+    process.on('SIGINT', abort).on('SIGTERM', abort);
     try {
       return await work(cancellationOf(stop.signal))();
     } finally {
-      process.off('SIGINT', abort).off('SIGTERM', abort);
+      forget();
     }
   };

@@ -38,7 +38,7 @@ export const streamedAnswerOf = (mediaType: string | undefined): OpenAnswer | un
 
 /** Without those that we do not tell apart, such as a charset; the weights stay. An empty header asks for nothing. */
 const withoutParameters = (accept: string): string =>
-  accept.trim() === '' ? '*/*' : accept.replaceAll(/;\s*(?!q\s*=)[^;,]*/gi, '');
+  accept.trim() === '' ? '*/*' : accept.replaceAll(/;(?!\s*q\s*=)[^;,]*/gi, '');
 
 /** What nearly everybody sends who wants JSON. */
 const plain: ReadonlySet<string> = new Set(['*/*', 'application/json']);

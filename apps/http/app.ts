@@ -59,6 +59,7 @@ export const createHttpApp = ({
   const app = new Koa<Exchange>();
   if (metrics !== undefined) app.use(countingRequests(metrics));
   app.use(exchange({ requestTimeoutMs: limits.requestTimeoutMs, logger, stopping, abandoned }));
+  app.use(addressed);
   app.use(hosted);
   app.use(pastRouter('POST', '/score', (ctx) => admit(ctx, () => negotiated(ctx, () => answerScores(ctx)))));
   app.use(router.routes());
@@ -89,6 +90,18 @@ const pastRouter =
     ctx._matchedRoute = path;
     return answer(ctx);
   };
+
+/** A target that is an address, as proxies get them, need not be one that parses. */
+const addressed: Middleware<Exchange> = (ctx, next) => {
+  try {
+    void ctx.path;
+  } catch {
+    ctx.req.url = '/';
+    respond(ctx, E.left(failure('InvalidInput', "The request's target is no valid URL: send the path alone.")));
+    return undefined;
+  }
+  return next();
+};
 
 /** RFC 9112, 3.2. Node's own answer would have no body. */
 const hosted: Middleware<Exchange> = (ctx, next) => {

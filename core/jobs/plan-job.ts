@@ -178,11 +178,14 @@ const stateOf =
     return pipe(
       TE.Do,
       TE.apS('output', ports.sink.digest(location, call)),
-      TE.apS('rejects', ports.sink.digest(rejectsLocation(location), call)),
+      // Without refused rows of its own, it says nothing of a file of that name.
+      TE.apS(
+        'rejects',
+        success.rejects_sha256 === null ? TE.right(O.none) : ports.sink.digest(rejectsLocation(location), call),
+      ),
       TE.map(({ output, rejects }) => {
         const isThere = O.toNullable(output) === success.output_sha256;
-        // Without refused rows of its own, it says nothing of a file of that name.
-        const isBeside = success.rejects_sha256 === null || O.toNullable(rejects) === success.rejects_sha256;
+        const isBeside = O.toNullable(rejects) === success.rejects_sha256;
         return isThere && isBeside ? 'finished' : 'over';
       }),
     );

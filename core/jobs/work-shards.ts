@@ -142,7 +142,7 @@ const isDoneMeanwhile = async (work: Work, place: WorkerPlace, shard: number, to
   const { ports, call } = work;
   const isOwn = shard % place.count === place.index;
   if (isOwn || tookMs === 0 || !(shard < place.count || (await wasDone(work, shard - place.count)))) return false;
-  const untilMs = ports.host.nowMs() + tookMs;
+  const untilMs = Math.min(ports.host.nowMs() + tookMs, call.deadlineMs);
   while (ports.host.nowMs() < untilMs && !call.cancellation.aborted) {
     await ports.host.pause(Math.min(tookMs / 10, 1_000));
     if (await wasDone(work, shard)) return true;

@@ -20,7 +20,7 @@ export interface QuantileSketch {
   readonly add: (value: number, count?: number) => void;
   /** `q` from 0 to 1; NaN while empty. */
   readonly quantile: (q: number) => number;
-  /** Some thousand values at most, each with its count, that give the same quantiles when they are added to another sketch. */
+  /** Some hundreds of values, or tens of thousands where they are of every magnitude, each with its count, that give the same quantiles when they are added to another sketch. */
   readonly values: () => ReadonlyArray<readonly [value: number, count: number]>;
 }
 

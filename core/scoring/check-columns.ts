@@ -1,10 +1,10 @@
 /** Whether data has the columns that a model's features need, and what it says when one is missing. */
 import * as E from 'fp-ts/lib/Either.js';
 import { brief } from '../decode.js';
-import { type Failure, failureOf, nearest } from '../failure.js';
+import { type Failure, failureOf, nearest, problemLimit } from '../failure.js';
 import type { Feature } from '../model/signature.js';
 
-/** Right when every feature has a column. Fails `SignatureMismatch` naming every missing one, and the nearest that is there. */
+/** Right when every feature has a column. Fails `SignatureMismatch` naming every missing one, and of the first ones the nearest that is there. */
 export const checkColumns = (
   features: ReadonlyArray<Feature>,
   present: ReadonlySet<string>,
@@ -14,8 +14,9 @@ export const checkColumns = (
   if (missing.length === 0) return E.right(undefined);
   const needed = new Set(features.map(({ name }) => name));
   const spare = [...present].filter((name) => !needed.has(name));
-  const told = missing.map(({ name, type }) => {
-    const near = nearest(name, spare);
+  const looked = spare.slice(0, namesToLookAt);
+  const told = missing.map(({ name, type }, i) => {
+    const near = i < problemLimit ? nearest(name, looked) : undefined;
     const hint = near === undefined ? '' : `; the nearest column there is "${near}"`;
     return {
       inList: `${name} (${type}${hint})`,
@@ -30,6 +31,9 @@ export const checkColumns = (
     ),
   );
 };
+
+/** Whoever sends thousands of columns need not be told which of them was meant. */
+const namesToLookAt = 1_000;
 
 const othersToTell = 10;
 

@@ -8,7 +8,7 @@ export interface Distribution {
   readonly count: number;
   /** Values that are not: NaN, infinite or missing, written as null. */
   readonly nulls: number;
-  /** Null, as are the next four, when there are no numbers. */
+  /** Null, as are the next four, when there are no numbers; as is the next, when it is beyond what a double holds. */
   readonly mean: number | null;
   /** Of the population: divided by `count`. */
   readonly std: number | null;
@@ -22,14 +22,15 @@ export interface Distribution {
   readonly approximate: boolean;
 }
 
-/** What was recorded of some rows, to be added to what was recorded of others; some kilobytes at most. */
+/** What was recorded of some rows, to be added to what was recorded of others: some kilobytes, or up to a megabyte of values of every magnitude. */
 export const DistributionState = t.readonly(
   t.type({
     count: t.number,
     nulls: t.number,
-    mean: t.number,
+    /** Null, as is the next, when it is beyond what a double holds. */
+    mean: t.union([t.number, t.null]),
     /** The sum of the squared deviations from the mean. */
-    squares: t.number,
+    squares: t.union([t.number, t.null]),
     /** Null, as is the next, when there are no numbers. */
     min: t.union([t.number, t.null]),
     max: t.union([t.number, t.null]),
@@ -162,9 +163,9 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
       nulls += state.nulls;
       if (state.min === null || state.max === null) return;
       const both = count + state.count;
-      const delta = state.mean - mean;
+      const delta = (state.mean ?? Number.NaN) - mean;
       mean += (delta * state.count) / both;
-      squares += state.squares + (delta * delta * count * state.count) / both;
+      squares += (state.squares ?? Number.NaN) + (delta * delta * count * state.count) / both;
       count = both;
       min = Math.min(min, state.min);
       max = Math.max(max, state.max);
@@ -176,8 +177,8 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
     state: () => ({
       count,
       nulls,
-      mean,
-      squares,
+      mean: finiteOrNull(mean),
+      squares: finiteOrNull(squares),
       min: count === 0 ? null : min,
       max: count === 0 ? null : max,
       sketch: sketched()
@@ -190,8 +191,8 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
       return {
         count,
         nulls,
-        mean,
-        std: Math.sqrt(squares / count),
+        mean: finiteOrNull(mean),
+        std: finiteOrNull(Math.sqrt(squares / count)),
         min,
         max,
         ...(min === max ? shapeOfOne(min, count) : shape()),
@@ -201,8 +202,14 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
   };
 };
 
-const edgesOf = (min: number, max: number): ReadonlyArray<number> =>
-  Array.from({ length: binCount + 1 }, (_, i) => (i === binCount ? max : min + ((max - min) * i) / binCount));
+const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+const edgesOf = (min: number, max: number): ReadonlyArray<number> => {
+  const isWide = !Number.isFinite((max - min) * binCount);
+  const edge = (i: number): number =>
+    isWide ? min * (1 - i / binCount) + max * (i / binCount) : min + ((max - min) * i) / binCount;
+  return Array.from({ length: binCount + 1 }, (_, i) => (i === binCount ? max : edge(i)));
+};
 
 type Shape = Pick<Distribution, 'median' | 'deciles' | 'histogram'>;
 
@@ -222,7 +229,9 @@ const interpolate = (inOrder: Float64Array, q: number): number => {
   const at = q * (inOrder.length - 1);
   const below = inOrder[Math.floor(at)] ?? Number.NaN;
   const above = inOrder[Math.ceil(at)] ?? Number.NaN;
-  return below + (above - below) * (at - Math.floor(at));
+  const share = at - Math.floor(at);
+  // The two may be further apart than a double holds.
+  return Number.isFinite(above - below) ? below + (above - below) * share : below * (1 - share) + above * share;
 };
 
 /** A bin holds its lower edge, and the last one its upper edge too, as NumPy's do. */

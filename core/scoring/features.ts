@@ -225,7 +225,7 @@ const textParser = (column: Column): ((value: unknown) => unknown) | undefined =
     case 'float64':
       return (value) => {
         if (typeof value !== 'string') return value;
-        if (/^\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*$/.test(value)) return Number(value);
+        if (/^\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*$/.test(value)) return Number(value);
         if (isNotANumber(value)) return undefined;
         const infinite = /^\s*([+-]?)inf(?:inity)?\s*$/i.exec(value);
         if (infinite === null) return parseBoolean(value) ?? value;

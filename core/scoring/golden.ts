@@ -2,8 +2,8 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { show } from '../decode.js';
-import { fail, type Failure, failure, failureOf, type Problem } from '../failure.js';
+import { pointerToken, show } from '../decode.js';
+import { fail, type Failure, failure, failureOf, type Problem, problemLimit } from '../failure.js';
 import type { Golden } from '../model/experiment.js';
 import type { Signature } from '../model/signature.js';
 import type { CallOptions, Host } from '../ports/host.js';
@@ -46,20 +46,18 @@ export const goldenFeatures = (golden: Golden, { features }: Signature): E.Eithe
       golden.data,
       features.map(({ name }) => name),
     ),
-    E.chainFirst(({ raw, pointerTo }) =>
-      checkColumns(features, new Set(raw.columns.keys()), (name) => pointerTo(0, name)),
-    ),
+    E.chainFirst(({ present, pointerTo }) => checkColumns(features, new Set(present), (name) => pointerTo(0, name))),
     E.mapLeft((failed): Failure => ({ ...failed, message: `In golden.json: ${failed.message}` })),
     E.filterOrElse(
-      ({ raw }) => raw.rowCount > 0,
+      ({ rowCount }) => rowCount > 0,
       () =>
         failure(
           'InvalidInput',
           'golden.json holds no rows, so nothing would be checked. Write some sample rows, or leave the file out.',
         ),
     ),
-    E.chain(({ raw, pointerTo }) => {
-      const { batch, problems, problemTotal } = coerceFeatures(features, raw, 20);
+    E.chain(({ rows, rowCount, pointerTo }) => {
+      const { batch, problems, problemTotal } = coerceFeatures(features, rows(0, rowCount), problemLimit);
       const told = problems.map(({ row, column, detail }) => ({ pointer: pointerTo(row, column), detail }));
       return problemTotal === 0
         ? E.right(batch)
@@ -79,11 +77,11 @@ const compare = (golden: Golden, predicted: RowBatch): E.Either<Failure, number>
   let total = 0;
   const tellAt = (pointer: string, detail: string): void => {
     total++;
-    if (problems.length < 20) problems.push({ pointer, detail });
+    if (problems.length < problemLimit) problems.push({ pointer, detail });
   };
   for (const [name, values] of Object.entries(golden.predictions)) {
     const column = predicted.columns.get(name);
-    const pointer = `/predictions/${name}`;
+    const pointer = `/predictions/${pointerToken(name)}`;
     if (column === undefined)
       tellAt(pointer, `is no prediction of this model, which has ${[...predicted.columns.keys()].join(', ')}`);
     else if (values.length !== predicted.rowCount)

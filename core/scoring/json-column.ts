@@ -41,9 +41,11 @@ const isInteger = (value: unknown): boolean =>
 /** Whether a double holds it. */
 const isExact = (value: bigint): boolean => BigInt(Number(value)) === value;
 
-/** A value that is there, in a column of text: text as it is, anything else as JSON writes it. */
-export const jsonText = (value: unknown): string =>
-  typeof value === 'string' ? value : typeof value === 'bigint' ? `${value}` : (JSON.stringify(value) ?? '');
+/** A value that is there, in a column of text: text as it is, anything else as JSON writes it, or would write a number that is not finite. */
+export const jsonText = (value: unknown): string => {
+  if (typeof value === 'string') return value;
+  return typeof value === 'bigint' || typeof value === 'number' ? `${value}` : (JSON.stringify(value) ?? '');
+};
 
 /** The values, all of which `type` holds, as a column of it. */
 export const narrowColumn = (values: ReadonlyArray<unknown>, type: NarrowType): BatchColumn => {

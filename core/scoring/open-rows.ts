@@ -12,10 +12,10 @@ import { checkColumns } from './check-columns.js';
 import type { RawBatch } from './features.js';
 import { keysOf } from './keys.js';
 import { togetherOf } from './number-block.js';
-import { readRows } from './rows.js';
+import { type InlineRows, readRows } from './rows.js';
 import type { BatchStream } from './row-batch.js';
 import type { ScoreRequest } from './score-request.js';
-import type { RawStream } from './scoring-job.js';
+import { mostRowsAtOnce, type RawStream } from './scoring-job.js';
 
 /** Where rows may come from. */
 export interface RowSources {
@@ -214,6 +214,12 @@ const openSent = (
   );
 };
 
+/** A few thousand rows at a time. */
+function* batchesOf({ rowCount, rows }: InlineRows): Generator<E.Either<Failure, RawBatch>, void, undefined> {
+  for (let begin = 0; begin < rowCount; begin += mostRowsAtOnce)
+    yield E.right(rows(begin, Math.min(rowCount, begin + mostRowsAtOnce)));
+}
+
 const openInline = (
   from: RowSources,
   request: ScoreRequest,
@@ -226,15 +232,16 @@ const openInline = (
   for (const key of keys) wanted.add(key);
   const read = readRows(request.data, wanted);
   if (E.isLeft(read)) return read;
-  const { raw, columnNames, pointerTo } = read.right;
-  if (!features.every(({ name }) => raw.columns.has(name))) {
-    const present = new Set([...raw.columns.keys(), ...(raw.rowCount === 0 ? [] : columnNames)]);
-    const checked = checkColumns(features, present, (column) => pointerTo(0, column));
+  const { rowCount, columnNames, pointerTo } = read.right;
+  const present = new Set(read.right.present);
+  if (!features.every(({ name }) => present.has(name))) {
+    const all = new Set([...present, ...(rowCount === 0 ? [] : columnNames)]);
+    const checked = checkColumns(features, all, (column) => pointerTo(0, column));
     if (E.isLeft(checked)) return checked;
   }
   return E.right({
-    stream: raw.rowCount === 0 ? [] : [E.right(raw)],
-    keys: keys.filter((key) => raw.columns.has(key)),
+    stream: batchesOf(read.right),
+    keys: keys.filter((key) => present.has(key)),
     pointerTo,
     warnings: [],
     close: async () => undefined,

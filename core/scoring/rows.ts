@@ -7,7 +7,11 @@ import type { RawBatch, RawColumn } from './features.js';
 
 /** Decoded rows. */
 export interface InlineRows {
-  readonly raw: RawBatch;
+  readonly rowCount: number;
+  /** The wanted columns that are there. */
+  readonly present: ReadonlyArray<string>;
+  /** Rows `begin` (included) to `end` (excluded), as those columns. */
+  readonly rows: (begin: number, end: number) => RawBatch;
   /** The columns that were sent; of records, those of the first row. */
   readonly columnNames: ReadonlyArray<string>;
   /** Where a row's value of a column is in the data as it was sent. */
@@ -40,10 +44,19 @@ const refused = (pointer: string, detail: string): E.Either<Failure, never> =>
     ),
   );
 
-const rawBatch = (rowCount: number, columns: ReadonlyMap<string, RawColumn>): RawBatch => ({
+/** Rows of columns that are taken out of the data when they are asked for: that may be many times what was sent. */
+const inlineRows = (
+  rowCount: number,
+  present: ReadonlyArray<string>,
+  valuesOf: (name: string, begin: number, end: number) => ReadonlyArray<unknown>,
+): Pick<InlineRows, 'rowCount' | 'present' | 'rows'> => ({
   rowCount,
-  columns,
-  textual: false,
+  present,
+  rows: (begin, end) => {
+    const columns = new Map<string, RawColumn>();
+    for (const name of present) columns.set(name, { type: 'json', values: valuesOf(name, begin, end) });
+    return { rowCount: end - begin, columns, textual: false };
+  },
 });
 
 const isNoRecord = (row: unknown): boolean => typeof row !== 'object' || row === null || Array.isArray(row);
@@ -52,27 +65,38 @@ const readRecords = (rows: ReadonlyArray<unknown>, wanted: Iterable<string>): E.
   const bad = rows.findIndex(isNoRecord);
   if (bad >= 0) return refused(`/${bad}`, `must be an object, got ${show(rows[bad])}`);
   const records = rows as ReadonlyArray<JsonObject>;
-  const columns = new Map<string, RawColumn>();
-  for (const name of wanted) {
+  const valuesOf = (name: string, begin: number, end: number): ReadonlyArray<unknown> => {
     // JSON has no undefined, but every object a `constructor` that it did not bring.
     const isInherited = name in Object.prototype;
-    let present = records.length === 0;
-    const values = new Array<unknown>(records.length);
-    for (let row = 0; row < records.length; row++) {
+    const values = new Array<unknown>(end - begin);
+    for (let row = begin; row < end; row++) {
       const record = records[row] as JsonObject;
-      if (isInherited && !Object.hasOwn(record, name)) continue;
-      const value = record[name];
-      values[row] = value;
-      present ||= value !== undefined || Object.hasOwn(record, name);
+      if (!isInherited || Object.hasOwn(record, name)) values[row - begin] = record[name];
     }
-    if (present) columns.set(name, { type: 'json', values });
-  }
+    return values;
+  };
   return E.right({
-    raw: rawBatch(records.length, columns),
+    ...inlineRows(records.length, namesIn(records, wanted), valuesOf),
     columnNames: Object.keys(records[0] ?? {}),
     pointerTo: (row, column) => `/data/${row}/${pointerToken(column)}`,
   });
 };
+
+/** Those of the wanted names that some record has; all, when there are no records. */
+const namesIn = (records: ReadonlyArray<JsonObject>, wanted: Iterable<string>): ReadonlyArray<string> => {
+  if (records.length === 0) return [...wanted];
+  const first = records.slice(0, recordsToAsk);
+  const missing = new Set<string>();
+  for (const name of wanted) if (!first.some((record) => Object.hasOwn(record, name))) missing.add(name);
+  // The others are looked through once: there may be millions, with nothing in them.
+  for (let row = recordsToAsk; row < records.length && missing.size > 0; row++) {
+    for (const name in records[row]) missing.delete(name);
+  }
+  return [...wanted].filter((name) => !missing.has(name));
+};
+
+/** So many records are asked for each name. */
+const recordsToAsk = 1_000;
 
 const readColumns = (data: JsonObject, wanted: Iterable<string>): E.Either<Failure, InlineRows> => {
   const entries = Object.entries(data);
@@ -87,12 +111,13 @@ const readColumns = (data: JsonObject, wanted: Iterable<string>): E.Either<Failu
         `has ${values.length} values where "${brief(firstName)}" has ${rowCount}`,
       );
   }
-  const columns = new Map<string, RawColumn>();
-  for (const name of wanted) {
-    if (Object.hasOwn(data, name)) columns.set(name, { type: 'json', values: data[name] as ReadonlyArray<unknown> });
-  }
+  const present = [...wanted].filter((name) => Object.hasOwn(data, name));
+  const valuesOf = (name: string, begin: number, end: number): ReadonlyArray<unknown> => {
+    const values = data[name] as ReadonlyArray<unknown>;
+    return end - begin === rowCount ? values : values.slice(begin, end);
+  };
   return E.right({
-    raw: rawBatch(rowCount, columns),
+    ...inlineRows(rowCount, present, valuesOf),
     columnNames: Object.keys(data),
     pointerTo: (row, column) => `/data/${pointerToken(column)}/${row}`,
   });
@@ -114,14 +139,13 @@ const readSplit = (
     if (row.length !== names.length)
       return refused(`/data/${i}`, `has ${row.length} values for ${names.length} columns`);
   }
-  const columns = new Map<string, RawColumn>();
-  for (const name of wanted) {
-    const at = places.get(name);
-    if (at === undefined) continue;
-    columns.set(name, { type: 'json', values: rows.map((row) => (row as ReadonlyArray<unknown>)[at]) });
-  }
+  const present = [...wanted].filter((name) => places.has(name));
+  const valuesOf = (name: string, begin: number, end: number): ReadonlyArray<unknown> => {
+    const at = places.get(name) ?? Number.NaN;
+    return rows.slice(begin, end).map((row) => (row as ReadonlyArray<unknown>)[at]);
+  };
   return E.right({
-    raw: rawBatch(rows.length, columns),
+    ...inlineRows(rows.length, present, valuesOf),
     columnNames: [...places.keys()],
     pointerTo: (row, column) => {
       const place = places.get(column);

@@ -17,8 +17,8 @@ import { scoreBatch, type ScoringModel } from './score.js';
 import type { PredictionColumn } from './predictions.js';
 import { type RowBatch, sliceColumn } from './row-batch.js';
 
-/** Batches of raw columns, which may all be there already; a `left` is the last element. */
-export type RawStream = AsyncIterable<E.Either<Failure, RawBatch>> | ReadonlyArray<E.Either<Failure, RawBatch>>;
+/** Batches of raw columns, still to be read or there already; a `left` is the last element. */
+export type RawStream = AsyncIterable<E.Either<Failure, RawBatch>> | Iterable<E.Either<Failure, RawBatch>>;
 
 /** Where scored rows go: an answer, or a file. */
 export interface PredictionOutput {
@@ -74,7 +74,7 @@ export const runScoringJob =
     const lost = new Map<string, Lost>();
     // Keys may be held by the output for as long as it likes.
     const featuresAlone = job.features.map(({ name }) => name).filter((name) => !job.keys.includes(name));
-    const rowsToLookAt = Array.isArray(job.stream) ? Number.POSITIVE_INFINITY : rowsToCount;
+    const rowsToLookAt = Symbol.iterator in job.stream ? Number.POSITIVE_INFINITY : rowsToCount;
     let misfits: Misfits | undefined;
     let rowsRead = 0;
     let rowsRefused = 0;
@@ -147,7 +147,7 @@ export const lossWarnings = ([name, { inexact, infinite }]: readonly [string, Lo
 };
 
 /** Rows that are coerced between two turns of the event loop. */
-const mostRowsAtOnce = 4096;
+export const mostRowsAtOnce = 4096;
 
 const cutBatch = function* (batch: RawBatch): Iterable<RawBatch> {
   if (batch.rowCount <= mostRowsAtOnce) {

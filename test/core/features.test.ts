@@ -5,8 +5,7 @@ import type { TensorType } from '../../core/index.js';
 import { checkColumns } from '../../core/scoring/check-columns.js';
 import { coerceFeatures, keepRows, type RawBatch, type RawColumn } from '../../core/scoring/features.js';
 import { inType } from '../../core/scoring/float-columns.js';
-import { readRows } from '../../core/scoring/rows.js';
-import { feature, json, leftOf, rawBatch, rightOf, typed } from '../support/scoring.js';
+import { feature, inlineBatch, json, leftOf, rawBatch, typed } from '../support/scoring.js';
 
 /** The value is refused as not of the type. */
 const no = Symbol('no');
@@ -106,7 +105,7 @@ for (const [value, told, ...outcomes] of fromJson) {
     test(`JSON: in a ${type} feature ${shown(value)} ${becomes}`, (t) => {
       const expected = expectedOf(type, outcome, told);
       for (const [form, data] of forms) {
-        const found = coerced(type, rightOf(readRows(data(value), ['x'])).raw);
+        const found = coerced(type, inlineBatch(data(value), ['x']));
         if (expected instanceof RegExp) t.regex(`${found}`, expected, form);
         else t.is(found, expected, form);
       }
@@ -252,7 +251,7 @@ const missings: ReadonlyArray<readonly [what: string, raw: RawBatch]> = [
   ['null', rawBatch({ x: json(null) })],
   ['undefined', rawBatch({ x: json(undefined) })],
   ['NaN', rawBatch({ x: json(Number.NaN) })],
-  ['a row without the column', rightOf(readRows([{}, { x: 1 }], ['x'])).raw],
+  ['a row without the column', inlineBatch([{}, { x: 1 }], ['x'])],
   ...types.map((type) => [`a missing ${type}`, rawBatch({ x: typed(type, null) })] as const),
   ['a float32 NaN', rawBatch({ x: typed('float32', Number.NaN) })],
   ['a float64 NaN', rawBatch({ x: typed('float64', Number.NaN) })],

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { checkColumns } from '../../core/scoring/check-columns.js';
 import { readRows } from '../../core/scoring/rows.js';
-import { feature, json, leftOf, rightOf } from '../support/scoring.js';
+import { feature, inlineBatch, json, leftOf, rightOf } from '../support/scoring.js';
 
 /** The same two rows. */
 const forms: ReadonlyArray<readonly [form: string, data: unknown]> = [
@@ -39,7 +39,7 @@ const forms: ReadonlyArray<readonly [form: string, data: unknown]> = [
 
 for (const [form, data] of forms) {
   test(`${form}: the wanted columns are taken and the others are passed over`, (t) => {
-    const { raw } = rightOf(readRows(data, ['a', 'b', 'absent']));
+    const raw = inlineBatch(data, ['a', 'b', 'absent']);
     t.is(raw.rowCount, 2);
     t.false(raw.textual);
     t.deepEqual(
@@ -65,8 +65,8 @@ for (const [form, data, pointer, ofMissing] of pointers) {
   });
 
   test(`${form}: a missing column is told with the nearest one that was sent, and a pointer`, (t) => {
-    const { raw, columnNames, pointerTo } = rightOf(readRows(data, ['gone']));
-    const present = new Set([...raw.columns.keys(), ...columnNames]);
+    const { present: found, columnNames, pointerTo } = rightOf(readRows(data, ['gone']));
+    const present = new Set([...found, ...columnNames]);
     const failed = leftOf(
       checkColumns([feature('gone', 'bool')], present, (column) => pointerTo(0, column)),
       'SignatureMismatch',
@@ -86,7 +86,7 @@ const empty: ReadonlyArray<readonly [what: string, data: unknown, columns: Reado
 
 for (const [what, data, columns] of empty) {
   test(`${what}: zero rows`, (t) => {
-    const { raw } = rightOf(readRows(data, ['a', 'b']));
+    const raw = inlineBatch(data, ['a', 'b']);
     t.is(raw.rowCount, 0);
     t.deepEqual([...raw.columns.keys()], columns);
     for (const column of raw.columns.values()) t.is(column.values.length, 0);
@@ -137,7 +137,7 @@ for (const [what, data, pointer, says] of refused) {
 }
 
 test('in records a column is there when some row has it', (t) => {
-  const { raw } = rightOf(readRows([{}, { a: 1 }, {}], ['a', 'b']));
+  const raw = inlineBatch([{}, { a: 1 }, {}], ['a', 'b']);
   t.deepEqual(raw.columns, new Map([['a', json(undefined, 1, undefined)]]));
 });
 
@@ -148,25 +148,43 @@ for (const name of inherited) {
   test(`${name} is a column like any other`, (t) => {
     const texts = [`[{"${name}": 7}]`, `{"${name}": [7]}`, `{"columns": ["${name}"], "data": [[7]]}`];
     for (const sent of texts) {
-      const { raw } = rightOf(readRows(JSON.parse(sent), [name]));
+      const raw = inlineBatch(JSON.parse(sent), [name]);
       t.deepEqual(raw.columns, new Map([[name, json(7)]]), sent);
     }
   });
 
   test(`${name} is not there unless it was sent`, (t) => {
     for (const data of [[{ a: 1 }], { a: [1] }, { columns: ['a'], data: [[1]] }]) {
-      t.deepEqual([...rightOf(readRows(data, [name, 'a'])).raw.columns.keys()], ['a']);
+      t.deepEqual(rightOf(readRows(data, [name, 'a'])).present, ['a']);
     }
   });
 }
 
 test('columns that are called "columns" and "data" are columns, beside another', (t) => {
-  const { raw } = rightOf(readRows({ columns: [1], data: [2], other: [3] }, ['columns', 'data']));
+  const raw = inlineBatch({ columns: [1], data: [2], other: [3] }, ['columns', 'data']);
   t.deepEqual(
     raw.columns,
     new Map([
       ['columns', json(1)],
       ['data', json(2)],
+    ]),
+  );
+});
+
+test('records are taken part by part, and a column is there that only a late one has', (t) => {
+  const records = Array.from({ length: 3_000 }, (_, row) =>
+    row === 2_500 ? { late: row } : row % 2 === 0 ? {} : { a: row },
+  );
+  const read = rightOf(readRows(records, ['a', 'late', 'constructor', 'never']));
+  t.deepEqual(read.present, ['a', 'late']);
+  t.is(read.rowCount, 3_000);
+  const { rowCount, columns } = read.rows(2_499, 2_501);
+  t.is(rowCount, 2);
+  t.deepEqual(
+    columns,
+    new Map([
+      ['a', json(2_499, undefined)],
+      ['late', json(undefined, 2_500)],
     ]),
   );
 });

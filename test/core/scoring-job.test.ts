@@ -8,7 +8,6 @@ import { nodeHost } from '../../adapters/node-host.js';
 import { type BatchColumn, failTask, type Failure, failure, type RowBatch, type SinkWriter } from '../../core/index.js';
 import type { RawBatch, RawColumn } from '../../core/scoring/features.js';
 import { fileOutput, inlineOutput, type Provenance } from '../../core/scoring/outputs.js';
-import { readRows } from '../../core/scoring/rows.js';
 import type { RefusedRow } from '../../core/scoring/score-request.js';
 import {
   gatherBatches,
@@ -26,6 +25,7 @@ import {
   loadMemoryModel,
   mixedModel,
   rawBatch,
+  inlineBatch,
   rightOf,
   rowBatch,
   scorable,
@@ -106,18 +106,15 @@ const cellsOf = (rows: ReadonlyArray<MixedRow>, name: Name): ReadonlyArray<numbe
 /** The wanted columns as an entrance brings them, its columns in this order. */
 const entrances: Readonly<Record<string, (rows: ReadonlyArray<MixedRow>, order: ReadonlyArray<Name>) => RawBatch>> = {
   records: (rows, order) =>
-    rightOf(
-      readRows(
-        rows.map((_, i) => Object.fromEntries(order.map((name) => [name, cellsOf(rows, name)[i]]))),
-        mixedInfo.feature_names,
-      ),
-    ).raw,
+    inlineBatch(
+      rows.map((_, i) => Object.fromEntries(order.map((name) => [name, cellsOf(rows, name)[i]]))),
+      mixedInfo.feature_names,
+    ),
   columns: (rows, order) =>
-    rightOf(readRows(Object.fromEntries(order.map((name) => [name, cellsOf(rows, name)])), mixedInfo.feature_names))
-      .raw,
+    inlineBatch(Object.fromEntries(order.map((name) => [name, cellsOf(rows, name)])), mixedInfo.feature_names),
   split: (rows, order) => {
     const data = rows.map((_, i) => order.map((name) => cellsOf(rows, name)[i]));
-    return rightOf(readRows({ columns: order, data }, mixedInfo.feature_names)).raw;
+    return inlineBatch({ columns: order, data }, mixedInfo.feature_names);
   },
   parquet: (rows, order) => {
     const kinds = { a: 'float64', b: 'float32', n: 'int32', flag: 'bool', s: 'string', extra: 'string' } as const;

@@ -31,6 +31,7 @@ import {
 import { type Feature, signatureOf } from '../../core/model/signature.js';
 import type { LoadedModel } from '../../core/ports/inference-engine.js';
 import type { RawBatch, RawColumn } from '../../core/scoring/features.js';
+import { readRows } from '../../core/scoring/rows.js';
 import { scoringModel, type ScoringModel } from '../../core/scoring/score.js';
 
 /** For calls that may take as long as they like. */
@@ -295,3 +296,9 @@ export const scoringService = async (
 
 /** What every request to that service says. */
 export const sums = { model_type: 'games', model_name: 'sums' } as const;
+
+/** Rows as JSON carries them, whole. */
+export const inlineBatch = (data: unknown, wanted: ReadonlyArray<string>): RawBatch => {
+  const { rowCount, rows } = rightOf(readRows(data, wanted));
+  return rows(0, rowCount);
+};

@@ -50,8 +50,13 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
     /--limit was given as "1" and as "2": give it once/,
   ],
   ['a port that is negative', ['serve', '--port', '-1'], 2, /: --port is not valid: must be an integer .* got "-1"/],
-  ['no reference', ['score'], 2, /positional/],
-  ['too many references', ['score', reference, reference], 2, /positional/],
+  ['no reference', ['score'], 2, /An argument is missing: scorekeeper score <REF> /],
+  [
+    'too many references',
+    ['score', reference, reference],
+    2,
+    /is one argument too many: scorekeeper score <REF> takes no more\./,
+  ],
   [
     'needed flags are missing',
     ['register', '--model-type', 'rating'],
