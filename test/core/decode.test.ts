@@ -267,3 +267,12 @@ test('a message shows 58 characters of a long text at most', (t) => {
 test('a reference token escapes what RFC 6901 escapes', (t) => {
   t.is(pointerToken('~1/'), '~01~1');
 });
+
+test('half a million unknown fields are counted, and twenty are told', (t) => {
+  const value = Object.fromEntries(Array.from({ length: 500_000 }, (_, i) => [`f${i}`, i]));
+  const result = decode(ModelsRequest, 'The request')({ ...value, limit: 0 });
+  if (E.isRight(result)) return t.fail('accepted');
+  t.is(result.left.problems.length, 20);
+  t.is(result.left.problemTotal, 500_001);
+  t.regex(result.left.message, /; and 499998 more\.$/);
+});

@@ -2,8 +2,9 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { nodeHost } from '../../adapters/node-host.js';
-import { type Distribution, recordDistribution } from '../../core/index.js';
-import { distributionOf as summarised } from '../../core/scoring/distribution.js';
+import { decode, type Distribution, recordDistribution } from '../../core/index.js';
+import { DistributionState, distributionOf as summarised } from '../../core/scoring/distribution.js';
+import { rightOf } from '../support/scoring.js';
 
 const host = nodeHost();
 
@@ -276,4 +277,25 @@ test('a summary of nothing, and one of a single value', (t) => {
   const same = { count: 4, mean: 2, std: 0, min: 2, max: 2, quantiles: [2, 2, 2] };
   t.like(summarised(same, 4), { median: 2, deciles: new Array(9).fill(2), nulls: 0 });
   t.is(summarised(same, 4).histogram.counts[0], 4);
+});
+
+test('numbers whose differences no double holds have a distribution, also in parts', (t) => {
+  const values = [1e200, -1e200, 1.7e308, -1.7e308, 3];
+  const whole = distributionOf(values);
+  const recorder = recordDistribution(host);
+  for (const part of [values.slice(0, 2), values.slice(2)]) {
+    const recorded = recordDistribution(host);
+    recorded.add(part);
+    recorder.addState(rightOf(decode(DistributionState, 'the state')(JSON.parse(JSON.stringify(recorded.state())))));
+  }
+  for (const { count, min, max, std, histogram, deciles } of [whole, recorder.result()]) {
+    t.is(count, 5);
+    t.is(min, -1.7e308);
+    t.is(max, 1.7e308);
+    t.is(std, null);
+    t.is(histogram.edges[10], 0);
+    t.true([...histogram.edges, ...deciles].every(Number.isFinite));
+    t.is(sum(histogram.counts), 5);
+  }
+  t.is(whole.median, 3);
 });

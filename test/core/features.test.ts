@@ -514,3 +514,26 @@ test('rows are kept in order, of every kind of column and with what is missing',
     json: json(1, null),
   });
 });
+
+test('of thousands of columns, the nearest ones are told of the first features that are missing', (t) => {
+  const features = Array.from({ length: 30 }, (_, i) => feature(`feature_${i}`, 'float32'));
+  const sent = new Set(Array.from({ length: 50_000 }, (_, i) => `featura_${i}`));
+  const failed = leftOf(
+    checkColumns(features, sent, (column) => `/${column}`),
+    'SignatureMismatch',
+  );
+  t.is(failed.problemTotal, 30);
+  t.is(failed.message.split('; the nearest column there is ').length - 1, 20);
+});
+
+for (const [what, field] of [
+  ['digits', '1'.repeat(500_000)],
+  ['digits after a point', `1.${'1'.repeat(500_000)}`],
+  ['spaces', `1${' '.repeat(500_000)}`],
+]) {
+  test(`a field of half a million ${what} and a letter is no number`, (t) => {
+    const fields = rawBatch({ x: typed('string', `${field}x`) }, true);
+    for (const type of ['float64', 'int64', 'bool'] as const)
+      t.is(coerceFeatures([feature('x', type)], fields, 20).problemTotal, 1);
+  });
+}

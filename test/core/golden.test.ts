@@ -155,3 +155,8 @@ test('labels that are integers agree with numbers, and with nothing else', async
   leftOf(await check({ data: rows, predictions: { prediction: [0, 0] } }, numbered), 'ArtifactUnreadable');
   leftOf(await check({ data: rows, predictions: { prediction: ['1', '0'] } }, numbered), 'ArtifactUnreadable');
 });
+
+test('a prediction is pointed to, whatever it is called', async (t) => {
+  const failed = leftOf(await check({ data, predictions: { 'a/b~c': [1, 2, 3] } }), 'ArtifactUnreadable');
+  t.is(failed.problems[0]?.pointer, '/predictions/a~1b~0c');
+});

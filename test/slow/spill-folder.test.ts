@@ -3,8 +3,10 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { openRowStage } from '../../adapters/duckdb/row-stage.js';
 import { ownSpillFolder } from '../../adapters/duckdb/spill-folder.js';
 import { filesUnder, removeTemporaryFolders, temporaryFolder } from '../adapters/duckdb/files.js';
 
@@ -20,6 +22,7 @@ const endings: ReadonlyArray<
   ['SIGTERM', 'kill', 'SIGTERM', null],
   ['SIGHUP', 'kill', 'SIGHUP', null],
   ['a cancellation by SIGTERM', 'cancel', 'SIGTERM', 0],
+  ['SIGTERM, where somebody else ends the process', 'exit on SIGTERM', 'SIGTERM', 3],
 ];
 for (const [what, ending, signal, code] of endings) {
   test.serial(`nothing is left in the temporary folder after ${what}`, async (t) => {
@@ -35,7 +38,7 @@ for (const [what, ending, signal, code] of endings) {
     t.deepEqual(await ended, [code, code === null ? signal : null]);
     t.deepEqual(await readdir(temporary), []);
     // A process that is killed leaves its unfinished output only.
-    if (ending !== 'exit' && ending !== 'kill') {
+    if (!ending.startsWith('exit') && ending !== 'kill') {
       t.deepEqual(await filesUnder(root), ending === 'commit' ? ['a.parquet'] : []);
     }
   });
@@ -51,4 +54,12 @@ test.serial('nobody listens to signals for folders that are gone, and a folder m
   await other.remove();
   t.is(process.listenerCount('SIGTERM'), before);
   t.false((await readdir(tmpdir())).some((name) => one.path.endsWith(name) || other.path.endsWith(name)));
+});
+
+test.serial('an output that does not begin leaves nobody listening', async (t) => {
+  const before = process.listenerCount('SIGTERM');
+  const path = join(await temporaryFolder(), 'a.parquet');
+  const schema = { columns: [], constants: [] };
+  await t.throwsAsync(openRowStage(schema, path, 'parquet', { memoryLimitBytes: 2 ** 26, threads: 0 }));
+  t.is(process.listenerCount('SIGTERM'), before);
 });

@@ -296,3 +296,17 @@ test('keys of JSON are text in a stream', (t) => {
     ['1', 'a', null, '[2]'],
   );
 });
+
+test('halves of a character at the end of one text and the beginning of the next stay apart', async (t) => {
+  const stored = rowBatch({ text: typed('string', 'a\ud83d', '\ude00b', '🎲', null, 'next') });
+  const arrived = await passed(rowsOf(encoded(stored)), ['text']);
+  t.deepEqual(arrived.cells, { text: ['a\ufffd', '\ufffdb', '🎲', null, 'next'] });
+});
+
+test('of thousands of columns, the one that comes twice is told', async (t) => {
+  const encoder = arrowEncoder();
+  const names = Array.from({ length: 60_000 }, (_, i) => `c${i % 59_999}`);
+  const begin = encoder.begin(names.map((name) => ({ name, type: 'int32' }) as const));
+  const failed = leftOf(await rowsOf(Buffer.concat([Buffer.from(begin)])).open(unhurried)(), 'InvalidInput');
+  t.regex(failed.message, /names the column "c0" twice/);
+});

@@ -151,3 +151,17 @@ test('predictions are written as RFC 4180 has it: an empty field for null, quote
   const text = `${csvEncoder.begin(schema)}${csvEncoder.encode(rowBatch(columns))}${csvEncoder.end()}`;
   t.is(text, 'row,"a ""key""",k,p,b\r\n0,"x, ""y""\n","a\nb",,true\r\n1152921504606846976,"",,0.5,false\r\n');
 });
+
+test('bytes that end in the middle of a character are no text', async (t) => {
+  const cut = Buffer.from('a,b\n1,café').subarray(0, -1);
+  for (const size of [1, 100]) {
+    const { failure: failed } = await passed(rowsOf(cut, size), ['a', 'b']);
+    t.is(failed?.message, 'The body: there are bytes from line 2 on that are not UTF-8: encode it as UTF-8.');
+  }
+});
+
+test('of thousands of columns, the one that comes twice is told', async (t) => {
+  const names = Array.from({ length: 60_000 }, (_, i) => `c${i}`);
+  const failed = leftOf(await rowsOf(`${names.join(',')},C5\n`).open(unhurried)(), 'InvalidInput');
+  t.is(failed.message, 'The body: line 1 names the column "C5" twice (case aside).');
+});

@@ -1,6 +1,6 @@
 /** Staged rows read as the source itself does, whatever it is, and each range of them is those rows. */
 import { existsSync } from 'node:fs';
-import { access, appendFile, copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { access, appendFile, copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
@@ -8,9 +8,16 @@ import { duckdbBatchStage } from '../../../adapters/duckdb/batch-stage.js';
 import { type DuckdbSourceOptions, duckdbDataSource } from '../../../adapters/duckdb/data-source.js';
 import { duckdbJobRows } from '../../../adapters/duckdb/job-rows.js';
 import { localFilesystemArtifactStore } from '../../../adapters/local-filesystem/artifact-store.js';
-import type { BatchStream, RowBatch, StagedRows, WantedColumn, YearRange } from '../../../core/index.js';
+import {
+  type BatchStream,
+  fail,
+  type RowBatch,
+  type StagedRows,
+  type WantedColumn,
+  type YearRange,
+} from '../../../core/index.js';
 import { jobFolderContract } from '../../contracts/job-folder.js';
-import { collect, type Rows } from '../../contracts/sample-rows.js';
+import { collect, countedRows, type Rows } from '../../contracts/sample-rows.js';
 import {
   call,
   filesUnder,
@@ -267,4 +274,18 @@ test('files of rows go, also those of killed processes, and documents stay; a fo
   await right(folder.remove(call));
   t.deepEqual((await readdir(root)).sort(), ['games.csv', 'games.ndjson', 'games.parquet']);
   await right(folder.remove(call));
+});
+
+test('rows that cannot be staged leave the folder above theirs, and those that are staged are not for others to read', async (t) => {
+  const root = await temporaryFolder();
+  const path = join(root, 'scorekeeper-one', 'rows.parquet');
+  const rows = countedRows(3);
+  const broken = async function* (): BatchStream {
+    yield E.right(rows);
+    yield fail('DataUnreadable', 'a bad row');
+  };
+  t.is((await left(stageBatch('the rows', broken(), path))).message, 'a bad row');
+  t.deepEqual(await readdir(root), []);
+  await right(stageBatch('the rows', oneBatch(rows), path));
+  t.is((await stat(join(root, 'scorekeeper-one'))).mode & 0o777, 0o700);
 });

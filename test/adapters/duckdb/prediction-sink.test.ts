@@ -1,13 +1,17 @@
 /** The DuckDB prediction sink keeps the port's promises for each format, and its own: the files' contents, links, crashes. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { engineTypes } from '../../../adapters/duckdb/chunk-writer.js';
+import { loadLibrary, openEngine } from '../../../adapters/duckdb/engine.js';
+import { outputGroups } from '../../../adapters/duckdb/output-groups.js';
 import { duckdbPredictionSink } from '../../../adapters/duckdb/prediction-sink.js';
 import type { BatchColumn, RawColumn, RowBatch, SinkSchema } from '../../../core/index.js';
+import { cancellable } from '../../contracts/cancellable.js';
 import { predictionSinkContract } from '../../contracts/prediction-sink.js';
 import { asNobody } from '../../support/as-nobody.js';
 import { countedRows } from '../../contracts/sample-rows.js';
@@ -302,6 +306,39 @@ test('parts that look as the whole are joined as they are, and others are writte
   const small = await part('small.parquet', 'a', 1_000);
   t.deepEqual(await groups(await whole('small-ones.parquet', [small, small, small])), [3_000]);
   t.deepEqual(await groups(await whole('of-lines.parquet', [await part('lines.ndjson', 'b', 10)])), [10]);
+});
+
+test('a key that is beyond what a double holds is infinite', async (t) => {
+  const root = await temporaryFolder();
+  const columns = [{ name: 'key', type: 'json' } as const];
+  const writer = await right(duckdbPredictionSink({ root }).open('a.parquet', { columns, constants: [] }, call));
+  const values = [Number.POSITIVE_INFINITY, 1, null, Number.NEGATIVE_INFINITY];
+  await right(writer.write({ rowCount: 4, columns: new Map([['key', { type: 'json', values }]]) }));
+  const { location } = await right(writer.commit);
+  t.deepEqual(await sql(`SELECT key FROM '${location}'`), [['Infinity'], [1], [null], ['-Infinity']]);
+});
+
+test('the digest of an output ends with its call', async (t) => {
+  const root = await temporaryFolder();
+  await writeFile(join(root, 'a.parquet'), new Uint8Array(2 ** 26));
+  const cancellation = cancellable();
+  const digest = duckdbPredictionSink({ root }).digest('a.parquet', { ...call, cancellation });
+  setTimeout(cancellation.abort, 1);
+  t.is((await left(digest)).tag, 'Cancelled');
+});
+
+test('what waits outside of the output is not for others to read', async (t) => {
+  const aside = await temporaryFolder();
+  const groups = outputGroups({ schema, path: join(aside, 'a.parquet'), format: 'parquet' }, join(aside, 'inner'));
+  const engine = await openEngine(await loadLibrary(), [], { memoryLimitBytes: 2 ** 26, threads: 1 }, [aside]);
+  const connection = await engine.connect();
+  const list = schema.columns.map(({ type }, i) => `NULL::${engineTypes[type]} AS c${i}`).join(', ');
+  await connection.run(`CREATE TABLE held AS SELECT ${list}`);
+  await groups.write({ connection, name: 'held' });
+  t.is((await stat(join(aside, 'inner'))).mode & 0o777, 0o700);
+  await groups.close();
+  connection.disconnectSync();
+  await engine.close();
 });
 
 test('a probability for each of 600 classes is written, in every format and in parts', async (t) => {

@@ -23,6 +23,7 @@ const columns = [
 ] as const;
 
 if (ending === 'cancel') process.once('SIGTERM', cancellation.abort);
+if (ending === 'exit on SIGTERM') process.on('SIGTERM', () => process.exit(3));
 const opened = await right(source.open({}, { ...call, cancellation }));
 const sink = duckdbPredictionSink({ root, memoryLimitBytes });
 const writer = await right(sink.open('a.parquet', { columns, constants: [] }, call));
@@ -35,7 +36,7 @@ for await (const batch of opened.read(columns.map(({ name }) => ({ name, role: '
   process.send?.('both spill');
   if (ending === 'exit') process.exit(0);
   if (ending === 'abort') break;
-  while ((ending === 'kill' || ending === 'cancel') && !cancellation.aborted) await nextTurn();
+  while (['kill', 'cancel', 'exit on SIGTERM'].includes(ending) && !cancellation.aborted) await nextTurn();
 }
 if (ending === 'commit') await right(writer.commit);
 else await writer.abort();

@@ -184,6 +184,21 @@ test('a request that does not arrive in time is DeadlineExceeded with 408', asyn
   t.like(lines[0], { level: 'info', status: 408, code: 'DeadlineExceeded', fault: 'ERR_HTTP_REQUEST_TIMEOUT' });
 });
 
+test('a target that is no URL is a problem, and logged as such', async (t) => {
+  const { lines, logger } = recordingLogger();
+  const { url } = await serve(t, {}, { logger });
+  const connection = await rawConnection(url);
+  await connection.send('GET http://[/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  const received = await connection.received;
+  t.true(received.startsWith('HTTP/1.1 400 '), received);
+  const problem: unknown = JSON.parse(received.slice(received.indexOf('\r\n\r\n')));
+  t.like(problem, { code: 'InvalidInput', detail: "The request's target is no valid URL: send the path alone." });
+  t.deepEqual(
+    lines.filter(({ status }) => status !== undefined).map(({ level, status, code }) => ({ level, status, code })),
+    [{ level: 'info', status: 400, code: 'InvalidInput' }],
+  );
+});
+
 test('HTTP/1.1 without Host is a problem, HTTP/1.0 needs none, and an expectation is ignored', async (t) => {
   const { url } = await serve(t);
   const ask = async (request: string): Promise<string> => {

@@ -179,6 +179,9 @@ test('the type of the answer is negotiated', async (t) => {
     ['application/json;q=0, */*;q=0.1', ndjson],
     ['text/html, application/json;q=0.1', 'application/json'],
     ['application/json; charset=utf-8', 'application/json'],
+    ['application/json; q=0.1, text/csv', 'text/csv; charset=utf-8; header=present'],
+    ['application/json; q=0, application/x-ndjson; q=0.5', ndjson],
+    ['application/json ;  Q=0.1;x=y, text/csv ;x=y;q=0.2', 'text/csv; charset=utf-8; header=present'],
     ['text/csv; header=present; q=0.2, application/json; q=0.1', 'text/csv; charset=utf-8; header=present'],
     ['', 'application/json'],
   ] as const) {
