@@ -44,6 +44,7 @@ const enginePatterns: ReadonlyArray<readonly [RegExp, FailureTag, string]> = [
   [/Out of Memory Error|could not allocate block/, 'TooLarge', 'more memory is needed than memoryLimitBytes allows'],
   [/^Permission Error/, 'PermissionDenied', 'only the declared files may be read, and nothing changed'],
   [/permission denied/i, 'PermissionDenied', 'access was refused'],
+  [/^IO Error: Could not read enough bytes/, 'DataUnreadable', 'the file is damaged or was cut off'],
   [/^IO Error/, 'Unavailable', 'the file system failed'],
 ];
 

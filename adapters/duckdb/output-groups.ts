@@ -5,11 +5,10 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Narrowing, narrowestType, type OutputFormat, type RawRows, type SinkSchema } from '../../core/index.js';
 import { engineTypes } from './chunk-writer.js';
 import { quoteName, quoteText } from './engine.js';
-import { raised, toFailure } from './errors.js';
 import { type FileJoiner, joinFiles } from './file-joiner.js';
 import { type HeldTable, mostRowsPerGroup } from './held-rows.js';
 import { mostRowsOf, parquetOptions } from './join-parts.js';
-import { makeFolder } from './make-folder.js';
+import { makeAside } from './make-folder.js';
 import { constantSql, copyOptions, finiteSql } from './output-sql.js';
 
 export interface OutputGroups {
@@ -94,12 +93,6 @@ const openGroups = (
     close: async () => undefined,
   };
 };
-
-/** Not for others to read. */
-const makeAside = (folder: string): Promise<void> =>
-  makeFolder(folder, 0o700).catch((error: unknown) => {
-    throw raised(toFailure("A folder in the system's temporary folder (TMPDIR)")(error));
-  });
 
 /** To a file of one group. */
 const groupOptions = (format: OutputFormat, isFirst: boolean): string => {

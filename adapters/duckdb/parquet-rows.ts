@@ -1,5 +1,5 @@
 /** A Parquet file that arrives, such as the body of a request: its footer comes last, so it waits on disk until it is whole. */
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
@@ -14,6 +14,7 @@ import {
 import { duckdbDataSource } from './data-source.js';
 import { raised, toFailure } from './errors.js';
 import { assertOngoing } from './interruptible.js';
+import { makeAside } from './make-folder.js';
 import { ownSpillFolder } from './spill-folder.js';
 
 export interface ParquetRowsOptions {
@@ -59,7 +60,7 @@ const spool = async (
   call: CallOptions,
 ): Promise<void> => {
   assertOngoing(name, call);
-  await mkdir(folder, { mode: 0o700 });
+  await makeAside(folder);
   const handle: FileHandle = await open(join(folder, fileName), 'wx');
   try {
     let count = 0;

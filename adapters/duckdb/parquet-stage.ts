@@ -1,10 +1,10 @@
 /** Predictions as a Parquet file of a moment: it is whole only at its end, and goes when it was taken. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type CallOptions, type Failure, type PredictionStream, type SinkWriter } from '../../core/index.js';
 import { toFailure } from './errors.js';
+import { makeAside } from './make-folder.js';
 import { duckdbPredictionSink } from './prediction-sink.js';
 import { ownSpillFolder } from './spill-folder.js';
 
@@ -30,7 +30,7 @@ export const stageParquet = (call: CallOptions): ParquetStage => {
     into: {
       begin: (columns) =>
         pipe(
-          TE.tryCatch(() => mkdir(folder.path, { mode: 0o700 }), toFailure('The answer')),
+          TE.tryCatch(() => makeAside(folder.path), toFailure('The answer')),
           TE.flatMap(() =>
             duckdbPredictionSink({ root: folder.path }).open(fileName, { columns, constants: [] }, call),
           ),

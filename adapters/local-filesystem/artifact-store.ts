@@ -1,6 +1,6 @@
 /** An artifact store in a folder: objects are files at their keys, safe against any number of processes and a power cut. */
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { access, open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import * as O from 'fp-ts/lib/Option.js';
 import {
@@ -25,7 +25,7 @@ const absent: WriteCondition = { kind: 'absent' };
 /**
  * The store whose keys are paths below the folder `root`, which is made by the first write. The file system must have hard
  * links, which is proven before the first write. Symbolic links below the root are refused, and so is whatever else stands where a file or a folder is needed; the
- * root itself may be a link to a folder.
+ * root itself may be a link to a folder. Reading fails `Unavailable` when the root was there before and is gone.
  */
 export const localFilesystemArtifactStore = (options: { readonly root: string }): ArtifactStore => {
   const root = resolve(options.root);
@@ -42,6 +42,23 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
     condition,
   });
 
+  let wasThere = false;
+
+  /** What was found; where it is nothing, the folder must still be there if it ever was: else its volume went, and nothing is known. */
+  const orGone = async <A>(found: A, isNothing: (found: A) => boolean): Promise<A> => {
+    if (
+      !isNothing(found) ||
+      (await unless(
+        ['ENOENT'],
+        access(root).then(() => true),
+      )) === true
+    )
+      wasThere = true;
+    else if (wasThere)
+      return raise('Unavailable', 'The folder of the store is not there any more: put it back, or mount its volume.');
+    return found;
+  };
+
   let proof: Promise<void> | undefined;
 
   /** Once for this store, and again after it failed. */
@@ -49,6 +66,7 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
     proof ??= selfTest(root);
     try {
       await proof;
+      wasThere = true;
     } catch (error) {
       proof = undefined;
       throw error;
@@ -64,19 +82,20 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
     head: (key, call) =>
       bounded(key, call, async () => {
         const { file } = await newestState(await pathOf(key));
-        if (file === undefined) return O.none;
+        if (file === undefined) return orGone(O.none, O.isNone);
         // The next version's number stands on it.
         await syncForOthers(dirname(file.path));
         return O.some(headOf(file));
       }),
 
-    get: (key, call) => bounded(key, call, async () => readNewest(await pathOf(key), key)),
+    get: (key, call) => bounded(key, call, async () => orGone(await readNewest(await pathOf(key), key), O.isNone)),
 
     getIfChanged: (key, token, call) =>
       bounded(key, call, async () => {
         const path = await pathOf(key);
         const { file } = await newestState(path);
-        return file !== undefined && headOf(file).token === token ? 'unchanged' : readNewest(path, key);
+        if (file !== undefined && headOf(file).token === token) return 'unchanged';
+        return orGone(await readNewest(path, key), O.isNone);
       }),
 
     put: (key, bytes, condition, call) =>
@@ -112,7 +131,10 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
           return raise('InvalidInput', `A page holds 1 to 1000 entries, not ${limit}.`);
         }
         await checkWay(root, orRaise(checkFolder(folder)), 'folder');
-        return listFolder(root, folder, limit, pageToken);
+        return orGone(
+          await listFolder(root, folder, limit, pageToken),
+          ({ objects, folders }) => objects.length + folders.length === 0,
+        );
       }),
 
     delete: (key, call) => bounded(key, call, async (commit) => remove(root, await pathOf(key), commit)),

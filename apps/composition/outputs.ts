@@ -1,5 +1,4 @@
 /** Which adapter takes predictions and holds jobs, as the place says: a folder, a bucket, or a dataset. */
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import type { OpenJobFolder, PredictionSink } from '../../core/index.js';
@@ -64,11 +63,11 @@ const tablesSink = (root: string): PredictionSink =>
   sinkOnDemand(root, async () => {
     const { bigqueryPredictionSink } = await import('../../adapters/bigquery/prediction-sink.js');
     const { duckdbPredictionSink } = await import('../../adapters/duckdb/prediction-sink.js');
+    const { makeAside } = await import('../../adapters/duckdb/make-folder.js');
     const { ownSpillFolder } = await import('../../adapters/duckdb/spill-folder.js');
     const [project = '', dataset = ''] = root.slice('bigquery://'.length).split('.');
     const folder = ownSpillFolder();
-    // Not for others to read.
-    await mkdir(folder.path, { mode: 0o700 });
+    await makeAside(folder.path);
     const staging = duckdbPredictionSink({ root: folder.path });
     return bigqueryPredictionSink({ project, dataset, staging, ...emulatedWarehouse() });
   });

@@ -97,7 +97,7 @@ export interface ArtifactStore {
   /**
    * One level of `folder` (`''` is the root), at most `limit` (1 to 1000) objects and folders together per page. A folder
    * that holds nothing, or is not there, lists as empty; one that held something may still be named by the folder above it. What
-   * is an object, or below one, lists as empty or fails `InvalidInput`.
+   * is an object, or below one, lists as empty or fails `InvalidInput`, as does any other `limit`.
    */
   readonly list: (
     folder: string,

@@ -104,7 +104,7 @@ const writePlain = ({ fill }: Feature, { values }: JsonColumn, column: Column): 
       const texts = column.values as string[];
       for (; row < values.length; row++) {
         const value = values[row];
-        if (typeof value !== 'string') break;
+        if (typeof value !== 'string' || value.includes('\0')) break;
         texts[row] = value;
       }
       return row;
@@ -188,6 +188,8 @@ const writeValue = (feature: Feature, column: Column): CellWriter => {
               : '',
           );
         }
+        if (value.includes('\0'))
+          return 'expected string, got one with a zero character, where ONNX Runtime would end it';
         values[row] = value;
         return undefined;
       };

@@ -537,3 +537,16 @@ for (const [what, field] of [
       t.is(coerceFeatures([feature('x', type)], fields, 20).problemTotal, 1);
   });
 }
+
+test('a text with a zero character, which the runtime would cut off, is refused wherever it comes from', (t) => {
+  const text = feature('x', 'string');
+  for (const [raw, rows] of [
+    [rawBatch({ x: json('a', 'Wargame\0junk') }), 1],
+    [rawBatch({ x: typed('string', '\0', 'b\0') }), 2],
+    [rawBatch({ x: typed('string', 'b\0') }, true), 1],
+  ] as const) {
+    const { problems, problemTotal } = coerceFeatures([text], raw, 20);
+    t.is(problemTotal, rows);
+    t.regex(problems.at(-1)?.detail ?? '', /zero character/);
+  }
+});

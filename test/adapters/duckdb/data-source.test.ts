@@ -232,6 +232,12 @@ test('a truncated and a damaged Parquet file are DataUnreadable, also when it sh
     bytes.fill(0x5a, (bytes.length * 3) >> 2, ((bytes.length * 3) >> 2) + 999),
   );
   t.is((await failureOf({ files: { games: 'damaged.parquet' } }))?.tag, 'DataUnreadable');
+  // Its footer is whole, and tells of bytes that are not there.
+  await writeFile(
+    join(folder, 'without-middle.parquet'),
+    Buffer.concat([bytes.subarray(0, 9_999), bytes.subarray(-5_000)]),
+  );
+  t.is((await failureOf({ files: { games: 'without-middle.parquet' } }))?.tag, 'DataUnreadable');
 });
 
 const brokenCsv: ReadonlyArray<readonly [string, string, RegExp]> = [

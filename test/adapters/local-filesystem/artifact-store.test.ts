@@ -346,3 +346,19 @@ test('a bug is thrown, and an expected outcome is given back', (t) => {
   const expected = failure('NotFound', 'There is none.');
   t.is(toFailure('here')(raised(expected)), expected);
 });
+
+test('a folder that is gone is not taken for an empty one', async (t) => {
+  const root = join(await makeRoot(), 'registry');
+  const store = localFilesystemArtifactStore({ root });
+  t.deepEqual(await listAll(store, ''), { objects: [], folders: [] });
+  await create(store, 'a/b', 'x');
+  await rm(root, { recursive: true });
+  for (const looked of [store.head('a/b', call), store.get('a/b', call), store.list('', { limit: 10 }, call)]) {
+    const failed = await refused(looked, 'Unavailable');
+    t.is(failed.message, 'The folder of the store is not there any more: put it back, or mount its volume.');
+  }
+  t.deepEqual(await listAll(localFilesystemArtifactStore({ root }), ''), { objects: [], folders: [] });
+  await mkdir(root);
+  t.deepEqual(await listAll(store, ''), { objects: [], folders: [] });
+  await removeRoot(join(root, '..'));
+});
