@@ -44,6 +44,16 @@ const enginePatterns: ReadonlyArray<readonly [RegExp, FailureTag, string]> = [
   [/Out of Memory Error|could not allocate block/, 'TooLarge', 'more memory is needed than memoryLimitBytes allows'],
   [/^Permission Error/, 'PermissionDenied', 'only the declared files may be read, and nothing changed'],
   [/permission denied/i, 'PermissionDenied', 'access was refused'],
+  [
+    /file_row_number option on file with column named/,
+    'DataUnreadable',
+    'a job finds its rows by a column file_row_number of the engine, and the file has one: rename it, or score in one process',
+  ],
+  [
+    /CSV Parser state machine/,
+    'DataUnreadable',
+    'lines end in different ways, some in CRLF and some in LF: make them one',
+  ],
   [/^IO Error: Could not read enough bytes/, 'DataUnreadable', 'the file is damaged or was cut off'],
   [/^IO Error/, 'Unavailable', 'the file system failed'],
 ];

@@ -1,6 +1,6 @@
 /** An artifact store in a folder: objects are files at their keys, safe against any number of processes and a power cut. */
 import { constants } from 'node:fs';
-import { access, open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import * as O from 'fp-ts/lib/Option.js';
 import {
@@ -46,14 +46,7 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
 
   /** What was found; where it is nothing, the folder must still be there if it ever was: else its volume went, and nothing is known. */
   const orGone = async <A>(found: A, isNothing: (found: A) => boolean): Promise<A> => {
-    if (
-      !isNothing(found) ||
-      (await unless(
-        ['ENOENT'],
-        access(root).then(() => true),
-      )) === true
-    )
-      wasThere = true;
+    if (!isNothing(found) || (await unless(['ENOENT'], stat(root))) !== undefined) wasThere = true;
     else if (wasThere)
       return raise('Unavailable', 'The folder of the store is not there any more: put it back, or mount its volume.');
     return found;

@@ -16,7 +16,8 @@ import type { CallOptions } from '../ports/host.js';
 import type { InferenceEngine } from '../ports/inference-engine.js';
 import { compareRuntimes } from '../scoring/compare-runtimes.js';
 import { checkGolden } from '../scoring/golden.js';
-import { checkClasses, predictionColumnsOf } from '../scoring/predictions.js';
+import { ownColumns } from '../scoring/outputs.js';
+import { checkClasses, checkPredictionColumns, predictionColumnsOf } from '../scoring/predictions.js';
 import { scoringModel } from '../scoring/score.js';
 import { beginKeyed, type KeyedAttempt, readKeyed } from './idempotency.js';
 import {
@@ -168,6 +169,9 @@ const check = (
       pipe(
         TE.fromEither(signatureOf(inputs, outputs, experiment.modelInfo)),
         TE.chainFirstEitherK((signature) => checkClasses(signature, experiment.modelInfo.classes)),
+        TE.chainFirstEitherK((signature) =>
+          checkPredictionColumns(predictionColumnsOf(signature, experiment.modelInfo.classes), ownColumns),
+        ),
         TE.mapLeft((failed) => naming(experiment, failed)),
       ),
     ),

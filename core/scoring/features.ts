@@ -200,7 +200,9 @@ const writeValue = (feature: Feature, column: Column): CellWriter => {
 const integerWhy = (value: unknown): string => {
   if (typeof value !== 'number') return '';
   if (!Number.isInteger(value)) return Number.isFinite(value) ? ', a fraction' : '';
-  return ', an integer out of range (beyond 2^53, send digits as text where the feature is int64)';
+  return Number.isSafeInteger(value)
+    ? ', which 32 bits do not hold'
+    : ', an integer out of range (beyond 2^53, send digits as text where the feature is int64)';
 };
 
 const isDigits = (value: unknown): value is string => typeof value === 'string' && /^[+-]?[0-9]{1,19}$/.test(value);

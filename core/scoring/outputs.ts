@@ -20,6 +20,9 @@ import type { BatchColumn, RawRows, RowBatch } from './row-batch.js';
 import { jsonRows, type PredictionOutput } from './scoring-job.js';
 import type { RefusedRow } from './score-request.js';
 
+/** Each row's position in the data. */
+const rowSpec = { name: 'row', type: 'int64' } as const;
+
 /** Refused rows that an answer tells. */
 export const refusedLimit = 100;
 
@@ -198,6 +201,9 @@ export const provenanceColumns: ReadonlyArray<string> = [
   'scored_at',
 ];
 
+/** What a file has besides keys and predictions. */
+export const ownColumns: ReadonlyArray<string> = [rowSpec.name, ...provenanceColumns];
+
 export const constantsOf = (from: Provenance): ReadonlyArray<{ readonly name: string } & ConstantValue> => [
   { name: 'model_type', type: 'string', value: from.modelType },
   { name: 'model_name', type: 'string', value: from.modelName },
@@ -208,9 +214,6 @@ export const constantsOf = (from: Provenance): ReadonlyArray<{ readonly name: st
 
 const keySpecs = (keys: ReadonlyMap<string, RawColumn>): ReadonlyArray<SinkColumn> =>
   [...keys].map(([name, { type }]) => ({ name, type }));
-
-/** Each row's position in the data. */
-const rowSpec = { name: 'row', type: 'int64' } as const;
 
 const withRows = (
   rows: ReadonlyArray<number>,

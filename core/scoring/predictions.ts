@@ -53,6 +53,26 @@ export const checkClasses = (
       );
 };
 
+/**
+ * Right when there are prediction columns, whose names differ from each other and from the `reserved` ones, case aside: else no file could hold
+ * them. Fails `ArtifactUnreadable`.
+ */
+export const checkPredictionColumns = (
+  columns: ReadonlyArray<PredictionColumn>,
+  reserved: ReadonlyArray<string>,
+): E.Either<Failure, void> => {
+  if (columns.length === 0)
+    return fail('ArtifactUnreadable', 'The outputs of the model have no columns, so nothing would be predicted.');
+  const seen = new Set(reserved);
+  const twice = columns.find(({ name }) => seen.size === seen.add(name.toLowerCase()).size);
+  return twice === undefined
+    ? E.right(undefined)
+    : fail(
+        'ArtifactUnreadable',
+        `Two columns of the predictions would be called "${twice.name}" (case aside), of which ${reserved.join(', ')} are Scorekeeper's own. Rename the output "${twice.output}", or the classes in model_info.json.`,
+      );
+};
+
 const widthOf = ({ shape }: TensorSpec): number => (shape.length < 2 ? 1 : (shape[1] ?? 1));
 
 const column = (name: string, output: TensorSpec, index: number): PredictionColumn => ({

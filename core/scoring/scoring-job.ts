@@ -99,7 +99,7 @@ export const runScoringJob =
         }
         const { raw, features, refused } = fitted.right;
         const predicted = await score(job.model, features, call)();
-        if (E.isLeft(predicted)) return predicted;
+        if (E.isLeft(predicted)) return E.left(inRows(predicted.left, fitted.right.rows));
         recordPredictions(recorders, predicted.right);
         for (const [name, more] of fitted.right.lost) addLost(lost, name, more);
         scoreMs += lap();
@@ -132,6 +132,12 @@ export const runScoringJob =
       }),
     });
   };
+
+/** The model does not say on which row it failed. */
+const inRows = (failed: Failure, rows: ReadonlyArray<number>): Failure =>
+  failed.tag === 'InferenceFailed' && rows.length > 0
+    ? { ...failed, message: `${failed.message} That was among the rows ${rows[0]} to ${rows.at(-1)}, counted from 0.` }
+    : failed;
 
 export const addLost = (to: Map<string, Lost>, name: string, more: Lost): void => {
   const { inexact, infinite } = to.get(name) ?? { inexact: 0, infinite: 0 };

@@ -5,6 +5,7 @@ import type { TensorSpec } from '../../core/index.js';
 import {
   allocatePredictions,
   checkClasses,
+  checkPredictionColumns,
   copyPrediction,
   predictionColumnsOf,
 } from '../../core/scoring/predictions.js';
@@ -157,3 +158,17 @@ for (const [type, values] of [
     t.deepEqual(into, typed(type, ...values));
   });
 }
+
+test('columns of predictions that no file could hold are refused', (t) => {
+  const check = (outputs: ReadonlyArray<TensorSpec>, classes?: ReadonlyArray<string>) =>
+    checkPredictionColumns(predictionColumnsOf({ inputs: [], outputs, features: [] }, classes), ['row', 'job_id']);
+  for (const [outputs, classes, name] of [
+    [[spec('Job_Id', 'float32'), spec('y', 'float32')], undefined, 'Job_Id'],
+    [[spec('A', 'float32'), spec('a', 'float32')], undefined, 'a'],
+    [[spec('w_0', 'float32'), spec('w', 'float32', 2)], undefined, 'w_0'],
+    [[label, spec('p', 'float32', 3)], ['A', 'a', 'b'], 'probability_a'],
+  ] as const)
+    t.true(leftOf(check(outputs, classes), 'ArtifactUnreadable').message.includes(`called "${name}" (case aside)`));
+  t.regex(leftOf(check([spec('y', 'float32', 0)]), 'ArtifactUnreadable').message, /have no columns/);
+  t.true(E.isRight(check([label, spec('p', 'float32', 3)], ['A', 'b', 'c'])));
+});

@@ -3,6 +3,8 @@ import { readdir, readlink, symlink, truncate, writeFile, readFile, mkdir } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import type { SchemaElement } from 'hyparquet';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import * as E from 'fp-ts/lib/Either.js';
 import { type DuckdbSourceOptions, duckdbDataSource } from '../../../adapters/duckdb/data-source.js';
 import type { Failure, WantedColumn, YearRange } from '../../../core/index.js';
@@ -238,6 +240,49 @@ test('a truncated and a damaged Parquet file are DataUnreadable, also when it sh
     Buffer.concat([bytes.subarray(0, 9_999), bytes.subarray(-5_000)]),
   );
   t.is((await failureOf({ files: { games: 'without-middle.parquet' } }))?.tag, 'DataUnreadable');
+});
+
+test('no row of a CSV file is lost, however long a line is', async (t) => {
+  const long = 'z'.repeat(34_000_000);
+  for (const [what, lines] of Object.entries({
+    alone: ['x,y', `1,${long}`, ''],
+    first: ['x,y', `1,${long}`, '2,b', ''],
+    'in the middle': ['x,y', '1,a', `2,${long}`, '3,b', ''],
+    quoted: ['x,y', '1,a', `2,"${long}"`, '3,b', ''],
+  })) {
+    await writeFile(join(folder, 'long.csv'), lines.join('\n'));
+    const failed = await failureOf({ files: { games: 'long.csv' } });
+    t.is(failed?.tag, 'DataUnreadable', what);
+    t.regex(failed?.message ?? '', /Line: \d;.*Maximum line size/, what);
+  }
+  await writeFile(join(folder, 'mixed.csv'), 'x,y\r\n1,2\n3,4\r\n');
+  t.regex((await failureOf({ files: { games: 'mixed.csv' } }))?.message ?? '', /lines end in different ways/);
+});
+
+test('a Parquet file whose columns the engine would call otherwise, or read as other numbers, is refused', async (t) => {
+  const write = async (name: string, schema: ReadonlyArray<SchemaElement>, data: ReadonlyArray<unknown>) => {
+    const columnData = schema.slice(1).map((element, i) => ({ name: element.name, data: [data[i]] }));
+    await writeFile(join(folder, name), Buffer.from(parquetWriteBuffer({ schema: [...schema], columnData })));
+    return (await failureOf({ files: { games: name } }))?.message;
+  };
+  const root = { name: 'schema', num_children: 2 };
+  const double = { type: 'DOUBLE', repetition_type: 'OPTIONAL' } as const;
+  const twice = [root, { name: 'X', ...double }, { name: 'x', ...double }];
+  t.is(
+    await write('twice.parquet', twice, [1, 2]),
+    'twice.parquet: the file has the column "x" twice (case aside): rename one.',
+  );
+  const decimal = {
+    type: 'FIXED_LEN_BYTE_ARRAY',
+    repetition_type: 'OPTIONAL',
+    converted_type: 'DECIMAL',
+    scale: 0,
+  } as const;
+  const wide = { name: 'wide', ...decimal, precision: 39, type_length: 17 };
+  t.regex(
+    (await write('wide.parquet', [root, { name: 'x', ...double }, wide], [1, 5n])) ?? '',
+    /^wide\.parquet: the column "wide" is a decimal of more than 38 digits/,
+  );
 });
 
 const brokenCsv: ReadonlyArray<readonly [string, string, RegExp]> = [
