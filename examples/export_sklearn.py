@@ -18,7 +18,7 @@ What it writes beside the pickle:
 Inputs of the ONNX model. One input `[N,1]` per feature: text is string, everything else float32; with
 `--keep-integers` integer features (by the sample, or by an encoder's own categories) are int64. With `--matrix` a
 single float32 input `features` `[N,F]` in the order of `feature_names`. What is text is known from the pipeline's own
-encoders and vectorizers, and from the sample's column types.
+encoders and vectorizers, and from the sample's column types. Columns that the pipeline does not use are no inputs.
 Word vectorizers become an operator that needs the locale en_US.UTF-8 wherever the model runs.
 
 Every sample row is predicted by both: |onnx - sklearn| <= 1e-5 * max(1, |sklearn|). scikit-learn is given the
@@ -26,7 +26,8 @@ float32 values that serving will see, held as float64, and missing text as its f
 a tree's threshold: put trees on unscaled features and train on float32-rounded values
 (https://onnx.ai/sklearn-onnx/auto_tutorial/plot_ebegin_float_double.html).
 
-LightGBM and XGBoost models, alone or as the last step, need `pip install onnxmltools`.
+LightGBM and XGBoost models, alone or as the last step, need `pip install onnxmltools`. Those that were trained on pandas
+categories are refused: ONNX has no such columns, so encode them in the pipeline.
 Tried: LightGBM 4.7.0 and XGBoost 3.2.0 regressors and classifiers (two and three classes, missing numbers) with
 onnxmltools 1.16.0, and scikit-learn 1.9.1, skl2onnx 1.20.0, onnx 1.23.2, onnxruntime 1.32.0, protobuf 6.33.6. With
 protobuf 7, skl2onnx 1.20.0 cannot export HistGradientBoosting models; everything else works.
@@ -239,12 +240,26 @@ def tensors_of(frame, kinds, matrix):
     return {name: frame[name].to_numpy(types[kind]).reshape(-1, 1) for name, kind in kinds.items()}
 
 
+def refuse_own_categories(last, library):
+    """Fails `BadInput` for a booster trained on pandas categories: it knows their codes, and serving brings their values."""
+    if library == "lightgbm":
+        count = len(last.booster_.pandas_categorical or [])
+    else:
+        count = (last.get_booster().feature_types or []).count("c")
+    if count > 0:
+        raise BadInput(
+            f"The {type(last).__name__} was trained on {count} pandas column{'s' if count > 1 else ''} of categories, and ONNX would "
+            "take their values for codes: encode them in the pipeline (OrdinalEncoder or OneHotEncoder in a ColumnTransformer), and train again."
+        )
+
+
 def register_boosters(estimator):
-    """Teaches skl2onnx to convert LightGBM and XGBoost models, when the pipeline has one."""
+    """Teaches skl2onnx to convert LightGBM and XGBoost models, when the pipeline has one. Fails `BadInput`."""
     last = steps_of(estimator)[-1]
     library = type(last).__module__.split(".")[0]
     if library not in ("lightgbm", "xgboost"):
         return
+    refuse_own_categories(last, library)
     try:
         if library == "lightgbm":
             from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm as convert
@@ -303,9 +318,24 @@ def converted(estimator, kinds, matrix, opsets):
     return model
 
 
+def without_unused(model, kinds):
+    """The model without the inputs that it does not look at, such as columns that a ColumnTransformer drops, and the kinds of the others."""
+    looked_at = {name for node in model.graph.node for name in node.input} | {output.name for output in model.graph.output}
+    used = [one for one in model.graph.input if one.name in looked_at]
+    del model.graph.input[:]
+    model.graph.input.extend(used)
+    return model, {one.name: kinds[one.name] for one in used}
+
+
+def as_onnx(labels):
+    """Labels as ONNX gives them: false and true are 0 and 1."""
+    labels = np.asarray(labels)
+    return labels.astype(np.int64) if labels.dtype.kind == "b" else labels
+
+
 def predictions_of(estimator, values):
     """scikit-learn's own answer as prediction columns: `prediction`, and the classifier's `probability…` columns."""
-    predicted = np.asarray(estimator.predict(values))
+    predicted = as_onnx(estimator.predict(values))
     if predicted.ndim == 2 and predicted.shape[1] > 1:
         raise BadInput("The pipeline predicts several targets at once, which cannot be compared here: leave out --sample.")
     columns = {"prediction": predicted.reshape(-1)}
@@ -429,12 +459,19 @@ def export(arguments):
     _, learnt = convertible(estimator, names, arguments.matrix)
     fills = {**learnt, **model_info.get("fills", {}), **typed_fills(parsed_fills(arguments.fill), kinds)}
     model = converted(estimator, kinds, arguments.matrix, {"": arguments.target_opset, "ai.onnx.ml": arguments.ml_opset})
+    if not arguments.matrix:
+        model, kinds = without_unused(model, kinds)
+        fills = {name: fill for name, fill in fills.items() if name in kinds}
+    unused = [name for name in names if name not in kinds]
+    if unused:
+        print(f"Left out {len(unused)} column{'s' if len(unused) > 1 else ''} that the pipeline does not use: {', '.join(unused)}.")
 
     golden = None
     if sample is not None:
         frame = filled(sample, kinds, fills)
         # scikit-learn gets what it was fitted on: a frame when it knows names, else an array.
-        given = frame if hasattr(estimator, "feature_names_in_") else frame.to_numpy()
+        given = sample[names].assign(**{name: frame[name] for name in kinds})
+        given = given if hasattr(estimator, "feature_names_in_") else given.to_numpy()
         try:
             expected = predictions_of(estimator, given)
         except (ValueError, TypeError) as error:
@@ -447,10 +484,10 @@ def export(arguments):
             return 1
         golden = golden_of(sample, frame, kinds, expected)
 
-    if arguments.matrix or "feature_names" not in model_info:
-        model_info["feature_names"] = names
+    if arguments.matrix or unused or "feature_names" not in model_info:
+        model_info["feature_names"] = list(kinds)
     if hasattr(estimator, "classes_"):
-        model_info["classes"] = np.asarray(estimator.classes_).tolist()
+        model_info["classes"] = as_onnx(estimator.classes_).tolist()
     if fills:
         model_info["fills"] = fills
     (folder / "pipeline.onnx").write_bytes(model.SerializeToString())

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from lightgbm import LGBMRegressor
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -73,7 +74,40 @@ def main() -> None:
     got = [row["prediction"] for row in json.loads(predicted.stdout)["predictions"]]
     wanted = pipeline.predict(sample.head(100))
     check("it predicts what scikit-learn does", all(abs(a - b) <= 1e-5 * max(1, abs(b)) for a, b in zip(got, wanted, strict=True)))
+    booleans(folder, sample)
+    categories(folder, sample)
     shutil.rmtree(folder)
+
+
+def experiment(folder: Path, name: str, pipeline: object) -> Path:
+    """A pickle where experiments are."""
+    pickled = folder / f"models/experiments/delay/{name}/v1/pipeline.pkl"
+    pickled.parent.mkdir(parents=True)
+    pickled.write_bytes(pickle.dumps(pipeline))
+    return pickled
+
+
+def booleans(folder: Path, sample: pd.DataFrame) -> None:
+    """A classifier of true and false that uses one of three columns."""
+    columns = ColumnTransformer([("n", SimpleImputer(), ["distance"])])
+    pipeline = make_pipeline(columns, LogisticRegression()).fit(sample, sample["distance"] > 10)
+    pickled = experiment(folder, "late", pipeline)
+    exported = run([sys.executable, str(ROOT / "examples/export_sklearn.py"), str(pickled), "--sample", "sample.parquet"], folder)
+    check("columns that are not used are told", "does not use: stops, line." in exported.stdout, exported.stdout + exported.stderr)
+    registered = run(CLI + ["register", "--model-type", "delay", "--experiment", "late", "--name", "late", "--json"], folder)
+    check("a classifier of true and false is registered", registered.returncode == 0, registered.stderr)
+    check("its golden rows, too, were predicted again", json.loads(registered.stdout)["golden_rows_checked"] == 50)
+    predicted = run(CLI + ["predict", "delay/late", "--json"], folder, '[{"distance": 1}, {"distance": 19}]')
+    check("it predicts 0 and 1", [row["prediction"] for row in json.loads(predicted.stdout)["predictions"]] == [0, 1], predicted.stderr)
+
+
+def categories(folder: Path, sample: pd.DataFrame) -> None:
+    """A booster that knows the categories of its training frame, which ONNX does not."""
+    frame = pd.DataFrame({"distance": sample["distance"], "zip": pd.Categorical(sample["stops"].astype(int) * 1000)})
+    pickled = experiment(folder, "boosted", LGBMRegressor(n_estimators=5, verbose=-1).fit(frame, sample["stops"]))
+    exported = run([sys.executable, str(ROOT / "examples/export_sklearn.py"), str(pickled)], folder)
+    check("pandas categories are refused", exported.returncode == 2 and "OrdinalEncoder" in exported.stderr, exported.stderr)
+    check("nothing was written", not (pickled.parent / "pipeline.onnx").exists())
 
 
 if __name__ == "__main__":
