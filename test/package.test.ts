@@ -56,7 +56,7 @@ const packed = run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
 );
 
 const shipped = [
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/.+|examples\/export_sklearn\.py)$/,
   /^dist\/(core|adapters|apps)\/[a-z0-9/-]+\.(js|d\.ts)$/,
   /^dist\/test\/contracts\/[a-z0-9-]+\.(js|d\.ts)$/,
 ];
@@ -73,6 +73,8 @@ for (const file of [
   'README.md',
   'LICENSE',
   'CHANGELOG.md',
+  'docs/scoring.md',
+  'examples/export_sklearn.py',
   'package.json',
   'dist/core/index.js',
   'dist/core/index.d.ts',
