@@ -13,7 +13,7 @@ import {
   type Failure,
   type RowRange,
 } from '../../core/index.js';
-import { raise, raised } from './errors.js';
+import { orRaise, raise, raised } from './errors.js';
 import { chunkRanges } from './parquet-chunks.js';
 import { formatOf, type SourceFile } from './source-file.js';
 
@@ -149,9 +149,4 @@ const joined = (ranges: ReadonlyArray<ByteRange>): ReadonlyArray<ByteRange> => {
     else fewer[fewer.length - 1] = { begin: last.begin, end: Math.max(last.end, range.end) };
   }
   return fewer;
-};
-
-const orRaise = <A>(of: E.Either<Failure, A>): A => {
-  if (E.isLeft(of)) throw raised(of.left);
-  return of.right;
 };

@@ -35,6 +35,9 @@ const systemCodes: Readonly<Record<string, readonly [FailureTag, string]>> = {
   EFBIG: ['Unavailable', tooLarge],
 };
 
+/** What to look for, where one line of a file is as long as a file. */
+export const longLineCure = 'is a quote missing, or the separator another';
+
 const engineError = /^(?:Failed to [a-z ]+: )?[A-Z][A-Za-z ]+ Error: /;
 
 /** What the engine's errors mean, whatever was asked of it; the first that fits. */
@@ -49,6 +52,7 @@ const enginePatterns: ReadonlyArray<readonly [RegExp, FailureTag, string]> = [
     'DataUnreadable',
     'a job finds its rows by a column file_row_number of the engine, and the file has one: rename it, or score in one process',
   ],
+  [/Parallel CSV Reader/, 'DataUnreadable', `a line is longer than 2000000 bytes: ${longLineCure}`],
   [
     /CSV Parser state machine/,
     'DataUnreadable',

@@ -5,15 +5,16 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { none, type Option, some } from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import type {
-  CallOptions,
-  JoinedOutput,
-  JoinSchema,
-  OutputFormat,
-  PredictionSink,
-  SinkSchema,
-  SinkWriter,
-  Written,
+import {
+  brief,
+  type CallOptions,
+  type JoinedOutput,
+  type JoinSchema,
+  type OutputFormat,
+  type PredictionSink,
+  type SinkSchema,
+  type SinkWriter,
+  type Written,
 } from '../../core/index.js';
 import type { EngineLimits } from './engine.js';
 import { raise, toFailure } from './errors.js';
@@ -70,7 +71,7 @@ export const duckdbPredictionSink = (options: DuckdbSinkOptions): PredictionSink
 const toJoinFailure = (location: string, parts: ReadonlyArray<string>) =>
   toFailure(described(location), 'DataUnreadable', new Map(parts.map((part) => [part, basename(part)])));
 
-const described = (location: string): string => `The output ${location}`;
+const described = (location: string): string => `The output ${brief(location)}`;
 
 /** An output that is written beside its target. */
 interface Begun {

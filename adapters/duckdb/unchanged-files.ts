@@ -48,12 +48,7 @@ const look = async (files: ReadonlyArray<SourceFile>): Promise<E.Either<Failure,
   return E.right(undefined);
 };
 
-type Batch = BatchStream extends AsyncIterable<infer B> ? B : never;
-
-async function* guarded(
-  batches: BatchStream,
-  unchanged: TE.TaskEither<Failure, void>,
-): AsyncGenerator<Batch, void, undefined> {
+async function* guarded(batches: BatchStream, unchanged: TE.TaskEither<Failure, void>): BatchStream {
   const before = await unchanged();
   if (E.isLeft(before)) return yield before;
   for await (const batch of batches) {

@@ -25,9 +25,13 @@ const absent: WriteCondition = { kind: 'absent' };
 /**
  * The store whose keys are paths below the folder `root`, which is made by the first write. The file system must have hard
  * links, which is proven before the first write. Symbolic links below the root are refused, and so is whatever else stands where a file or a folder is needed; the
- * root itself may be a link to a folder. Reading fails `Unavailable` when the root was there before and is gone.
+ * root itself may be a link to a folder. Reading fails `Unavailable` when the root was there before and is gone, unless it may go.
  */
-export const localFilesystemArtifactStore = (options: { readonly root: string }): ArtifactStore => {
+export const localFilesystemArtifactStore = (options: {
+  readonly root: string;
+  /** True where somebody may remove the whole folder, as a job's is when it is over: then it is empty. */
+  readonly mayGo?: boolean;
+}): ArtifactStore => {
   const root = resolve(options.root);
   const location = `local folder ${root}`;
 
@@ -47,7 +51,7 @@ export const localFilesystemArtifactStore = (options: { readonly root: string })
   /** What was found; where it is nothing, the folder must still be there if it ever was: else its volume went, and nothing is known. */
   const orGone = async <A>(found: A, isNothing: (found: A) => boolean): Promise<A> => {
     if (!isNothing(found) || (await unless(['ENOENT'], stat(root))) !== undefined) wasThere = true;
-    else if (wasThere)
+    else if (wasThere && options.mayGo !== true)
       return raise('Unavailable', 'The folder of the store is not there any more: put it back, or mount its volume.');
     return found;
   };

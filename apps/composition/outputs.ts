@@ -27,7 +27,7 @@ export const jobFoldersOf =
     const kept = keptPlaces(settings, overrides);
     const copies = openCopies(settings);
     if (!isBucketAddress(path)) {
-      return jobFolderOnDemand(path, localFilesystemArtifactStore({ root: path }), async () =>
+      return jobFolderOnDemand(path, localFilesystemArtifactStore({ root: path, mayGo: true }), async () =>
         (await import('../../adapters/duckdb/job-rows.js')).duckdbJobRows({
           folder: path,
           protectedPaths: kept.paths,

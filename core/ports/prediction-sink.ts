@@ -4,7 +4,7 @@ import type { Task } from 'fp-ts/lib/Task.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
 import type { TensorType } from '../model/signature.js';
-import type { RawRows } from '../scoring/row-batch.js';
+import type { ColumnSpec, RawRows } from '../scoring/row-batch.js';
 import type { CallOptions } from './host.js';
 
 /** A `json` column becomes the narrowest type that holds all its values, once they are all there: `narrowestType` says which. */
@@ -21,7 +21,7 @@ export interface SinkSchema {
 
 /** A schema in which every column has its type. */
 export interface JoinSchema extends SinkSchema {
-  readonly columns: ReadonlyArray<{ readonly name: string; readonly type: TensorType }>;
+  readonly columns: ReadonlyArray<ColumnSpec>;
 }
 
 export type ConstantValue =

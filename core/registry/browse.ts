@@ -10,6 +10,7 @@ import { type ModelId, ModelName, ModelType, parseModelReference } from '../mode
 import type { Registration, VersionRecord } from '../model/registration.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
+import { sideBySide } from '../side-by-side.js';
 import { layout } from './layout.js';
 import { aliasesOf, type ModelState, readModelState } from './model-state.js';
 import type { RegistryPorts } from './registry-ports.js';
@@ -68,9 +69,6 @@ export interface BrowsePorts extends RegistryPorts {
   readonly readVersion: ReadVersion;
 }
 
-/** Documents that are read at a time. */
-const concurrency = 16;
-
 /** The registered versions that the request asks for. Names come first; documents are read only for what is shown. */
 export const browseModels =
   (ports: BrowsePorts) =>
@@ -78,7 +76,7 @@ export const browseModels =
     pipe(
       findModels(ports, request, call),
       TE.chain((models) =>
-        inBatches(models, (model) => (request.latest === true ? latestOf : numbersOf)(ports, model, call)),
+        sideBySide(models, (model) => (request.latest === true ? latestOf : numbersOf)(ports, model, call)),
       ),
       TE.chain((found) => {
         const all = found.flat();
@@ -94,7 +92,7 @@ export const browseModels =
         const more = last !== undefined && from + page.length < all.length ? { nextPageToken: tokenOf(last) } : {};
         return pipe(
           readStates(ports, page, call),
-          TE.chain((states) => inBatches(page, (entry) => list(ports, entry, states, call))),
+          TE.chain((states) => sideBySide(page, (entry) => list(ports, entry, states, call))),
           TE.map((versions) => ({ models: byType(versions.filter(O.isSome).map(({ value }) => value)), ...more })),
         );
       }),
@@ -169,7 +167,7 @@ const findModels = (
       : TE.right([request.model_type]),
     TE.map((types) => types.filter(ModelType.is)),
     TE.chain((types) =>
-      inBatches(types, (modelType) =>
+      sideBySide(types, (modelType) =>
         pipe(
           request.name === undefined
             ? listFolders(ports.store)(layout.modelType(modelType), call)
@@ -212,7 +210,7 @@ const readStates = (
   call: CallOptions,
 ): TE.TaskEither<Failure, ReadonlyMap<ModelId, StateOrDamage>> =>
   pipe(
-    inBatches([...new Set(page.map(({ model }) => model))], (model) =>
+    sideBySide([...new Set(page.map(({ model }) => model))], (model) =>
       pipe(
         readModelState(ports)(model, call),
         TE.map(({ state }): StateOrDamage => E.right(state)),
@@ -281,19 +279,4 @@ const byType = (versions: ReadonlyArray<ListedVersion>): ModelsPage['models'] =>
 const objectAt = (of: JsonObject, field: string): JsonObject => {
   const value = of[field];
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
-};
-
-/** Runs `f` over the items in order, some at a time, and keeps the order. */
-const inBatches = <A, B>(
-  items: ReadonlyArray<A>,
-  f: (item: A) => TE.TaskEither<Failure, B>,
-): TE.TaskEither<Failure, ReadonlyArray<B>> => {
-  const from = (begin: number, done: ReadonlyArray<B>): TE.TaskEither<Failure, ReadonlyArray<B>> =>
-    begin >= items.length
-      ? TE.right(done)
-      : pipe(
-          TE.traverseArray(f)(items.slice(begin, begin + concurrency)),
-          TE.chain((some) => from(begin + concurrency, [...done, ...some])),
-        );
-  return from(0, []);
 };

@@ -26,6 +26,11 @@ const rowSpec = { name: 'row', type: 'int64' } as const;
 /** Refused rows that an answer tells. */
 export const refusedLimit = 100;
 
+/** Adds those that an answer still has room for. */
+const keepSome = (kept: RefusedRow[], more: ReadonlyArray<RefusedRow>): void => {
+  for (const row of more.slice(0, refusedLimit - kept.length)) kept.push(row);
+};
+
 /** Collects predictions and the first refused rows for an answer. */
 export const inlineOutput = (): PredictionOutput & {
   readonly predictions: ReadonlyArray<JsonObject>;
@@ -41,7 +46,7 @@ export const inlineOutput = (): PredictionOutput & {
       return TE.right(undefined);
     },
     refuse: (more) => {
-      for (const row of more.slice(0, refusedLimit - refused.length)) refused.push(row);
+      keepSome(refused, more);
       return TE.right(undefined);
     },
   };
@@ -75,7 +80,7 @@ export const streamOutput = (
         ),
       ),
     refuse: (more) => {
-      for (const row of more.slice(0, refusedLimit - refused.length)) refused.push(row);
+      keepSome(refused, more);
       return TE.right(undefined);
     },
     finish: () => begin(new Map())(),
@@ -148,7 +153,7 @@ export const fileOutput = (
         TE.chain((to) => to.write(withKeys(rows, keys, predictions))),
       ),
     refuse: (more) => {
-      for (const row of more.slice(0, refusedLimit - refused.length)) refused.push(row);
+      keepSome(refused, more);
       return pipe(
         openRejects(),
         TE.chain((to) => to.write(rejectRows(more))),

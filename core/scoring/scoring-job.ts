@@ -82,7 +82,7 @@ export const runScoringJob =
     let scoreMs = 0;
     let writeMs = 0;
     const { host: timed, lap, waitMs } = startLaps(host);
-    const score = scoreBatch(timed, new Map());
+    const score = scoreBatch(timed);
     for await (const pulled of job.stream) {
       if (E.isLeft(pulled)) return misfits === undefined ? pulled : E.left(misfitFailure(misfits, rowsRead));
       for (const part of cutBatch(pulled.right)) {

@@ -248,12 +248,13 @@ test('no row of a CSV file is lost, however long a line is', async (t) => {
     alone: ['x,y', `1,${long}`, ''],
     first: ['x,y', `1,${long}`, '2,b', ''],
     'in the middle': ['x,y', '1,a', `2,${long}`, '3,b', ''],
+    'at the end, without a break': ['x,y', '1,a', `2,${long}`],
     quoted: ['x,y', '1,a', `2,"${long}"`, '3,b', ''],
   })) {
     await writeFile(join(folder, 'long.csv'), lines.join('\n'));
     const failed = await failureOf({ files: { games: 'long.csv' } });
     t.is(failed?.tag, 'DataUnreadable', what);
-    t.regex(failed?.message ?? '', /Line: \d;.*Maximum line size/, what);
+    t.regex(failed?.message ?? '', /line is longer than 2000000 bytes|Line: 3;.*quote/, what);
   }
   await writeFile(join(folder, 'mixed.csv'), 'x,y\r\n1,2\n3,4\r\n');
   t.regex((await failureOf({ files: { games: 'mixed.csv' } }))?.message ?? '', /lines end in different ways/);

@@ -40,7 +40,7 @@ for (const { name, run } of jobFolderContract) {
     await run({
       openJob: (jobId) => {
         const folder = join(root, 'out.parquet.job', jobId);
-        return { documents: localFilesystemArtifactStore({ root: folder }), ...duckdbJobRows({ folder }) };
+        return { documents: localFilesystemArtifactStore({ root: folder, mayGo: true }), ...duckdbJobRows({ folder }) };
       },
       write: async (path, rows) => (await right(stageBatch('the rows', oneBatch(rows), path))).rows,
       readBack: async (location) => (existsSync(join(root, location)) ? readRows(join(root, location)) : undefined),
