@@ -46,7 +46,7 @@ export const goldenFeatures = (golden: Golden, { features }: Signature): E.Eithe
       golden.data,
       features.map(({ name }) => name),
     ),
-    E.chainFirst(({ present, pointerTo }) => checkColumns(features, new Set(present), (name) => pointerTo(0, name))),
+    E.chainFirst(({ present, pointerTo }) => checkColumns(features, present, (name) => pointerTo(0, name))),
     E.mapLeft((failed): Failure => ({ ...failed, message: `In golden.json: ${failed.message}` })),
     E.filterOrElse(
       ({ rowCount }) => rowCount > 0,

@@ -215,7 +215,13 @@ const openSent = (
 };
 
 /** A few thousand rows at a time. */
-function* batchesOf({ rowCount, rows }: InlineRows): Generator<E.Either<Failure, RawBatch>, void, undefined> {
+const batchesOf = (sent: InlineRows): RawStream => {
+  const { rowCount, rows } = sent;
+  if (rowCount > mostRowsAtOnce) return severalBatches(sent);
+  return rowCount === 0 ? [] : [E.right(rows(0, rowCount))];
+};
+
+function* severalBatches({ rowCount, rows }: InlineRows): Generator<E.Either<Failure, RawBatch>, void, undefined> {
   for (let begin = 0; begin < rowCount; begin += mostRowsAtOnce)
     yield E.right(rows(begin, Math.min(rowCount, begin + mostRowsAtOnce)));
 }
@@ -232,8 +238,7 @@ const openInline = (
   for (const key of keys) wanted.add(key);
   const read = readRows(request.data, wanted);
   if (E.isLeft(read)) return read;
-  const { rowCount, columnNames, pointerTo } = read.right;
-  const present = new Set(read.right.present);
+  const { rowCount, present, columnNames, pointerTo } = read.right;
   if (!features.every(({ name }) => present.has(name))) {
     const all = new Set([...present, ...(rowCount === 0 ? [] : columnNames)]);
     const checked = checkColumns(features, all, (column) => pointerTo(0, column));

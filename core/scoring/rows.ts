@@ -9,7 +9,7 @@ import type { RawBatch, RawColumn } from './features.js';
 export interface InlineRows {
   readonly rowCount: number;
   /** The wanted columns that are there. */
-  readonly present: ReadonlyArray<string>;
+  readonly present: ReadonlySet<string>;
   /** Rows `begin` (included) to `end` (excluded), as those columns. */
   readonly rows: (begin: number, end: number) => RawBatch;
   /** The columns that were sent; of records, those of the first row. */
@@ -47,7 +47,7 @@ const refused = (pointer: string, detail: string): E.Either<Failure, never> =>
 /** Rows of columns that are taken out of the data when they are asked for: that may be many times what was sent. */
 const inlineRows = (
   rowCount: number,
-  present: ReadonlyArray<string>,
+  present: ReadonlySet<string>,
   valuesOf: (name: string, begin: number, end: number) => ReadonlyArray<unknown>,
 ): Pick<InlineRows, 'rowCount' | 'present' | 'rows'> => ({
   rowCount,
@@ -82,17 +82,22 @@ const readRecords = (rows: ReadonlyArray<unknown>, wanted: Iterable<string>): E.
   });
 };
 
-/** Those of the wanted names that some record has; all, when there are no records. */
-const namesIn = (records: ReadonlyArray<JsonObject>, wanted: Iterable<string>): ReadonlyArray<string> => {
-  if (records.length === 0) return [...wanted];
-  const first = records.slice(0, recordsToAsk);
+/** Those of the wanted names that some record has, in their order; all, when there are no records. */
+const namesIn = (records: ReadonlyArray<JsonObject>, wanted: Iterable<string>): ReadonlySet<string> => {
+  const early = new Set<string>();
   const missing = new Set<string>();
-  for (const name of wanted) if (!first.some((record) => Object.hasOwn(record, name))) missing.add(name);
+  const askedCount = Math.min(records.length, recordsToAsk);
+  for (const name of wanted) {
+    let isThere = records.length === 0;
+    for (let row = 0; row < askedCount && !isThere; row++) isThere = Object.hasOwn(records[row] as JsonObject, name);
+    (isThere ? early : missing).add(name);
+  }
+  if (missing.size === 0 || records.length === askedCount) return early;
   // The others are looked through once: there may be millions, with nothing in them.
-  for (let row = recordsToAsk; row < records.length && missing.size > 0; row++) {
+  for (let row = askedCount; row < records.length && missing.size > 0; row++) {
     for (const name in records[row]) missing.delete(name);
   }
-  return [...wanted].filter((name) => !missing.has(name));
+  return new Set([...wanted].filter((name) => !missing.has(name)));
 };
 
 /** So many records are asked for each name. */
@@ -111,7 +116,8 @@ const readColumns = (data: JsonObject, wanted: Iterable<string>): E.Either<Failu
         `has ${values.length} values where "${brief(firstName)}" has ${rowCount}`,
       );
   }
-  const present = [...wanted].filter((name) => Object.hasOwn(data, name));
+  const present = new Set<string>();
+  for (const name of wanted) if (Object.hasOwn(data, name)) present.add(name);
   const valuesOf = (name: string, begin: number, end: number): ReadonlyArray<unknown> => {
     const values = data[name] as ReadonlyArray<unknown>;
     return end - begin === rowCount ? values : values.slice(begin, end);
@@ -139,7 +145,8 @@ const readSplit = (
     if (row.length !== names.length)
       return refused(`/data/${i}`, `has ${row.length} values for ${names.length} columns`);
   }
-  const present = [...wanted].filter((name) => places.has(name));
+  const present = new Set<string>();
+  for (const name of wanted) if (places.has(name)) present.add(name);
   const valuesOf = (name: string, begin: number, end: number): ReadonlyArray<unknown> => {
     const at = places.get(name) ?? Number.NaN;
     return rows.slice(begin, end).map((row) => (row as ReadonlyArray<unknown>)[at]);

@@ -155,7 +155,7 @@ for (const name of inherited) {
 
   test(`${name} is not there unless it was sent`, (t) => {
     for (const data of [[{ a: 1 }], { a: [1] }, { columns: ['a'], data: [[1]] }]) {
-      t.deepEqual(rightOf(readRows(data, [name, 'a'])).present, ['a']);
+      t.deepEqual(rightOf(readRows(data, [name, 'a'])).present, new Set(['a']));
     }
   });
 }
@@ -176,7 +176,7 @@ test('records are taken part by part, and a column is there that only a late one
     row === 2_500 ? { late: row } : row % 2 === 0 ? {} : { a: row },
   );
   const read = rightOf(readRows(records, ['a', 'late', 'constructor', 'never']));
-  t.deepEqual(read.present, ['a', 'late']);
+  t.deepEqual([...read.present], ['a', 'late']);
   t.is(read.rowCount, 3_000);
   const { rowCount, columns } = read.rows(2_499, 2_501);
   t.is(rowCount, 2);
