@@ -75,6 +75,15 @@ export const fail = (tag: FailureTag, message: string): Either<Failure, never> =
 export const failTask = (tag: FailureTag, message: string): TaskEither<Failure, never> =>
   TE.left(failure(tag, message));
 
+/** The first of the names that came before, case aside; else undefined. `keyOf` tells which are the same. */
+export const repeated = (
+  names: ReadonlyArray<string>,
+  keyOf: (name: string) => string = (name) => name.toLowerCase(),
+): string | undefined => {
+  const seen = new Set<string>();
+  return names.find((name) => seen.size === seen.add(keyOf(name)).size);
+};
+
 /** The nearest of `candidates` to `wanted` by edit distance, when near enough to be meant; else undefined. */
 export const nearest = (wanted: string, candidates: Iterable<string>): string | undefined => {
   let best: string | undefined;

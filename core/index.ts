@@ -8,6 +8,7 @@ export {
   failure,
   failureOf,
   nearest,
+  repeated,
   type Problem,
   problemLimit,
 } from './failure.js';

@@ -8,6 +8,7 @@ import {
   type Failure,
   failure,
   nearest,
+  repeated,
   type PassingRows,
   type RawColumn,
   type RawRows,
@@ -35,8 +36,7 @@ export const arrowRows = (options: ArrowOrigin): PassingRows => ({
     const names = reader.schema?.fields.map((field) => `${field.name ?? ''}`);
     if (names === undefined)
       return fail('InvalidInput', `${name}: there is nothing in it; a stream begins with its schema.`);
-    const seen = new Set<string>();
-    const twice = names.find((each) => seen.size === seen.add(each).size);
+    const twice = repeated(names, (each) => each);
     if (twice !== undefined) return fail('InvalidInput', `${name}: the schema names the column "${twice}" twice.`);
     return E.right({
       columnNames: names,

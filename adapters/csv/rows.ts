@@ -6,6 +6,7 @@ import {
   fail,
   type Failure,
   nearest,
+  repeated,
   type PassingRows,
   type RawColumn,
   type WantedColumn,
@@ -30,8 +31,7 @@ export const csvRows = (options: CsvRowsOptions): PassingRows => ({
     if (E.isLeft(first.value)) return first.value;
     const [header = [], ...rows] = first.value.right;
     const names = header.map((name, i) => (name === '' ? `column${i}` : name));
-    const seen = new Set<string>();
-    const twice = names.find((name) => seen.size === seen.add(name.toLowerCase()).size);
+    const twice = repeated(names);
     if (twice !== undefined) {
       await records.return();
       return fail('InvalidInput', `${options.name}: line 1 names the column "${twice}" twice (case aside).`);

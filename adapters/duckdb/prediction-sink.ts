@@ -14,6 +14,7 @@ import {
   type PredictionSink,
   type SinkSchema,
   type SinkWriter,
+  repeated,
   type Written,
 } from '../../core/index.js';
 import type { EngineLimits } from './engine.js';
@@ -219,9 +220,6 @@ const writer = (begun: Begun, stage: RowStage, call: CallOptions): SinkWriter =>
 };
 
 const assertDistinctNames = (schema: SinkSchema): void => {
-  const seen = new Set<string>();
-  for (const { name } of [...schema.columns, ...schema.constants]) {
-    if (seen.has(name.toLowerCase())) raise('InvalidInput', `Two output columns are named "${name}" (case aside).`);
-    seen.add(name.toLowerCase());
-  }
+  const twice = repeated([...schema.columns, ...schema.constants].map(({ name }) => name));
+  if (twice !== undefined) raise('InvalidInput', `Two output columns are named "${twice}" (case aside).`);
 };

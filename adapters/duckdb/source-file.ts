@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { access, open, stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type CallOptions, failure, type RowRange } from '../../core/index.js';
+import { type CallOptions, failure, repeated, type RowRange } from '../../core/index.js';
 import { quoteName, quoteText } from './engine.js';
 import { longLineCure, raise, raised, toFailure } from './errors.js';
 import { readJsonLines } from './json-lines.js';
@@ -151,8 +151,7 @@ const checkParquet = async (connection: DuckDBConnection, { name, path }: Source
 
 /** Raises `DataUnreadable` for a name that is there twice. */
 const assertOnce = (names: ReadonlyArray<string>, sentence: (twice: string) => string): void => {
-  const seen = new Set<string>();
-  const twice = names.find((name) => seen.size === seen.add(name.toLowerCase()).size);
+  const twice = repeated(names);
   if (twice !== undefined) raise('DataUnreadable', sentence(twice));
 };
 

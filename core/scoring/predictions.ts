@@ -1,6 +1,6 @@
 /** Prediction columns: which a model has, by its outputs, and how an output's tensor becomes them. */
 import * as E from 'fp-ts/lib/Either.js';
-import { fail, type Failure } from '../failure.js';
+import { fail, type Failure, repeated } from '../failure.js';
 import type { Signature, TensorSpec, TensorType } from '../model/signature.js';
 import type { Tensor } from '../ports/inference-engine.js';
 import { allocateColumn, type Column } from './row-batch.js';
@@ -39,7 +39,7 @@ export const checkClasses = (
   const classifier = classifierOf(outputs);
   if (classes === undefined || classifier === undefined) return E.right(undefined);
   const width = widthOf(classifier.probabilities);
-  const twice = classes.find((name, i) => classes.findIndex((other) => `${other}` === `${name}`) !== i);
+  const twice = repeated(classes.map(String), (name) => name);
   if (twice !== undefined)
     return fail(
       'ArtifactUnreadable',
@@ -63,8 +63,8 @@ export const checkPredictionColumns = (
 ): E.Either<Failure, void> => {
   if (columns.length === 0)
     return fail('ArtifactUnreadable', 'The outputs of the model have no columns, so nothing would be predicted.');
-  const seen = new Set(reserved);
-  const twice = columns.find(({ name }) => seen.size === seen.add(name.toLowerCase()).size);
+  const name = repeated([...reserved, ...columns.map((one) => one.name)]);
+  const twice = columns.findLast((one) => one.name === name);
   return twice === undefined
     ? E.right(undefined)
     : fail(
