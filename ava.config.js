@@ -1,14 +1,12 @@
-/** AVA runs what ships: the compiled tests beside the compiled code. */
+/** AVA runs what ships: the compiled tests beside the compiled code; what takes long for its size is in `*.deep.test.js`, for `ava.deep.config.js`. */
 import { availableParallelism } from 'node:os';
 
 /** What takes longest begins first, so that the end does not wait for it alone. */
 const longest = [
-  'reliability/storm',
   'adapters/google-cloud-storage/artifact-store',
   'adapters/duckdb/data-source',
   'adapters/onnxruntime/inference-engine',
   'apps/cli/commands',
-  'adapters/google-cloud-storage/faults',
   'adapters/duckdb/prediction-sink',
 ];
 const rank = (file) => {
@@ -17,7 +15,7 @@ const rank = (file) => {
 };
 
 export default {
-  files: ['dist/test/**/*.test.js', '!dist/test/{slow,slurm}/**'],
+  files: ['dist/test/**/*.test.js', '!dist/test/**/*.deep.test.js', '!dist/test/{slow,slurm}/**'],
   workerThreads: false,
   // One more than there are processors, since many tests wait for processes and clocks.
   concurrency: availableParallelism() + 1,

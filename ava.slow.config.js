@@ -1,4 +1,4 @@
-/** The slow suite: storms, large tables and whole-process runs that `npm test` leaves out, one file at a time. */
+/** The slow suite: long storms, large tables and faults by the thousand, one file at a time. */
 export default {
   files: ['dist/test/slow/**/*.test.js'],
   workerThreads: false,

@@ -8,7 +8,14 @@ import * as E from 'fp-ts/lib/Either.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import { duckdbDataSource } from '../../../adapters/duckdb/data-source.js';
 import { duckdbPredictionSink } from '../../../adapters/duckdb/prediction-sink.js';
-import { type CallOptions, type Failure, neverCancelled, type RowBatch } from '../../../core/index.js';
+import {
+  type BatchColumn,
+  type CallOptions,
+  type Failure,
+  neverCancelled,
+  type RowBatch,
+  type SinkSchema,
+} from '../../../core/index.js';
 import { collect, type Rows } from '../../contracts/sample-rows.js';
 
 export const call: CallOptions = { deadlineMs: Number.MAX_SAFE_INTEGER, cancellation: neverCancelled };
@@ -73,4 +80,23 @@ export const readRows = async (path: string): Promise<Rows> => {
   const rows = await collect(opened.read(opened.columnNames.map((name) => ({ name, role: 'key' }))));
   await opened.close();
   return rows;
+};
+
+/** Three rows, with a missing text and numbers that are not finite. */
+export const rows: RowBatch = {
+  rowCount: 3,
+  columns: new Map<string, BatchColumn>([
+    ['id', { type: 'int64', values: BigInt64Array.of(1n, 2n ** 60n, 3n) }],
+    ['name', { type: 'string', values: ['', 'a "b", c', 'x'], missing: Uint8Array.of(0, 0, 1) }],
+    ['prediction', { type: 'float32', values: Float32Array.of(0.5, NaN, Infinity) }],
+    ['flag', { type: 'bool', values: Uint8Array.of(1, 0, 1) }],
+  ]),
+};
+/** Of an output of `rows`. */
+export const schema: SinkSchema = {
+  columns: Array.from(rows.columns, ([name, { type }]) => ({ name, type })),
+  constants: [
+    { name: 'version', type: 'int32', value: 3 },
+    { name: 'scored_at', type: 'timestamp', value: '2026-03-04T05:06:07.089Z' },
+  ],
 };

@@ -2,12 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import test from 'ava';
 import * as O from 'fp-ts/lib/Option.js';
-import {
-  type GoogleCloudStorageOptions,
-  googleCloudStorageArtifactStore,
-} from '../../../adapters/google-cloud-storage/artifact-store.js';
+import { googleCloudStorageArtifactStore } from '../../../adapters/google-cloud-storage/artifact-store.js';
 import type { ArtifactStore } from '../../../core/index.js';
-import { artifactStoreContract } from '../../contracts/artifact-store.js';
 import {
   absent,
   bytesOf,
@@ -21,45 +17,10 @@ import {
   swap,
   tokenNow,
 } from '../../contracts/artifact-store-harness.js';
-import { startFakeGcs } from '../../support/fake-gcs/server.js';
+import { keepsContract, newBucket, shared } from './contract-in-buckets.js';
 import { bucket, manyBytes, never, open } from './in-a-fake.js';
 
-const shared = await startFakeGcs();
-test.after.always(() => shared.close());
-
-/** Runs the contract in places that are new for each case, through two clients. */
-const keepsContract = (
-  where: string,
-  placeOf: () => GoogleCloudStorageOptions,
-  close: (store: ArtifactStore) => Promise<void> = async () => undefined,
-): void => {
-  for (const { name, run } of artifactStoreContract) {
-    test.serial(`${where}: ${name}`, async (t) => {
-      await run({
-        makeStore: async () => {
-          const place = placeOf();
-          const store = googleCloudStorageArtifactStore(place);
-          return { store, another: googleCloudStorageArtifactStore(place), close: () => close(store) };
-        },
-      });
-      t.pass();
-    });
-  }
-};
-
-const newBucket = (): string => {
-  const name = `b-${randomUUID()}`;
-  shared.makeBucket(name);
-  return name;
-};
-
 keepsContract('in a bucket', () => ({ bucket: newBucket(), apiEndpoint: shared.url }));
-keepsContract('in a folder of a bucket', () => ({
-  bucket: newBucket(),
-  // As outputs are named, whose jobs are there.
-  prefix: "dt=2026-01-01/it's ü, 100% (of them)/games.parquet.job/1",
-  apiEndpoint: shared.url,
-}));
 
 /** Deletes everything in the folder and below. */
 const empty = async (store: ArtifactStore, folder: string): Promise<void> => {

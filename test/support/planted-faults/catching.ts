@@ -25,13 +25,16 @@ interface Outcome {
   readonly failed: ReadonlyArray<string>;
 }
 
+/** AVA runs a file only by the configuration that has it. */
+const configOf = (check: string): string => (check.endsWith('.deep.test.js') ? 'ava.deep.config.js' : 'ava.config.js');
+
 const runCheck = (check: string, environment: NodeJS.ProcessEnv): Promise<Outcome> =>
   new Promise((resolve) => {
     // What a run with a fault in it reaches is no coverage.
     const { NODE_V8_COVERAGE: _, ...inherited } = process.env;
     execFile(
       process.execPath,
-      [ava, '--tap', '--fail-fast', join(root, 'dist/test', check)],
+      [ava, '--config', configOf(check), '--tap', '--fail-fast', join(root, 'dist/test', check)],
       {
         cwd: root,
         env: { ...inherited, ...environment },

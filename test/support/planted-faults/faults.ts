@@ -115,7 +115,7 @@ const inCore: ReadonlyArray<PlantedFault> = [
   },
 ];
 
-const powerCuts = ['adapters/local-filesystem/power-cuts.test.js'];
+const powerCuts = ['adapters/local-filesystem/power-cuts.deep.test.js'];
 const localContract = ['adapters/local-filesystem/artifact-store.test.js'];
 
 const inFolder: ReadonlyArray<PlantedFault> = [
@@ -219,7 +219,7 @@ const inBucket: ReadonlyArray<PlantedFault> = [
     file: 'adapters/google-cloud-storage/transfer.js',
     text: 'preconditionOpts: { ifGenerationMatch: generation }',
     instead: 'preconditionOpts: {}',
-    checks: ['adapters/crash-points.test.js'],
+    checks: ['adapters/crash-points.deep.test.js'],
   },
   {
     name: 'a copy has no precondition',
@@ -240,14 +240,14 @@ const inBucket: ReadonlyArray<PlantedFault> = [
     file: 'adapters/google-cloud/persistently.js',
     text: 'inDoubt ||= result.left.ambiguous;',
     instead: 'inDoubt = result.left.ambiguous;',
-    checks: ['adapters/google-cloud-storage/faults.test.js'],
+    checks: ['adapters/google-cloud-storage/faults.deep.test.js'],
   },
   {
     name: 'a write without an answer is taken for one that did not happen',
     file: 'adapters/google-cloud/errors.js',
     text: 'return !notConnected.includes',
     instead: 'return false && !notConnected.includes',
-    checks: ['adapters/google-cloud-storage/faults.test.js'],
+    checks: ['adapters/google-cloud-storage/faults.deep.test.js'],
   },
 ];
 
