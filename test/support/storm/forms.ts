@@ -2,7 +2,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ExecutionContext } from 'ava';
+import { type ExecutionContext, registerCompletionHandler } from 'ava';
 import { googleCloudStorageArtifactStore } from '../../../adapters/google-cloud-storage/artifact-store.js';
 import { localFilesystemArtifactStore } from '../../../adapters/local-filesystem/artifact-store.js';
 import type { ArtifactStore } from '../../../core/index.js';
@@ -12,6 +12,9 @@ import { joinModules, makeSnapshot, startNode } from './fast-start.js';
 import { checkHistory, type History, type Violations } from './history.js';
 import { runStorm, type StormResult } from './storm.js';
 import { stagedCount, storedVersions } from './stored.js';
+
+// Node's own cleaning up after hundreds of processes that were killed has not ended once.
+registerCompletionHandler(() => process.exit());
 
 interface FormOptions {
   readonly seed: number;
