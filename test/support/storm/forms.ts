@@ -13,7 +13,7 @@ import { checkHistory, type History, type Violations } from './history.js';
 import { runStorm, type StormResult } from './storm.js';
 import { stagedCount, storedVersions } from './stored.js';
 
-// Node's own cleaning up after hundreds of processes that were killed has not ended once.
+// Once, Node's own cleaning up after hundreds of killed processes did not end.
 registerCompletionHandler(() => process.exit());
 
 interface FormOptions {
