@@ -164,8 +164,9 @@ const stage = ({ host, store }: RegistryPorts, draft: Draft, call: CallOptions):
               store.get(key, call),
               TE.chain(
                 O.match(
-                  // Gone again once it was published.
-                  (): TE.TaskEither<Failure, unknown> => (failed.ambiguous ? TE.left(failed) : TE.right(null)),
+                  // What was there is gone again once it was published, in doubt or not.
+                  (): TE.TaskEither<Failure, unknown> =>
+                    failed.tag === 'AlreadyExists' ? TE.right(null) : TE.left(failed),
                   ({ bytes }) =>
                     host.sha256(bytes) === host.sha256(draft.artifact)
                       ? TE.right(null)

@@ -1,7 +1,7 @@
 /** Idempotency keys: one key is one registration, however often and at once it is asked for. */
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
-import type { RegisterRequest } from '../../core/index.js';
+import { ambiguous, failure, type Registered, type RegisterRequest } from '../../core/index.js';
 import {
   call,
   contentOf,
@@ -14,7 +14,7 @@ import {
   scoreOne,
   tamper,
 } from '../support/registry.js';
-import { recordedStore, storeWithFault } from '../support/store-faults.js';
+import { recordedStore, storeWithFault, wrapStore } from '../support/store-faults.js';
 
 const keyed = (fields: Partial<RegisterRequest> = {}) =>
   request({ idempotency_key: 'build-17', description: 'keyed', ...fields });
@@ -77,6 +77,21 @@ test('the same key ten times at once by two services is one version', async (t) 
   const state = JSON.parse((await contentOf(store))['models/_registry/rating/prod/model.json'] ?? '');
   t.is(state.aliases.champion.history.length, 1);
   t.deepEqual(Object.keys(await contentOf(store, 'models/_registry/staging')), []);
+});
+
+test('a try whose staged artifact was published by another try, before its own answer came, is that registration', async (t) => {
+  const { store, service, another } = await makeRegistry();
+  let first: Registered | undefined;
+  const slow = wrapStore(store, ({ name, key }) => (task) => async () => {
+    if (name !== 'put' || !key.startsWith('models/_registry/staging/') || first !== undefined) return task();
+    await right(task);
+    first = await right(service.register(keyed()));
+    // The client sent it again, for it had no answer.
+    return E.left(ambiguous(failure('AlreadyExists', `${key} is already there.`)));
+  });
+  const late = await right(another(slow).register(keyed()));
+  t.deepEqual(late.registration, first?.registration);
+  t.is((await provenVersions(store)).length, 1);
 });
 
 test('the same key ten times among ten others is one version of eleven', async (t) => {
