@@ -18,8 +18,6 @@ export interface ArrowMessages {
   readonly bytes: () => AsyncGenerator<Uint8Array, void, undefined>;
   /** That failure. */
   readonly failed: () => Failure | undefined;
-  /** The batch that comes next, counting from 1. */
-  readonly batchNumber: () => number;
 }
 
 const continuation = 0xff_ff_ff_ff;
@@ -66,7 +64,6 @@ export const arrowMessages = ({ bytes, name, batchLimitBytes, tooLarge }: ArrowO
 
   return {
     failed: () => failed,
-    batchNumber: () => batchNumber,
     bytes: async function* () {
       while (waiting.length < fileMagic.length && (await pull()));
       if (waiting.subarray(0, fileMagic.length).equals(fileMagic))
@@ -85,7 +82,10 @@ export const arrowMessages = ({ bytes, name, batchLimitBytes, tooLarge }: ArrowO
         count(length);
         const metadata = await take(length);
         if (metadata.length < length) damaged('it ends too early');
-        const { header, bodyLength } = verified(metadata) ?? damaged('its metadata does not hold together');
+        const { header, bodyLength, isCompressed } =
+          verified(metadata) ?? damaged('its metadata does not hold together');
+        if (isCompressed)
+          end(failure('InvalidInput', `${name}: batch ${batchNumber} is compressed: send an uncompressed IPC stream.`));
         count(bodyLength);
         yield Buffer.concat([prefix, metadata]);
         for (let left = bodyLength; left > 0; ) {

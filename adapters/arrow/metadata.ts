@@ -7,6 +7,7 @@
 export interface MessageKind {
   readonly header: 'schema' | 'dictionary' | 'batch';
   readonly bodyLength: number;
+  readonly isCompressed: boolean;
 }
 
 /** The places of the fields of a table, and what stands there; scalars and texts harm nobody. */
@@ -24,6 +25,8 @@ const field: Shape & { tables: Record<number, Shape> } = { tables: { 6: keyValue
 field.tables[5] = field;
 const schema: Shape = { tables: { 1: field, 2: keyValue }, structs: { 3: 8 } };
 const recordBatch: Shape = { structs: { 1: 16, 2: 16, 4: 8 } };
+/** Where a batch says how its buffers are compressed. */
+const compressionPlace = 3;
 const dictionaryBatch: Shape = { inner: { 1: recordBatch } };
 
 const headers = {
@@ -39,6 +42,7 @@ export const verifyMetadata = (bytes: Uint8Array): MessageKind => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   // No two tables need to share bytes, and each has at least four.
   let tablesLeft = bytes.length / 4;
+  let isCompressed = false;
 
   const refuse = (): never => {
     throw new RangeError('its metadata is damaged');
@@ -68,6 +72,7 @@ export const verifyMetadata = (bytes: Uint8Array): MessageKind => {
   const verify = (table: number, shape: Shape, depth: number): void => {
     if (depth > deepest) refuse();
     const fieldAt = fieldsOf(table);
+    if (shape === recordBatch && fieldAt(compressionPlace) !== 0) isCompressed = true;
     const each = <A>(of: Readonly<Record<number, A>> | undefined, work: (at: number, what: A) => void): void => {
       for (const [place, what] of Object.entries(of ?? {})) {
         const at = fieldAt(Number(place));
@@ -93,5 +98,5 @@ export const verifyMetadata = (bytes: Uint8Array): MessageKind => {
     for (let i = 0; i < count; i++) verify(pointed(first + 4 * i), keyValue, 0);
   }
   const length = bodyLength === 0 ? 0 : Number(view.getBigInt64(bodyLength, true));
-  return length < 0 ? refuse() : { header: kind.header, bodyLength: length };
+  return length < 0 ? refuse() : { header: kind.header, bodyLength: length, isCompressed };
 };

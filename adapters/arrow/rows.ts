@@ -27,7 +27,7 @@ export const arrowRows = (options: ArrowOrigin): PassingRows => ({
     const over = overFailure(options, call);
     if (over !== undefined) return E.left(over);
     const messages = arrowMessages(options);
-    const opened = await attempt(options, messages, async () => {
+    const opened = await attempt(options, messages, 'schema', async () => {
       const reader = await RecordBatchReader.from(messages.bytes());
       return reader.open();
     });
@@ -53,6 +53,7 @@ export const arrowRows = (options: ArrowOrigin): PassingRows => ({
 const attempt = async <A>(
   { name }: ArrowOrigin,
   messages: ArrowMessages,
+  what: string,
   work: () => A | Promise<A>,
 ): Promise<E.Either<Failure, A>> => {
   try {
@@ -61,9 +62,12 @@ const attempt = async <A>(
     const failed = messages.failed();
     if (failed !== undefined) return E.left(failed);
     const reason = error instanceof Error ? error.message : 'unknown';
+    const type = /^Unrecognized type: "(\w+)"/.exec(reason)?.[1];
     return fail(
       'InvalidInput',
-      `${name}: batch ${messages.batchNumber()} is damaged, or compressed (${reason}): send an uncompressed IPC stream.`,
+      type === undefined
+        ? `${name}: the ${what} is damaged (${reason}): send an IPC stream.`
+        : `${name}: the schema has a column of the type ${type}, which is not read here: cast it, or leave it out.`,
     );
   }
 };
@@ -78,8 +82,9 @@ async function* read(
   const misfit = misfitOf(options, reader.schema.fields, wanted);
   if (misfit !== undefined) return yield E.left(misfit);
   let isBegun = false;
-  for (;;) {
-    const next = await attempt(options, messages, async () => {
+  for (let batchNumber = 1; ; batchNumber++) {
+    const what = `batch ${batchNumber}`;
+    const next = await attempt(options, messages, what, async () => {
       const { done, value } = (await reader.next()) as IteratorResult<RecordBatch, unknown>;
       return done === true ? undefined : value;
     });
@@ -87,11 +92,11 @@ async function* read(
     const batch = next.right;
     if (batch === undefined) break;
     // Columns of nulls have no bytes, and as many rows as they say.
-    if (batch.numRows > options.batchLimitBytes) return yield E.left(options.tooLarge(messages.batchNumber()));
+    if (batch.numRows > options.batchLimitBytes) return yield E.left(options.tooLarge(batchNumber));
     for (let begin = 0; begin < batch.numRows; begin += rowsAtOnce) {
       const over = overFailure(options, call);
       if (over !== undefined) return yield E.left(over);
-      const rows = await attempt(options, messages, () =>
+      const rows = await attempt(options, messages, what, () =>
         rowsOf(batch.slice(begin, begin + rowsAtOnce), wanted, options.batchLimitBytes),
       );
       yield rows;

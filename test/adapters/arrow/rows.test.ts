@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import {
   Bool,
+  compressionRegistry,
+  CompressionType,
   DateDay,
   DateMillisecond,
   Decimal,
@@ -17,6 +19,7 @@ import {
   LargeUtf8,
   List,
   Null,
+  RecordBatchStreamWriter,
   tableFromIPC,
   tableToIPC,
   Table,
@@ -226,6 +229,52 @@ test('what is no Arrow stream is refused, and says so', async (t) => {
     /batch 2 is damaged.*: it ends too early/,
   );
   t.regex(await open(tableToIPC(new Table({ a: vectorFromArray([1], new Int32()) }), 'file')), /this is an Arrow file/);
+});
+
+/** The library brings no codec. This one begins as Zstandard's frames do (RFC 8878); nobody will read them. */
+const codec = { encode: (bytes: Uint8Array) => Buffer.concat([Buffer.from('28b52ffd2000', 'hex'), bytes]) };
+
+test('a compressed batch is told, by its number', async (t) => {
+  compressionRegistry.set(CompressionType.ZSTD, codec);
+  const parts = [undefined, CompressionType.ZSTD].map((compressionType) => {
+    const batches = new Table({ text: vectorFromArray(['a', 'b'.repeat(100)], new Utf8()) }).batches;
+    const options = compressionType === undefined ? {} : { compressionType };
+    return RecordBatchStreamWriter.writeAll(batches, options).toUint8Array(true);
+  });
+  const [plain, compressed] = parts as [Uint8Array, Uint8Array];
+  const schemaBytes = encodedSchemaBytes(compressed);
+  const both = Buffer.concat([plain.subarray(0, plain.length - 8), compressed.subarray(schemaBytes)]);
+  t.is((await endOf(() => rowsOf(plain), 'text'))?.message, undefined);
+  for (const [stream, batch] of [
+    [compressed, 1],
+    [both, 2],
+  ] as const) {
+    t.is(
+      (await endOf(() => rowsOf(stream), 'text'))?.message,
+      `The body: batch ${batch} is compressed: send an uncompressed IPC stream.`,
+    );
+  }
+});
+
+/** Of a stream's first message: the mark, its length, and what has that length. */
+const encodedSchemaBytes = (stream: Uint8Array): number =>
+  8 + Buffer.from(stream.buffer, stream.byteOffset).readUInt32LE(4);
+
+test('a column of a type that the library does not know is told', async (t) => {
+  const stream = streamOf({ tags: vectorFromArray([[1]], new List(new Field('item', new Int32()))) });
+  const [list, listView] = [12, 25];
+  const told = new Set<string | undefined>();
+  for (let at = 8; at < encodedSchemaBytes(stream); at++) {
+    if (stream[at] !== list) continue;
+    const other = Uint8Array.from(stream, (byte, i) => (i === at ? listView : byte));
+    told.add((await endOf(() => rowsOf(other), 'tags'))?.message);
+  }
+  t.true(
+    told.has(
+      'The body: the schema has a column of the type ListView, which is not read here: cast it, or leave it out.',
+    ),
+    [...told].join('\n'),
+  );
 });
 
 /** What a stream fails with, wherever it does. */
