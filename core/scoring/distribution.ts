@@ -143,20 +143,23 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
 
   return {
     add: (values, missing) => {
+      // Of this call alone: a number that outlives it is a new object whenever it changes.
+      let [counted, average, deviations, least, most] = [count, mean, squares, min, max];
       for (let i = 0; i < values.length; i++) {
         const value = Number(values[i]);
         if (missing?.[i] === 1 || !Number.isFinite(value)) {
           nulls++;
           continue;
         }
-        count++;
-        const delta = value - mean;
-        mean += delta / count;
-        squares += delta * (value - mean);
-        if (value < min) min = value;
-        if (value > max) max = value;
+        counted++;
+        const delta = value - average;
+        average += delta / counted;
+        deviations += delta * (value - average);
+        if (value < least) least = value;
+        if (value > most) most = value;
         keep(value);
       }
+      [count, mean, squares, min, max] = [counted, average, deviations, least, most];
     },
     // Two means and two sums of squares as one: Chan, Golub and LeVeque, The American Statistician 37:3, 1983.
     addState: (state) => {
