@@ -64,7 +64,7 @@ export type Registry =
   | { readonly kind: 'gcs'; readonly bucket: string; readonly prefix: string; readonly location: string };
 
 /** One resolved setting and where it came from: `flag --local`, `environment PORT`, `.env PORT`, `scorekeeper.json`, `default`. */
-export interface Told {
+export interface ResolvedSetting {
   readonly name: string;
   readonly value: unknown;
   readonly origin: string;
@@ -94,7 +94,7 @@ export interface Settings {
   /** What relative paths in sources are relative to. */
   readonly sourcesDir: string;
   /** Every setting, for people who wonder where a value came from. */
-  readonly told: ReadonlyArray<Told>;
+  readonly told: ReadonlyArray<ResolvedSetting>;
 }
 
 /**
@@ -255,7 +255,7 @@ const settle = (
   const everything = [...layers, { values: absolute(defaults, workingDir), originOf: () => 'default' }];
   const told = fieldNames
     .filter((field) => field !== 'store' && field !== (store.value === 'local' ? 'bucket' : 'local_dir'))
-    .flatMap((name): ReadonlyArray<Told> => {
+    .flatMap((name): ReadonlyArray<ResolvedSetting> => {
       const layer = everything.find(({ values }) => values[name] !== undefined);
       return layer === undefined ? [] : [{ name, value: layer.values[name], origin: layer.originOf(name) }];
     });
@@ -309,7 +309,7 @@ const cacheHome = (env: Surroundings['env']): string => {
   return isAbsolute(named) ? named : join(homedir(), '.cache');
 };
 
-const chooseStore = (layers: ReadonlyArray<Layer>): Told & { readonly value: Registry['kind'] } => {
+const chooseStore = (layers: ReadonlyArray<Layer>): ResolvedSetting & { readonly value: Registry['kind'] } => {
   for (const { values, originOf } of layers) {
     if (values.store !== undefined) return { name: 'store', value: values.store, origin: originOf('store') };
     if (values.bucket !== undefined) return { name: 'store', value: 'gcs', origin: originOf('bucket') };

@@ -18,7 +18,7 @@ import {
 import type { CloudRunJobs } from '../cloud-run-jobs.js';
 import { type FailureRow, failureTable } from '../failure-table.js';
 import type { Session } from './base-command.js';
-import type { Told } from './progress.js';
+import type { ToldProgress } from './progress.js';
 import type { WorkAt } from './sharded-score.js';
 
 const { nowMs } = nodeHost();
@@ -72,7 +72,7 @@ interface Followed {
   readonly path: string;
   /** Of the execution. */
   readonly name: string;
-  readonly onProgress: (progress: Told) => void;
+  readonly onProgress: (progress: ToldProgress) => void;
 }
 
 const follow = async (

@@ -2,12 +2,12 @@
 import type { ScoringProgress } from '../../core/index.js';
 
 /** How far a scoring is, and what else is to be said of it. */
-export interface Told extends ScoringProgress {
+export interface ToldProgress extends ScoringProgress {
   readonly note?: string;
 }
 
 export interface Progress {
-  readonly tell: (progress: Told) => void;
+  readonly tell: (progress: ToldProgress) => void;
   readonly stop: () => void;
 }
 

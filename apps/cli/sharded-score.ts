@@ -9,10 +9,10 @@ import {
   type ScoreRequest,
 } from '../../core/index.js';
 import type { Session } from './base-command.js';
-import type { Progress, Told } from './progress.js';
+import type { Progress, ToldProgress } from './progress.js';
 
 /** Has a job worked at, by whomever, until every shard has a commit. */
-export type WorkAt = (path: string, onProgress: (progress: Told) => void) => TE.TaskEither<Failure, void>;
+export type WorkAt = (path: string, onProgress: (progress: ToldProgress) => void) => TE.TaskEither<Failure, void>;
 
 export interface CompletionOptions {
   readonly workAt: WorkAt;

@@ -4,7 +4,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as E from 'fp-ts/lib/Either.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failureOf } from '../../../core/index.js';
-import type { Told } from '../../settings.js';
+import type { ResolvedSetting } from '../../settings.js';
 import { BaseCommand, type Session } from '../base-command.js';
 import type { Check, Trial } from '../checks.js';
 import { table } from '../table.js';
@@ -66,7 +66,7 @@ export class DoctorCommand extends BaseCommand {
     return cloudTrials(settings, { deadlineMs: host.nowMs() + cloudTimeoutMs, cancellation });
   }
 
-  private report(checks: ReadonlyArray<Check>, settings: ReadonlyArray<Told>): void {
+  private report(checks: ReadonlyArray<Check>, settings: ReadonlyArray<ResolvedSetting>): void {
     if (this.json) return this.printJson({ ok: checks.every(({ ok }) => ok), checks, settings });
     const colors = this.colorsOf('stdout');
     const width = this.widthOf('stdout');
