@@ -263,6 +263,37 @@ test('a worker without shards of its own leaves the last one to the worker that 
   t.deepEqual(output(here), whole);
 });
 
+test('a worker waits for another one until its deadline, and no longer', async (t) => {
+  const here = await place(table(15));
+  let nowMs = here.ports.host.nowMs();
+  const pause = async (durationMs: number): Promise<void> => {
+    nowMs += durationMs;
+  };
+  const ports: JobPorts = {
+    ...here.ports,
+    host: { ...here.ports.host, nowMs: () => nowMs, pause },
+    jobFolder: (path) => {
+      const folder = here.ports.jobFolder(path);
+      return {
+        ...folder,
+        readStaged: (...asked) => {
+          nowMs += 1_000;
+          return folder.readStaged(...asked);
+        },
+      };
+    },
+  };
+  const job = rightOf(await plan(ports)());
+  const deadlineMs = nowMs + 1_250;
+  const failed = leftOf(
+    await workShards(ports)(job.path, { index: 1, count: 2 }, () => {}, { ...unhurried, deadlineMs })(),
+    'DeadlineExceeded',
+  );
+  t.regex(failed.message, /time allowed ran out|deadline/);
+  // It did its own shard, looked for the other every 100 ms, and then tried that itself.
+  t.deepEqual([nowMs - deadlineMs], [50 + 1_000]);
+});
+
 test('a worker that is late for a job that is finished does nothing, and one that works meanwhile harms nothing', async (t) => {
   const here = await place();
   const job = rightOf(await plan(here.ports)());

@@ -159,13 +159,19 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     t.is(await line(), 'closed');
     t.deepEqual(await exited, [0, null]);
   });
+}
 
-  test(`a second ${signal} ends the process at once`, async (t) => {
+for (const [first, second, exitCode] of [
+  ['SIGTERM', 'SIGTERM', 143],
+  ['SIGINT', 'SIGINT', 130],
+  ['SIGINT', 'SIGTERM', 143],
+] as const) {
+  test(`${second} after ${first} ends the process at once`, async (t) => {
     const { child, exited, url, inFlight } = await busyProcess(t);
-    child.kill(signal);
+    child.kill(first);
     await stopping(url);
-    child.kill(signal);
+    child.kill(second);
     await t.throwsAsync(inFlight);
-    t.deepEqual(await exited, [signal === 'SIGINT' ? 130 : 143, null]);
+    t.deepEqual(await exited, [exitCode, null]);
   });
 }
