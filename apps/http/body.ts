@@ -5,10 +5,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import inflate from 'inflation';
 import readRawBody from 'raw-body';
 import { type ByteStream, type CallOptions, type Failure, fail, failure, type JsonObject } from '../../core/index.js';
 import { isConnectionError } from './client-errors.js';
+import { inflated } from './inflated.js';
 import { parseStrictJson } from './json.js';
 import type { HttpLimits } from './limits.js';
 import { rowMediaTypes } from './row-bodies.js';
@@ -52,13 +52,13 @@ export const openBody = (
   pipe(
     contentEncodingOf(request.headers),
     E.map((encoding) => {
-      const inflated = inflate(request, { encoding } as object);
+      const body = inflated(request, encoding);
       // What arrives while rows are scored is there at once when they are.
       const waiting = new PassThrough({ highWaterMark: waitingBytes });
       // Told to who pulls, if anybody does.
       waiting.on('error', () => undefined);
       const breakOff = (): void => void waiting.destroy(new ConnectionEnded());
-      inflated.on('error', (error) => waiting.destroy(error)).pipe(waiting);
+      body.on('error', (error) => waiting.destroy(error)).pipe(waiting);
       const isCutOff = (): void => {
         if (!request.complete) breakOff();
       };
@@ -77,7 +77,7 @@ export const openBody = (
       const close = (): void => {
         forget();
         request.off('close', isCutOff).unpipe();
-        if (inflated !== request) inflated.destroy();
+        if (body !== request) body.destroy();
         waiting.destroy();
         request.resume();
       };
@@ -137,8 +137,7 @@ const readBytes =
   (limits: HttpLimits, request: IncomingMessage, control: CallOptions) =>
   (encoding: string): TE.TaskEither<Failure, Buffer> =>
   async () => {
-    // The package reads `encoding`; its published types do not know it.
-    const stream = inflate(request, { encoding } as object);
+    const stream = inflated(request, encoding);
     const interruption = interrupted(limits, control);
     const bytes = await Promise.race([
       readRawBody(stream, {
@@ -200,7 +199,10 @@ const readFailure = (limits: HttpLimits, encoding: string, thrown: unknown): Fai
 const bytesFailure = (encoding: string, thrown: unknown): Failure => {
   if (isConnectionError(thrown)) return failure('Cancelled', gone);
   if (encoding !== 'identity')
-    return failure('InvalidInput', `The body is damaged, or not ${encoding} as its Content-Encoding says.`);
+    return failure(
+      'InvalidInput',
+      `The body is damaged, or not ${encoding} as its Content-Encoding says, or something comes behind its end.`,
+    );
   throw thrown;
 };
 

@@ -12,6 +12,8 @@ const json = 'application/json';
 const nested = (depth: number): string => `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
 const bomb = gzipSync(JSON.stringify({ a: 'x'.repeat(1_000_000) }));
 
+const deflated = deflateSync('{"a":[1]}');
+
 const accepted: ReadonlyArray<readonly [string, string | Uint8Array<ArrayBuffer>, Record<string, string>?]> = [
   ['an object', '{"a":[1]}'],
   ['a charset', '{"a":[1]}', { 'content-type': 'application/json; charset="UTF-8"' }],
@@ -65,6 +67,21 @@ const refused: ReadonlyArray<
   ['another charset', '{}', { 'content-type': `${json}; charset=latin1` }, 400, /UTF-8, got the charset "latin1"/],
   ['an unknown encoding', '{}', { 'content-encoding': 'zstd' }, 400, /gzip, deflate, br or identity, got "zstd"/],
   ['two encodings', '{}', { 'content-encoding': 'gzip, br' }, 400, /got "gzip, br"/],
+  ['two bodies in one', Buffer.concat([deflated, deflated]), { 'content-encoding': 'deflate' }, 400, /behind its end/],
+  [
+    'more behind its end',
+    Buffer.concat([deflated, Buffer.from('more')]),
+    { 'content-encoding': 'deflate' },
+    400,
+    /behind its end/,
+  ],
+  [
+    'more than brotli',
+    Buffer.concat([brotliCompressSync('{"a":1}'), deflated]),
+    { 'content-encoding': 'br' },
+    400,
+    /behind its end/,
+  ],
   ['a false encoding', '{}', { 'content-encoding': 'gzip' }, 400, /damaged, or not gzip/],
   [
     'a truncated encoding',
