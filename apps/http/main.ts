@@ -1,6 +1,6 @@
 /** Serves the REST application: listens, stops gracefully, obeys signals. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failure, type Service } from '../../core/index.js';
 import { clientErrors } from './client-errors.js';
@@ -74,9 +74,16 @@ export const startServer = ({
       );
       // Any expectation may be ignored (RFC 9110, 10.1.1); Node's own answer would have no body.
       server.on('checkExpectation', answer).on('clientError', refused.answer);
+      const opened = new Set<Socket>();
+      server.on('connection', (socket: Socket) => {
+        opened.add(socket);
+        socket.once('close', () => opened.delete(socket));
+      });
       const address = await listen(server, host, port);
       const close = async (): Promise<void> => {
         stopping.abort();
+        // Node takes a connection on which nothing ever came for one that is in use.
+        for (const socket of opened) if (socket.bytesRead === 0) socket.destroy();
         let timer = setTimeout(() => {
           abandoned.abort();
           timer = setTimeout(() => server.closeAllConnections(), abandonedMs);

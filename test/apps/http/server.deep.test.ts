@@ -77,8 +77,10 @@ test('what does not end when it is cancelled is cut off', async (t) => {
 test('idle connections do not delay the stop', async (t) => {
   const { url, close } = await serve(t, {}, { graceMs: 60_000 });
   await (await fetch(`${url}/health`)).text();
+  const unused = await rawConnection(url);
+  await (await fetch(`${url}/health`)).text();
   await close();
-  t.pass();
+  t.is(await unused.received, '');
 });
 
 const listenFailures: ReadonlyArray<
