@@ -177,13 +177,12 @@ const stage =
       const { engine, files, what, call, query, limits, whole } = opened;
       const columns = wanted.map((column) => scalar(opened, column));
       const path = whole?.path ?? stagePath;
-      const casts =
-        whole === undefined
-          ? await withConnection(engine, what, call, async (connection) => {
-              await fetchColumns(opened, connection, namesOf(wanted));
-              return stageQuery(connection, query, columns, stagePath, files);
-            })
-          : {};
+      const onConnection = <A>(work: (connection: DuckDBConnection) => Promise<A>): Promise<A> =>
+        withConnection(engine, what, call, async (connection) => {
+          await fetchColumns(opened, connection, namesOf(wanted));
+          return work(connection);
+        });
+      const casts = whole === undefined ? await stageQuery(onConnection, query, columns, stagePath, files) : {};
       const textual = files.some((file) => file.format === 'csv');
       const { file, rowGroups } = await stagedFile(path, limits);
       const inBucket = whole?.generation === undefined ? {} : { path: whole.name, state: whole.generation };

@@ -42,6 +42,7 @@ export const workWithProcesses =
       let deaths = 0;
       let outcome: E.Either<Failure, void> | undefined;
       let patience: NodeJS.Timeout | undefined;
+      let forget = (): void => undefined;
 
       const start = (index: number): void => {
         const worker = fork(main, ['job', 'work', ...flags, '--', path], {
@@ -112,7 +113,8 @@ export const workWithProcesses =
         resolve(outcome);
       };
 
-      const forget = cancellation.onAbort(() => end(fail('Cancelled', 'The scoring was stopped.')));
+      // It may come at once.
+      forget = cancellation.onAbort(() => end(fail('Cancelled', 'The scoring was stopped.')));
       for (let index = 0; index < count && outcome === undefined; index++) start(index);
     });
 

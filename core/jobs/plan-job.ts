@@ -7,7 +7,7 @@ import { type Failure, failTask, failure } from '../failure.js';
 import type { Registration } from '../model/registration.js';
 import { canonicalJson, type JsonObject } from '../model/sealed-document.js';
 import type { DataSource, StagedFile } from '../ports/data-source.js';
-import type { CallOptions, Host } from '../ports/host.js';
+import { type CallOptions, type Host, neverCancelled } from '../ports/host.js';
 import type { JobFolder, OpenJobFolder } from '../ports/job-folder.js';
 import { referenceOf } from '../registry/requests.js';
 import { checkKeyNames, resolveOutput, type ScorePorts } from '../scoring/answer-score.js';
@@ -211,7 +211,9 @@ const makePlan = (
         scored_at: new Date(ports.host.nowMs()).toISOString(),
         shards,
       };
-      return createDocument({ host: ports.host, folder: at.folder })(JobPlan, jobLayout.plan, plan, call);
+      // What is staged without a plan nobody would find, nor remove.
+      const uncancelled = { ...call, cancellation: neverCancelled };
+      return createDocument({ host: ports.host, folder: at.folder })(JobPlan, jobLayout.plan, plan, uncancelled);
     }),
   );
 

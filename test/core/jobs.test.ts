@@ -471,6 +471,31 @@ test('data without rows gives an output without rows, with its columns', async (
   );
 });
 
+test('a job that is cancelled once its rows are staged has a plan for them, and can go on', async (t) => {
+  const here = await place();
+  const cancellation = cancellable();
+  const ports: JobPorts = {
+    ...here.ports,
+    jobFolder: (path) => {
+      const folder = here.ports.jobFolder(path);
+      const stage: typeof folder.stage = (...asked) =>
+        pipe(
+          folder.stage(...asked),
+          TE.map((file) => {
+            cancellation.abort();
+            return file;
+          }),
+        );
+      return { ...folder, stage };
+    },
+  };
+  const job = rightOf(await planJob(ports, { shardRows })(request, 'done', { ...unhurried, cancellation })());
+  t.true(cancellation.aborted);
+  rightOf(await work(here.ports, job)());
+  rightOf(await finish(here.ports, job)());
+  t.deepEqual(output(here), whole);
+});
+
 test('a worker that is told to stop leaves its commits to the next', async (t) => {
   const here = await place();
   const job = rightOf(await plan(here.ports)());
