@@ -63,6 +63,8 @@ export interface DistributionSummary {
 }
 
 const exactLimit = 10_000;
+/** Relative, as the port promises. */
+const sketchAccuracy = 0.01;
 const binCount = 20;
 const decileCount = 9;
 
@@ -136,7 +138,7 @@ export const recordDistribution = (host: Host): DistributionRecorder => {
       deciles: Array.from({ length: decileCount }, (_, i) => quantile((i + 1) / 10)),
       histogram: {
         edges,
-        counts: sketch === undefined ? binExact(inOrder, edges) : binByShares(rankIn(sketch), edges, count),
+        counts: sketch === undefined ? binExact(inOrder, edges) : binByShares(spreadIn(sketch, min, max), edges, count),
       },
     };
   };
@@ -258,16 +260,20 @@ const binByShares = (
   return ranks.slice(1).map((rank, i) => Math.max(0, rank - (ranks[i] ?? 0)));
 };
 
-/** The share of values at or below `edge`, by bisection over the sketch's quantiles, to one part in a million. */
-const rankIn =
-  (sketch: QuantileSketch) =>
-  (edge: number): number => {
-    let low = 0;
-    let high = 1;
-    for (let step = 0; step < 20; step++) {
-      const middle = (low + high) / 2;
-      if (sketch.quantile(middle) <= edge) low = middle;
-      else high = middle;
+/** The share of values up to an edge, when each of the sketch's stands for values evenly spread over what it may be off by. */
+const spreadIn = (sketch: QuantileSketch, min: number, max: number): ((edge: number) => number) => {
+  const within = (value: number): number => Math.min(max, Math.max(min, value));
+  const spans = sketch.values().map(([value, times]) => {
+    const off = Math.abs(value) * sketchAccuracy;
+    return { begin: within(value - off), end: within(value + off), times };
+  });
+  const total = spans.reduce((sum, { times }) => sum + times, 0);
+  return (edge) => {
+    let upTo = 0;
+    for (const { begin, end, times } of spans) {
+      if (edge >= end) upTo += times;
+      else if (edge > begin) upTo += times * ((edge - begin) / (end - begin));
     }
-    return low;
+    return upTo / total;
   };
+};

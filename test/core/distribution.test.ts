@@ -177,6 +177,22 @@ test('nulls do not use up the 10,000 values that are exact', (t) => {
   t.false(distributionOf(scattered(10_000, 1, 2), new Float64Array(5000).fill(Number.NaN)).approximate);
 });
 
+test('beyond 10,000 the histogram of values that lie close together has no holes', (t) => {
+  for (const begin of [100, -110, 0.5]) {
+    const width = Math.abs(begin) / 10;
+    const values = Float64Array.from({ length: 20_000 }, (_, i) => begin + (width * ((i * 7919) % 20_000)) / 20_000);
+    const { counts } = distributionOf(values).histogram;
+    t.true(
+      counts.every((count) => count > 800 && count < 1_200),
+      counts.join(),
+    );
+    t.is(
+      counts.reduce((all, count) => all + count, 0),
+      values.length,
+    );
+  }
+});
+
 for (const [what, values] of [
   ['positive values', scattered(30_000, 0.5, 4000)],
   ['negative values', scattered(30_000, -4000, -0.5)],
