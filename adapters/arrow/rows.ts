@@ -62,12 +62,12 @@ const attempt = async <A>(
     const failed = messages.failed();
     if (failed !== undefined) return E.left(failed);
     const reason = error instanceof Error ? error.message : 'unknown';
-    const type = /^Unrecognized type: "(\w+)"/.exec(reason)?.[1];
+    const type = /^Unrecognized (?:type: ")?(\w+)/.exec(reason)?.[1];
     return fail(
       'InvalidInput',
       type === undefined
         ? `${name}: the ${what} is damaged (${reason}): send an IPC stream.`
-        : `${name}: the schema has a column of the type ${type}, which is not read here: cast it, or leave it out.`,
+        : `${name}: the schema has a column whose type is not read here (${type}): cast it, or leave it out.`,
     );
   }
 };

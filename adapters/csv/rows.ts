@@ -31,6 +31,13 @@ export const csvRows = (options: CsvRowsOptions): PassingRows => ({
     if (E.isLeft(first.value)) return first.value;
     const [header = [], ...rows] = first.value.right;
     const names = header.map((name, i) => (name === '' ? `column${i}` : name));
+    if (names.some((name) => /\r(?!\n)/.test(name))) {
+      await records.return();
+      return fail(
+        'InvalidInput',
+        `${options.name}: line 1 has a carriage return (CR) without a line feed behind it: end lines in LF or CRLF.`,
+      );
+    }
     const twice = repeated(names);
     if (twice !== undefined) {
       await records.return();

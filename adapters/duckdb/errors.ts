@@ -19,6 +19,7 @@ export const orRaise = <A>(of: E.Either<Failure, A>): A => {
   return of.right;
 };
 
+const fullDisk = 'the disk is full: free some space and try again';
 const tooLarge = 'the file would be larger than this user may write: raise the limit (ulimit -f)';
 
 const systemCodes: Readonly<Record<string, readonly [FailureTag, string]>> = {
@@ -30,7 +31,7 @@ const systemCodes: Readonly<Record<string, readonly [FailureTag, string]>> = {
   ENOTDIR: ['InvalidInput', 'a file stands where a folder is needed'],
   EEXIST: ['InvalidInput', 'a file stands where a folder is needed'],
   EISDIR: ['InvalidInput', 'a folder stands where a file is needed'],
-  ENOSPC: ['Unavailable', 'the disk is full: free some space and try again'],
+  ENOSPC: ['Unavailable', fullDisk],
   EDQUOT: ['Unavailable', 'the disk quota is used up: free some space and try again'],
   EFBIG: ['Unavailable', tooLarge],
 };
@@ -40,13 +41,22 @@ export const longLineCure = 'is a quote missing, or the separator another';
 
 const engineError = /^(?:Failed to [a-z ]+: )?[A-Z][A-Za-z ]+ Error: /;
 
+/** Of the engine's errors of a kind alone: others quote cells, lines and names, which may say anything. */
+const within = (kind: string, words: RegExp): RegExp =>
+  new RegExp(`^(?:Failed to [a-z ]+: )?${kind} Error: [^]*(?:${words.source})`, 'i');
+
 /** What the engine's errors mean, whatever was asked of it; the first that fits. */
 const enginePatterns: ReadonlyArray<readonly [RegExp, FailureTag, string]> = [
-  [/no space left|max_temp_directory_size/i, 'Unavailable', 'the disk is full: free some space and try again'],
-  [/: File too large/, 'Unavailable', tooLarge],
-  [/Out of Memory Error|could not allocate block/, 'TooLarge', 'more memory is needed than memoryLimitBytes allows'],
+  [within('IO', /no space left/), 'Unavailable', fullDisk],
+  [within('Out of Memory', /max_temp_directory_size/), 'Unavailable', fullDisk],
+  [within('IO', /: File too large/), 'Unavailable', tooLarge],
+  [
+    /^(?:Failed to [a-z ]+: )?Out of Memory Error|could not allocate block/,
+    'TooLarge',
+    'more memory is needed than memoryLimitBytes allows',
+  ],
   [/^Permission Error/, 'PermissionDenied', 'only the declared files may be read, and nothing changed'],
-  [/permission denied/i, 'PermissionDenied', 'access was refused'],
+  [within('IO', /permission denied/), 'PermissionDenied', 'access was refused'],
   [
     /file_row_number option on file with column named/,
     'DataUnreadable',

@@ -169,8 +169,10 @@ const within = ({ startYear = -Infinity, endYear = Infinity }: YearRange, rows: 
   };
 };
 
-/** A year is a number, or digits, as in the other formats. */
+const numberInText = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
+
+/** A year is a number, also as text, as in the other formats. */
 const yearOf = (value: unknown): number | undefined => {
   if (typeof value === 'number') return value;
-  return typeof value === 'string' && /^\s*[+-]?\d+\s*$/.test(value) ? Number(value) : undefined;
+  return typeof value === 'string' && numberInText.test(value) ? Number(value) : undefined;
 };

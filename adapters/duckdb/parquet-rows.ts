@@ -39,13 +39,13 @@ export const parquetRows = (options: ParquetRowsOptions): PassingRows => ({
     )();
     if (E.isLeft(opened)) {
       await folder.remove();
-      return E.left(asInput(opened.left));
+      return E.left(asInput(options)(opened.left));
     }
     const { columnNames, textual, read, close } = opened.right;
     return E.right({
       columnNames,
       textual,
-      read: (...wanted) => withInputFailures(read(...wanted)),
+      read: (...wanted) => withInputFailures(options, read(...wanted)),
       close: async () => {
         await close();
         await folder.remove();
@@ -77,9 +77,14 @@ const spool = async (
 };
 
 /** A file that somebody sends is what they sent. */
-const asInput = (failed: Failure): Failure =>
-  failed.tag === 'DataUnreadable' ? { ...failed, tag: 'InvalidInput' } : failed;
+const asInput =
+  ({ name }: ParquetRowsOptions) =>
+  (failed: Failure): Failure => ({
+    ...failed,
+    message: failed.message.replaceAll(fileName, name),
+    ...(failed.tag === 'DataUnreadable' ? { tag: 'InvalidInput' } : {}),
+  });
 
-async function* withInputFailures(batches: BatchStream): BatchStream {
-  for await (const batch of batches) yield pipe(batch, E.mapLeft(asInput));
+async function* withInputFailures(options: ParquetRowsOptions, batches: BatchStream): BatchStream {
+  for await (const batch of batches) yield pipe(batch, E.mapLeft(asInput(options)));
 }

@@ -178,8 +178,13 @@ const headerNames = async (file: SourceFile): Promise<ReadonlyArray<string>> => 
 const firstLine = async (path: string): Promise<string | undefined> => {
   const handle = await open(path);
   try {
-    for await (const line of handle.readLines({ end: headerLimitBytes, autoClose: false })) return line;
-    return undefined;
+    let begun: string | undefined;
+    for await (const line of handle.readLines({ end: headerLimitBytes, autoClose: false })) {
+      begun = begun === undefined ? line : `${begun}\n${line}`;
+      // A break within quotes is a name's.
+      if (begun.split('"').length % 2 === 1) return begun;
+    }
+    return begun;
   } finally {
     await handle.close();
   }

@@ -69,7 +69,17 @@ const bindQuery = async (
     }
     values[name] = boundYear(name, range);
   }
-  return { sql: sql.replace(/[;\s]+$/, ''), values };
+  return { sql: await withoutEnd(connection, sql), values };
+};
+
+/** Without the semicolon at its end, and the comments behind that. */
+const withoutEnd = async (connection: DuckDBConnection, sql: string): Promise<string> => {
+  const bare = sql.replace(/;(?:\s|;|--[^\n]*(?:\n|$)|\/\*[^]*?\*\/)*$/, '');
+  // A text at the end may look like that.
+  return connection.extractStatements(bare).then(
+    () => bare,
+    () => sql,
+  );
 };
 
 /** The whole file, filtered on `year_published` when a range is given. Raises `InvalidInput` when it has no such column. */
@@ -85,12 +95,21 @@ export const fileQuery = async (
   if (year === undefined) {
     return raise('InvalidInput', `${file.name}: a range of years was given, and there is no column ${yearColumn}.`);
   }
-  const value = year.kind === 'VARCHAR' ? `try_cast(${yearColumn} AS INTEGER)` : yearColumn;
+  if (!numberKinds.test(year.kind) && !textKinds.test(year.kind)) {
+    return raise(
+      'InvalidInput',
+      `${file.name}: a range of years was given, and the column ${yearColumn} is no number (${year.kind}): read the file through SQL, with year(${yearColumn}) for example.`,
+    );
+  }
+  const value = textKinds.test(year.kind) ? `try_cast(${yearColumn} AS DOUBLE)` : yearColumn;
   return {
     sql: `${whole.sql} WHERE ${value} BETWEEN $start_year AND $end_year`,
     values: { start_year: boundYear('start_year', range), end_year: boundYear('end_year', range) },
   };
 };
+
+const textKinds = /^(?:VARCHAR|JSON)$/;
+const numberKinds = /^(?:U?(?:TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|FLOAT|DOUBLE|DECIMAL)$/;
 
 const boundYear = (parameter: string, range: YearRange): number =>
   parameter === 'start_year' ? (range.startYear ?? -openYear) : (range.endYear ?? openYear);

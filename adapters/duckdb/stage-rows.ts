@@ -28,9 +28,12 @@ type Casts = Readonly<Record<string, string>>;
 /** Fewer than the engine's own choice, since it holds a group in memory, and rows may be wide. */
 const rowsPerGroup = 32_768;
 
-/** Writes the columns of the query to the file, by the engine alone. Parquet has no JSON and no integers beyond 64 bits: they are text there. */
+/**
+ * Writes the columns of the query to the file, by the engine alone, on a connection that `on` gives. Parquet has no JSON and no integers beyond 64
+ * bits: they are text there.
+ */
 export const stageQuery = async (
-  connection: DuckDBConnection,
+  on: (work: (connection: DuckDBConnection) => Promise<unknown>) => Promise<unknown>,
   query: SourceQuery,
   columns: ReadonlyArray<Scalar & Pick<SourceColumn, 'kind'>>,
   path: string,
@@ -42,7 +45,7 @@ export const stageQuery = async (
   // The engine writes no table without columns.
   const rows = from((list.length === 0 ? ['NULL AS nothing'] : list).join(', '), query);
   const copy = `COPY (${rows}) TO ${quoteText(path)} (FORMAT parquet, ROW_GROUP_SIZE ${rowsPerGroup}, USE_TMP_FILE false)`;
-  await writing(path, files, () => connection.run(copy, query.values));
+  await writing(path, files, () => on((connection) => connection.run(copy, query.values)));
   return Object.fromEntries(columns.flatMap(({ name, type, kind }) => (type === 'json' ? [[name, kind]] : [])));
 };
 
@@ -112,8 +115,11 @@ const jsonOf = (value: unknown): string => {
   if (typeof value === 'bigint') return `${value}`;
   if (value === Number.POSITIVE_INFINITY) return '1e999';
   if (value === Number.NEGATIVE_INFINITY) return '-1e999';
-  return Object.is(value, -0) ? '-0.0' : (JSON.stringify(value) ?? '');
+  return Object.is(value, -0) ? '-0.0' : (JSON.stringify(value, wellFormed) ?? '');
 };
+
+/** The engine refuses half a character, which becomes U+FFFD wherever else it is written. */
+const wellFormed = (_: string, value: unknown): unknown => (typeof value === 'string' ? value.toWellFormed() : value);
 
 /** Makes the file of what `files` have, in a folder that is made, and makes it durable; or leaves neither. */
 const writing = async (

@@ -214,12 +214,9 @@ const openSent = (
   );
 };
 
-/** A few thousand rows at a time. */
-const batchesOf = (sent: InlineRows): RawStream => {
-  const { rowCount, rows } = sent;
-  if (rowCount > mostRowsAtOnce) return severalBatches(sent);
-  return rowCount === 0 ? [] : [E.right(rows(0, rowCount))];
-};
+/** A few thousand rows at a time; one batch, which tells the columns, where there are none. */
+const batchesOf = (sent: InlineRows): RawStream =>
+  sent.rowCount > mostRowsAtOnce ? severalBatches(sent) : [E.right(sent.rows(0, sent.rowCount))];
 
 function* severalBatches({ rowCount, rows }: InlineRows): Generator<E.Either<Failure, RawBatch>, void, undefined> {
   for (let begin = 0; begin < rowCount; begin += mostRowsAtOnce)

@@ -217,6 +217,18 @@ for (const [what, data] of [
   });
 }
 
+test('a file of zero rows that were sent has the columns that a file of some has', async (t) => {
+  const { service, ports } = await scoringService(withGames);
+  for (const [rows, data] of [
+    [0, { a: [], b: [], id: [] }],
+    [1, { a: [1], b: [2], id: [3] }],
+  ] as const) {
+    rightOf(await service.score({ ...sums, data, output_location: `${rows}.parquet` })());
+    const columns = ports.sink.outputs.get(`${rows}.parquet`)?.schema.columns.map(({ name }) => name);
+    t.deepEqual(columns, ['id', 'prediction'], `${rows}`);
+  }
+});
+
 test('zero rows of a source are an answer of no predictions, and a file of no rows', async (t) => {
   const nothing = sourceOf([], { columnNames: ['a', 'b', 'id'], keys: ['id'] });
   const { service, ports } = await scoringService({ ...withGames, sources: { games: nothing } });

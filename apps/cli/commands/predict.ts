@@ -1,5 +1,5 @@
 /** `predict`: rows on stdin, predictions on stdout. */
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { Option } from 'clipanion';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -14,7 +14,7 @@ import {
 import { BaseCommand } from '../base-command.js';
 import { decodeFlags, present, referenceHelp, scored } from '../references.js';
 import { tellRefused } from '../report.js';
-import { parseRows } from '../rows-on-stdin.js';
+import { decodeRows, parseRows } from '../rows-on-stdin.js';
 
 export class PredictCommand extends BaseCommand {
   static override paths = [['predict']];
@@ -71,7 +71,7 @@ export class PredictCommand extends BaseCommand {
     const stopListening = cancellation.onAbort(() => stdin.destroy());
     return pipe(
       TE.tryCatch(
-        () => text(stdin).finally(stopListening),
+        () => buffer(stdin).finally(stopListening),
         (error) =>
           cancellation.aborted
             ? failure('Cancelled', 'The rows were no longer wanted.')
@@ -80,6 +80,7 @@ export class PredictCommand extends BaseCommand {
                 `The rows on stdin cannot be read (${error instanceof Error ? error.message : error}).`,
               ),
       ),
+      TE.flatMapEither(decodeRows),
       TE.flatMapEither(parseRows),
     );
   }

@@ -270,9 +270,7 @@ test('a column of a type that the library does not know is told', async (t) => {
     told.add((await endOf(() => rowsOf(other), 'tags'))?.message);
   }
   t.true(
-    told.has(
-      'The body: the schema has a column of the type ListView, which is not read here: cast it, or leave it out.',
-    ),
+    told.has('The body: the schema has a column whose type is not read here (ListView): cast it, or leave it out.'),
     [...told].join('\n'),
   );
 });

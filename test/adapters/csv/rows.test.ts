@@ -116,6 +116,7 @@ for (const [name, content, message] of [
 test('nothing, a name that comes twice and bytes that are not UTF-8 are refused', async (t) => {
   t.regex(leftOf(await rowsOf('').open(unhurried)(), 'InvalidInput').message, /begins with a header/);
   t.regex(leftOf(await rowsOf('a,A\n').open(unhurried)(), 'InvalidInput').message, /names the column "A" twice/);
+  t.regex(leftOf(await rowsOf('a,b\r1,2\r').open(unhurried)(), 'InvalidInput').message, /line 1 has a carriage return/);
   const bytes = Buffer.concat([Buffer.from('a\n1\n2\n'), Buffer.from([0xff, 0x0a])]);
   t.regex(leftOf(await rowsOf(bytes).open(unhurried)(), 'InvalidInput').message, /from line 1 on/);
   t.regex(`${(await passed(rowsOf(bytes, 3), ['a'])).failure?.message}`, /from line 4 on that are not UTF-8/);

@@ -10,6 +10,7 @@ import { duckdbJobRows } from '../../../adapters/duckdb/job-rows.js';
 import { localFilesystemArtifactStore } from '../../../adapters/local-filesystem/artifact-store.js';
 import {
   type BatchStream,
+  cancellationSource,
   fail,
   type RowBatch,
   type StagedRows,
@@ -174,6 +175,31 @@ for (const [name, [options, range = {}]] of Object.entries(sources)) {
     });
   }
 }
+
+test('half a character, which JSON can say and UTF-8 cannot, is staged as U+FFFD', async (t) => {
+  const here = await place();
+  await writeFile(join(here.root, 'half.ndjson'), '{"x": "half \\ud83d"}\n{"x": ["\\ud83d", 1]}\n');
+  const { wanted, rows } = await stage(here, { files: { games: 'half.ndjson' } }, {}, 'feature');
+  const staged = duckdbJobRows({ folder: here.job }).readStaged(rows, [], { begin: 0, end: 2 });
+  t.deepEqual((await read(staged, wanted, {})).cells.get('x'), ['half \ufffd', ['\ufffd', 1]]);
+});
+
+test('rows whose staging is cancelled, also just when they are written, leave nothing', async (t) => {
+  const here = await place();
+  const stagePath = join(here.job, 'source.parquet');
+  for (const sql of ['SELECT * FROM games', 'SELECT range AS id FROM range(3000000), games']) {
+    const { cancellation, cancel } = cancellationSource();
+    const source = duckdbDataSource({ files: { games: 'games.parquet' }, keys: [], baseDir: here.root, sql });
+    const opened = await right(source.open({}, { ...call, cancellation }, { stagePath }));
+    const watch = setInterval(() => existsSync(stagePath) && cancel());
+    const staged = await opened.stage?.([{ name: 'id', role: 'feature' }])();
+    clearInterval(watch);
+    await opened.close();
+    if (staged?._tag === 'Right') continue;
+    t.is(staged?.left.tag, 'Cancelled');
+    t.false(existsSync(here.job), sql);
+  }
+});
 
 test('a Parquet file is read where it is, by its row groups; all else is staged in the job folder', async (t) => {
   const here = await place();

@@ -153,7 +153,7 @@ test('what waits on disk is gone afterwards, whatever happens', async (t) => {
   t.is((await send(url, parquet, whole, { accept: parquet })).status, 200);
   const cut = await problemOf(await send(url, parquet, whole.subarray(0, whole.length - 50), { accept: arrow }));
   t.is(cut['code'], 'InvalidInput');
-  t.regex(`${cut['detail']}`, /^body\.parquet: No magic bytes found at end of file/);
+  t.regex(`${cut['detail']}`, /^The body: No magic bytes found at end of file 'The body'/);
   const large = await problemOf(await send(url, parquet, new Uint8Array(100_001)));
   t.is(large['code'], 'TooLarge');
   t.regex(`${large['detail']}`, /larger than the limit spool_bytes, which is 100000 bytes/);
