@@ -1,5 +1,16 @@
 /** From Arrow's columns to those of a batch: typed where the types are the same, never by way of rows. */
-import { type Data, DataType, type Dictionary, type Float, type Int, Precision, Vector } from 'apache-arrow';
+import {
+  Binary,
+  BinaryView,
+  type Data,
+  DataType,
+  type Dictionary,
+  type Float,
+  type Int,
+  LargeBinary,
+  Precision,
+  Vector,
+} from 'apache-arrow';
 import type { BatchColumn, RawColumn, WantedColumn } from '../../core/index.js';
 import { textReader } from './text.js';
 
@@ -35,7 +46,7 @@ export const columnOf = (vector: Vector, role: Role, rowCount: number, textLimit
   if (DataType.isFloat(type)) return floats(data as Data<Float>, vector, rowCount, missing);
   if (DataType.isBool(type))
     return { type: 'bool', values: bits(data.values as Uint8Array, data.offset, rowCount), ...missing };
-  const read = isText(type) ? texts(data, vector, textLimit) : textReader(type)?.(data);
+  const read = isText(type) ? texts(data, textLimit) : textReader(type)?.(data);
   if (read === undefined) throw new TypeError(`columns of the type ${type} were to be refused`);
   const values = Array.from({ length: rowCount }, (_, row) => (missing.missing?.[row] === 1 ? '' : read(row)));
   return DataType.isDecimal(type) && role === 'feature'
@@ -44,16 +55,26 @@ export const columnOf = (vector: Vector, role: Role, rowCount: number, textLimit
 };
 
 /** Texts may point to the same bytes again and again: together they are no longer than the limit. */
-const texts = (data: Data, vector: Vector, limit: number): ((row: number) => string) => {
+const texts = (data: Data, limit: number): ((row: number) => string) => {
   if (DataType.isUtf8View(data.type)) atLeast(data.values as Uint8Array, data.length * viewBytes);
   else atLeast(data.valueOffsets as Int32Array, data.length + 1);
+  // The library's own way loses a byte order mark, and writes U+FFFD where there are no characters.
+  const bytes = new Vector([data.clone(bytesTypeOf(data.type))]);
   let length = 0;
   return (row) => {
-    const text = vector.get(row) as string;
+    const text = utf8.decode(bytes.get(row) as Uint8Array);
     length += text.length;
     if (length > limit) throw new RangeError('its texts are longer than its batch');
     return text;
   };
+};
+
+/** Throws a TypeError for what is not UTF-8. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+const bytesTypeOf = (type: DataType): DataType => {
+  if (DataType.isUtf8View(type)) return new BinaryView();
+  return DataType.isLargeUtf8(type) ? new LargeBinary() : new Binary();
 };
 
 /** Of a text that is told by where it stands. */

@@ -27,7 +27,7 @@ export const arrowRows = (options: ArrowOrigin): PassingRows => ({
     const over = overFailure(options, call);
     if (over !== undefined) return E.left(over);
     const messages = arrowMessages(options);
-    const opened = await attempt(options, messages, 'schema', async () => {
+    const opened = await attempt(options, messages, 'the schema', async () => {
       const reader = await RecordBatchReader.from(messages.bytes());
       return reader.open();
     });
@@ -66,7 +66,7 @@ const attempt = async <A>(
     return fail(
       'InvalidInput',
       type === undefined
-        ? `${name}: the ${what} is damaged (${reason}): send an IPC stream.`
+        ? `${name}: ${what} is damaged (${reason}): send an IPC stream.`
         : `${name}: the schema has a column whose type is not read here (${type}): cast it, or leave it out.`,
     );
   }
@@ -112,7 +112,13 @@ const rowsOf = (batch: RecordBatch, wanted: ReadonlyArray<WantedColumn>, textLim
   for (const { name, role } of wanted) {
     const vector = batch.getChild(name);
     if (vector === null) throw new RangeError(`the column "${name}" is missing`);
-    columns.set(name, columnOf(vector, role, batch.numRows, textLimit));
+    try {
+      columns.set(name, columnOf(vector, role, batch.numRows, textLimit));
+    } catch (error) {
+      if (error instanceof TypeError && 'code' in error && error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+        throw new RangeError(`a text of the column "${name}" is not UTF-8`);
+      throw error;
+    }
   }
   return { rowCount: batch.numRows, columns };
 };

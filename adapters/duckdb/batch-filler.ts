@@ -103,11 +103,34 @@ const textFiller = (library: Library): ColumnFiller => {
   const masks: Mask[] = [];
   return {
     append: (chunk, index, count) => {
-      masks.push(maskOf(library, chunk, index, count));
-      const items = chunk.getColumnVector(index);
-      for (let row = 0; row < count; row++) values.push((items.getItem(row) as string | null) ?? '');
+      const mask = maskOf(library, chunk, index, count);
+      masks.push(mask);
+      const textAt = textsOf(library, chunk, index, count);
+      for (let row = 0; row < count; row++) values.push(mask.missing?.[row] === 1 ? '' : textAt(row));
     },
     finish: (rowCount) => ({ type: 'string', values, ...missingOf(masks, rowCount) }),
+  };
+};
+
+const bytesPerText = 16;
+const mostBytesInside = 12;
+
+/** The engine's texts: the length of each, and behind it the bytes, or where they are. As the interface reads them, a byte order mark is lost. */
+const textsOf = (
+  { bindings }: Library,
+  chunk: DuckDBDataChunk,
+  index: number,
+  count: number,
+): ((row: number) => string) => {
+  const vector = bindings.data_chunk_get_vector(chunk.chunk, index);
+  const { buffer, byteOffset, byteLength } = bindings.vector_get_data(vector, count * bytesPerText);
+  const texts = Buffer.from(buffer, byteOffset, byteLength);
+  return (row) => {
+    const at = row * bytesPerText;
+    const length = texts.readUInt32LE(at);
+    if (length <= mostBytesInside) return texts.toString('utf8', at + 4, at + 4 + length);
+    const bytes = bindings.get_data_from_pointer(buffer as ArrayBuffer, byteOffset + at + 8, length);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('utf8');
   };
 };
 

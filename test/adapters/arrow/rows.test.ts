@@ -33,6 +33,7 @@ import {
   Uint64,
   Uint8,
   Utf8,
+  Utf8View,
   type Vector,
   makeData,
   makeVector,
@@ -287,6 +288,25 @@ test('a batch above the limit is told', async (t) => {
   t.is((await passed(rowsOf(small, 100, small.length), ['row'])).rowCount, 100);
   const refused = await endOf(() => rowsOf(large, 100, 20_000), 'row');
   t.deepEqual([refused?.tag, refused?.message], ['TooLarge', 'batch 1 is too large']);
+});
+
+test('texts keep a byte order mark, and what is not UTF-8 is refused', async (t) => {
+  const texts = ['\ufeff', '\ufeffx', 'a\ufeff', 'ä'.repeat(20)];
+  for (const type of [new Utf8(), new LargeUtf8(), new Utf8View()])
+    t.deepEqual((await passed(rowsOf(streamOf({ text: vectorFromArray(texts, type) })), ['text'])).cells, {
+      text: texts,
+    });
+  const latin1 = makeData({
+    type: new Utf8(),
+    length: 2,
+    nullCount: 0,
+    valueOffsets: Int32Array.from([0, 2, 4]),
+    data: Buffer.from('Züok', 'latin1'),
+  });
+  t.is(
+    (await endOf(() => rowsOf(streamOf({ text: makeVector(latin1) })), 'text'))?.message,
+    'The body: batch 1 is damaged (a text of the column "text" is not UTF-8): send an IPC stream.',
+  );
 });
 
 test('texts that stand for more than their batch are refused', async (t) => {

@@ -235,6 +235,38 @@ test('a range with text years needs a cast in SQL, and in a whole CSV file it do
   t.regex(uncast?.message ?? '', /explicit cast/);
 });
 
+test('texts of any length keep every character, a byte order mark too', async (t) => {
+  const texts = [
+    '\ufeff',
+    '\ufeffx',
+    'a\ufeff',
+    '',
+    '123456789012',
+    '1234567890123',
+    '\ufeff1234567890',
+    'ä'.repeat(6),
+    'ü'.repeat(7),
+    '😀'.repeat(9_000),
+  ];
+  await writeFile(join(folder, 'texts-of.csv'), ['t,n', ...texts.map((text, i) => `"${text}",${i}`), ''].join('\n'));
+  const stored = "COALESCE(t, '') AS t, CASE WHEN n::INTEGER % 3 > 0 THEN t END AS u, n";
+  const copied = join(folder, 'texts-of.parquet');
+  await sql(
+    `COPY (SELECT ${stored} FROM read_csv('${join(folder, 'texts-of.csv')}', all_varchar=true)) TO '${copied}'`,
+  );
+  const { cells } = await readAll({ files: { games: 'texts-of.parquet' } });
+  t.deepEqual(cells.get('t'), texts);
+  t.deepEqual(
+    cells.get('u'),
+    texts.map((text, i) => (i % 3 > 0 && text !== '' ? text : null)),
+  );
+  const fromCsv = await readAll({ files: { games: 'texts-of.csv' } });
+  t.deepEqual(
+    fromCsv.cells.get('t'),
+    texts.map((text) => (text === '' ? null : text)),
+  );
+});
+
 test('years that are no numbers are told with their column', async (t) => {
   await sql(`COPY (SELECT DATE '2020-01-01' AS year_published) TO '${join(folder, 'dates.parquet')}'`);
   const found = await failureOf({ files: { games: 'dates.parquet' } }, { startYear: 2019 });
