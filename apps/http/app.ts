@@ -2,7 +2,7 @@
 import Router, { type RouterContext, type RouterMiddleware } from '@koa/router';
 import * as E from 'fp-ts/lib/Either.js';
 import Koa, { type Middleware, type Next } from 'koa';
-import { failure, type Service } from '../../core/index.js';
+import { failure, type Service, show } from '../../core/index.js';
 import { negotiated } from './answer-formats.js';
 import { isConnectionError } from './client-errors.js';
 import { exchange, type HttpLogger, loggedBug } from './exchange.js';
@@ -91,7 +91,7 @@ const pastRouter =
     return answer(ctx);
   };
 
-/** A target that is an address, as proxies get them, need not be one that parses. */
+/** A target that is an address, as proxies get them, need not be one that parses; and whoever reads a query expects one value of each. */
 const addressed: Middleware<Exchange> = (ctx, next) => {
   try {
     void ctx.path;
@@ -100,7 +100,11 @@ const addressed: Middleware<Exchange> = (ctx, next) => {
     respond(ctx, E.left(failure('InvalidInput', "The request's target is no valid URL: send the path alone.")));
     return undefined;
   }
-  return next();
+  const twice =
+    ctx.querystring === '' ? undefined : Object.keys(ctx.query).find((name) => Array.isArray(ctx.query[name]));
+  if (twice === undefined) return next();
+  respond(ctx, E.left(failure('InvalidInput', `The query says ${show(twice)} more than once: say it once.`)));
+  return undefined;
 };
 
 /** RFC 9112, 3.2. Node's own answer would have no body. */

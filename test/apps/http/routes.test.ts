@@ -144,7 +144,7 @@ for (const [known, status] of conditions) {
 
 const queryRefusals: ReadonlyArray<readonly [string, string, RegExp]> = [
   ['GET', '/models?modle_type=rating', /modle_type is an unknown field \(did you mean model_type\?\)/],
-  ['GET', '/models?limit=1&limit=2', /\/limit must be string, got an array/],
+  ['GET', '/models?limit=1&limit=2', /The query says "limit" more than once: say it once/],
   ['GET', '/model/rating/m/info?model_version=3', /\/model_version is an unknown field/],
   ['GET', '/model/rating/m/info?model_type=other', /\/model_type is an unknown field/],
   ['POST', '/score?model_version=3', /POST \/score has no query with a body of JSON: move model_version into the body/],
