@@ -36,7 +36,14 @@ const findStaged = async (
   { baseDir = '.', copies }: StagedSourceOptions,
   call: CallOptions,
 ): Promise<SourceFile> => {
-  const changed = () => raise('DataUnreadable', `${name} was changed since the job was planned: score it again.`);
+  // A relative path is of the job's own.
+  const changed = () =>
+    raise(
+      'DataUnreadable',
+      isInBucket(path) || isAbsolute(path)
+        ? `${name} was changed since the job was planned: score it again.`
+        : `${path}, which has the rows of ${name} in the job's folder, was changed or damaged: remove that folder, and score again.`,
+    );
   if (isInBucket(path) || (isInBucket(baseDir) && !isAbsolute(path))) {
     const found = await findInBucket(copies, isInBucket(path) ? path : `${baseDir}/${path}`, call);
     return found.generation === state ? copyParts(copies, view, found, call) : changed();

@@ -1,6 +1,6 @@
 /** Staged rows read as the source itself does, whatever it is, and each range of them is those rows. */
 import { existsSync } from 'node:fs';
-import { access, appendFile, copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { access, appendFile, copyFile, mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
@@ -245,6 +245,13 @@ test('rows that were changed since they were staged are refused; a copy of them 
   const failed = await left(open(rows));
   t.like(failed, { tag: 'DataUnreadable' });
   t.regex(failed.message, /^games\.parquet was changed since the job was planned/);
+  const staged = await stage(here, {}, { startYear: 0 }, 'key');
+  const own = await right(folder.stage('source.parquet', staged.rows.files[0] ?? file, call));
+  await truncate(join(here.job, 'source.parquet'), 1_000);
+  t.regex(
+    (await left(open({ ...staged.rows, files: [own] }))).message,
+    /^source\.parquet, which has the rows of games\.parquet in the job's folder, was changed or damaged: remove that folder/,
+  );
   await rm(file.path);
   t.like(await left(open(rows)), { tag: 'NotFound' });
 });
