@@ -70,7 +70,14 @@ export type {
   Written,
 } from './ports/prediction-sink.js';
 export type { PredictionEncoder, PredictionStream } from './ports/prediction-stream.js';
-export { jsonText, narrowColumn, type Narrowing, type NarrowType, narrowestType } from './scoring/json-column.js';
+export {
+  jsonText,
+  narrowColumn,
+  type Narrowing,
+  type NarrowType,
+  narrowestType,
+  textColumn,
+} from './scoring/json-column.js';
 export {
   allocateColumn,
   type BatchColumn,

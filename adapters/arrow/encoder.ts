@@ -18,7 +18,7 @@ import {
 } from 'apache-arrow';
 import {
   type BatchColumn,
-  jsonText,
+  textColumn,
   type PredictionEncoder,
   type RawColumn,
   type SinkColumn,
@@ -79,14 +79,7 @@ const types = {
 
 const typeOf = ({ type }: SinkColumn): DataType => types[type];
 
-const typed = (column: RawColumn): BatchColumn =>
-  column.type === 'json'
-    ? {
-        type: 'string',
-        values: column.values.map((value) => (value === undefined || value === null ? '' : jsonText(value))),
-        missing: Uint8Array.from(column.values, (value) => (value === undefined || value === null ? 1 : 0)),
-      }
-    : column;
+const typed = (column: RawColumn): BatchColumn => (column.type === 'json' ? textColumn(column.values) : column);
 
 const dataOf = (column: BatchColumn, length: number): Data => {
   const { missing } = column;

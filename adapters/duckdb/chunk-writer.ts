@@ -1,6 +1,6 @@
 /** Turns batches into the engine's chunks, whole columns at a time. */
 import type { DuckDBDataChunk, DuckDBType } from '@duckdb/node-api';
-import { type BatchColumn, jsonText, type RawRows, type SinkColumn } from '../../core/index.js';
+import { type BatchColumn, textColumn, type RawRows, type SinkColumn } from '../../core/index.js';
 import type { Library } from './engine.js';
 
 /** The engine's names of the types that a batch can have; JSON values are kept as text. */
@@ -43,9 +43,7 @@ const copyJson = (
   begin: number,
   end: number,
 ): void => {
-  const part = values.slice(begin, end);
-  const missing = Uint8Array.from(part, (value) => (value === undefined || value === null ? 1 : 0));
-  copyColumn(library, chunk, index, { type: 'string', values: part.map(jsonText), missing }, 0, end - begin);
+  copyColumn(library, chunk, index, textColumn(values.slice(begin, end)), 0, end - begin);
 };
 
 const copyColumn = (

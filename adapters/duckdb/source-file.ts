@@ -71,13 +71,14 @@ export const fileIdentity = async (path: string): Promise<string> => {
 
 /** Gives the file a view. Raises `DataUnreadable`, or the engine's error, when it does not parse so far. */
 export const createView = async (connection: DuckDBConnection, file: SourceFile, call: CallOptions): Promise<void> => {
-  const rows = file.slice === undefined ? `* FROM ${await tableFunction(connection, file, call)}` : sliceOf(file);
+  const { slice } = file;
+  const rows =
+    slice === undefined ? `* FROM ${await tableFunction(connection, file, call)}` : sliceOf(file.path, slice);
   await connection.run(`CREATE VIEW ${quoteName(file.view)} AS SELECT ${rows}`);
 };
 
 /** Row groups outside of the range are not read. */
-const sliceOf = ({ path, slice }: SourceFile): string => {
-  const { rows, casts } = slice ?? raise('InvalidInput', 'There is no range of rows.');
+const sliceOf = (path: string, { rows, casts }: NonNullable<SourceFile['slice']>): string => {
   const cast = Object.entries(casts).map(([name, type]) => `${quoteName(name)}::${type} AS ${quoteName(name)}`);
   const columns = `* EXCLUDE (file_row_number) ${cast.length === 0 ? '' : `REPLACE (${cast.join(', ')})`}`;
   const table = `read_parquet(${quoteText(path)}, file_row_number=true, ${common})`;

@@ -9,6 +9,7 @@ import {
   type RawRows,
   type SinkSchema,
   type StagedRows,
+  textColumn,
   type WantedColumn,
 } from '../../core/index.js';
 import { type EngineLimits, loadLibrary, openEngine, quoteName, quoteText } from './engine.js';
@@ -104,11 +105,7 @@ const schemaOf = ({ columns }: RawRows): SinkSchema => ({
   constants: [],
 });
 
-const asJson = (column: RawColumn): RawColumn => {
-  const values = column.values as ReadonlyArray<unknown>;
-  const missing = Uint8Array.from(values, (value) => (value === undefined || value === null ? 1 : 0));
-  return { type: 'string', values: values.map(jsonOf), missing };
-};
+const asJson = (column: RawColumn): RawColumn => textColumn(column.values as ReadonlyArray<unknown>, jsonOf);
 
 /** JSON's numbers may have any size, and a sign also when they are zero. */
 const jsonOf = (value: unknown): string => {

@@ -3,7 +3,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
 import type { CallOptions } from '../ports/host.js';
-import { jsonText, type Narrowing, narrowestType, narrowTypes } from '../scoring/json-column.js';
+import { textColumn, type Narrowing, narrowestType, narrowTypes } from '../scoring/json-column.js';
 import { fileOutput, type Provenance } from '../scoring/outputs.js';
 import type { PredictionColumn } from '../scoring/predictions.js';
 import type { RawColumn, RowBatch } from '../scoring/row-batch.js';
@@ -46,12 +46,7 @@ export const partOutput = (
     const narrowing = narrowings.get(key) ?? narrowestType();
     narrowings.set(key, narrowing);
     narrowing.add(column.values);
-    const missing = Uint8Array.from(column.values, (value) => (value === undefined || value === null ? 1 : 0));
-    return {
-      type: 'string',
-      values: column.values.map((value, row) => (missing[row] === 1 ? '' : jsonText(value))),
-      missing,
-    };
+    return textColumn(column.values);
   };
   return {
     refused: output.refused,

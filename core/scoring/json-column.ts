@@ -47,9 +47,24 @@ export const jsonText = (value: unknown): string => {
   return typeof value === 'bigint' || typeof value === 'number' ? `${value}` : (JSON.stringify(value) ?? '');
 };
 
+const isMissing = (value: unknown): boolean => value === undefined || value === null;
+
+const missingIn = (values: ReadonlyArray<unknown>): Uint8Array =>
+  Uint8Array.from(values, (value) => (isMissing(value) ? 1 : 0));
+
+/** The values as a column of text, which `textOf` makes of those that are there. */
+export const textColumn = (
+  values: ReadonlyArray<unknown>,
+  textOf = jsonText,
+): Extract<BatchColumn, { readonly type: 'string' }> => ({
+  type: 'string',
+  values: values.map((value) => (isMissing(value) ? '' : textOf(value))),
+  missing: missingIn(values),
+});
+
 /** The values, all of which `type` holds, as a column of it. */
 export const narrowColumn = (values: ReadonlyArray<unknown>, type: NarrowType): BatchColumn => {
-  const missing = Uint8Array.from(values, (value) => (value === undefined || value === null ? 1 : 0));
+  const missing = missingIn(values);
   switch (type) {
     case 'int64':
       return {
@@ -62,6 +77,6 @@ export const narrowColumn = (values: ReadonlyArray<unknown>, type: NarrowType): 
     case 'bool':
       return { type, values: Uint8Array.from(values, Number), missing };
     case 'string':
-      return { type, values: values.map((value, row) => (missing[row] === 1 ? '' : jsonText(value))), missing };
+      return textColumn(values);
   }
 };
