@@ -225,7 +225,7 @@ const refusals: ReadonlyArray<readonly [string, string, string, Record<string, s
     'InvalidInput',
     /\/on_eror is an unknown field \(did you mean on_error\?\)/,
   ],
-  ['a field twice', ndjson, '{}', {}, '&on_error=skip&on_error=fail', 'InvalidInput', /\/on_error/],
+  ['a field twice', ndjson, '{}', {}, '&on_error=skip&on_error=fail', 'InvalidInput', /says "on_error" more than once/],
   ['data in the query', ndjson, '{}', {}, '&data=1', 'InvalidInput', /send them once/],
   ['years', 'text/csv', 'a,b\n', {}, '&start_year=2000', 'InvalidInput', /leave the years out/],
   [
