@@ -4,7 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { createRequire } from 'node:module';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type * as sketches from '@datadog/sketches-js';
-import type { Cancellation, Host, QuantileSketch } from '../core/index.js';
+import { type Cancellation, type Host, type QuantileSketch, sketchAccuracy } from '../core/index.js';
 
 /** Of this process, and looked up at each reading of it. */
 const { timeOrigin } = performance;
@@ -28,7 +28,7 @@ const requireLater = createRequire(import.meta.url);
 /** DDSketch (Masson, Rim and Lee, VLDB 2019), loaded when it is first needed: commands that score nothing start faster without it. */
 const quantileSketch = (): QuantileSketch => {
   const { DDSketch } = requireLater('@datadog/sketches-js') as typeof sketches;
-  const sketch = new DDSketch({ relativeAccuracy: 0.01 });
+  const sketch = new DDSketch({ relativeAccuracy: sketchAccuracy });
   return {
     add: (value, count) => {
       // The library would count NaN as zero and fill its memory with bins for an infinity.

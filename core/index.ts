@@ -54,6 +54,7 @@ export {
   type Host,
   neverCancelled,
   type QuantileSketch,
+  sketchAccuracy,
 } from './ports/host.js';
 export type { InferenceEngine, Inspection, LoadedModel, Tensor } from './ports/inference-engine.js';
 export type { JobFolder, OpenJobFolder, RowRange, StagePlace } from './ports/job-folder.js';
@@ -70,6 +71,7 @@ export type {
   Written,
 } from './ports/prediction-sink.js';
 export type { PredictionEncoder, PredictionStream } from './ports/prediction-stream.js';
+export { numberText } from './scoring/features.js';
 export {
   jsonText,
   narrowColumn,

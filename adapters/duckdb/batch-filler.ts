@@ -115,7 +115,7 @@ const textFiller = (library: Library): ColumnFiller => {
 const bytesPerText = 16;
 const mostBytesInside = 12;
 
-/** The engine's texts: the length of each, and behind it the bytes, or where they are. As the interface reads them, a byte order mark is lost. */
+/** The engine's texts (`duckdb_string_t` of its C interface): the length of each, and behind it the bytes, or where they are. The Node interface would lose a byte order mark. */
 const textsOf = (
   { bindings }: Library,
   chunk: DuckDBDataChunk,

@@ -6,6 +6,7 @@ import {
   type CallOptions,
   type JsonObject,
   nearest,
+  numberText,
   type OpenedSource,
   type RawRows,
   type WantedColumn,
@@ -169,10 +170,8 @@ const within = ({ startYear = -Infinity, endYear = Infinity }: YearRange, rows: 
   };
 };
 
-const numberInText = /^\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?\s*$/i;
-
 /** A year is a number, also as text, as in the other formats. */
 const yearOf = (value: unknown): number | undefined => {
   if (typeof value === 'number') return value;
-  return typeof value === 'string' && numberInText.test(value) ? Number(value) : undefined;
+  return typeof value === 'string' && numberText.test(value) ? Number(value) : undefined;
 };

@@ -3,15 +3,6 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import { fail, type Failure, failure, parseJson } from '../../core/index.js';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-/** Fails `InvalidInput` for what is not UTF-8. */
-export const decodeRows = (bytes: Uint8Array): E.Either<Failure, string> =>
-  E.tryCatch(
-    () => utf8.decode(bytes),
-    () => failure('InvalidInput', 'What is on stdin is not UTF-8: encode it as UTF-8.'),
-  );
-
 /** What a request takes as `data`. Fails `InvalidInput` with the line that is no JSON. */
 export const parseRows = (text: string): E.Either<Failure, unknown> => {
   if (text.trim() === '') return fail('InvalidInput', 'There are no rows on stdin: write [] for none.');

@@ -7,6 +7,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import readRawBody from 'raw-body';
 import { type ByteStream, type CallOptions, type Failure, fail, failure, type JsonObject } from '../../core/index.js';
+import { decodeUtf8 } from '../utf8.js';
 import { isConnectionError } from './client-errors.js';
 import { inflated } from './inflated.js';
 import { parseStrictJson } from './json.js';
@@ -29,7 +30,7 @@ export const readJsonBytes =
 export const parseJsonObject =
   ({ jsonDepth }: HttpLimits) =>
   (bytes: Buffer): E.Either<Failure, JsonObject> => {
-    const text = decodeUtf8(bytes);
+    const text = decodeUtf8('The body')(bytes);
     if (E.isLeft(text)) return text;
     const value = parseStrictJson(jsonDepth)(text.right);
     if (E.isLeft(value)) return value;
@@ -205,14 +206,6 @@ const bytesFailure = (encoding: string, thrown: unknown): Failure => {
     );
   throw thrown;
 };
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-const decodeUtf8 = (bytes: Buffer): E.Either<Failure, string> =>
-  E.tryCatch(
-    () => utf8.decode(bytes),
-    () => failure('InvalidInput', 'The body is not UTF-8: encode it as UTF-8.'),
-  );
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

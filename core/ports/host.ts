@@ -14,7 +14,10 @@ export interface CallOptions {
   readonly cancellation: Cancellation;
 }
 
-/** A bounded-memory estimate of quantiles: each answer is within 1 % (relative) of a value at that rank. */
+/** How far an answer of a sketch may be from a value at its rank, relative to it. */
+export const sketchAccuracy = 0.01;
+
+/** A bounded-memory estimate of quantiles: each answer is within `sketchAccuracy` of a value at that rank. */
 export interface QuantileSketch {
   /** Counts the value `count` times (once unless given). Passes over what is not finite. */
   readonly add: (value: number, count?: number) => void;

@@ -1,6 +1,6 @@
 /** The distribution of a prediction column: one streaming pass, constant memory. */
 import * as t from 'io-ts';
-import type { Host, QuantileSketch } from '../ports/host.js';
+import { type Host, type QuantileSketch, sketchAccuracy } from '../ports/host.js';
 
 /** Quantiles and histogram are exact up to 10,000 values; beyond, within 1 % (relative), and `approximate` says so. */
 export interface Distribution {
@@ -63,8 +63,6 @@ export interface DistributionSummary {
 }
 
 const exactLimit = 10_000;
-/** Relative, as the port promises. */
-const sketchAccuracy = 0.01;
 const binCount = 20;
 const decileCount = 9;
 

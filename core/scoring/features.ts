@@ -207,6 +207,9 @@ const integerWhy = (value: unknown): string => {
 
 const isDigits = (value: unknown): value is string => typeof value === 'string' && /^[+-]?[0-9]{1,19}$/.test(value);
 
+/** A number, as text says it. */
+export const numberText = /^\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*$/;
+
 /** How a field of text is read for a numeric or bool feature; what does not parse stays text, and is refused as such. */
 const textParser = (column: Column): ((value: unknown) => unknown) | undefined => {
   switch (column.type) {
@@ -229,7 +232,7 @@ const textParser = (column: Column): ((value: unknown) => unknown) | undefined =
     case 'float64':
       return (value) => {
         if (typeof value !== 'string') return value;
-        if (/^\s*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*$/.test(value)) return Number(value);
+        if (numberText.test(value)) return Number(value);
         if (isNotANumber(value)) return undefined;
         const infinite = /^\s*([+-]?)inf(?:inity)?\s*$/i.exec(value);
         if (infinite === null) return parseBoolean(value) ?? value;

@@ -11,10 +11,11 @@ import {
   parseModelReference,
   ScoreRequest,
 } from '../../../core/index.js';
+import { decodeUtf8 } from '../../utf8.js';
 import { BaseCommand } from '../base-command.js';
 import { decodeFlags, present, referenceHelp, scored } from '../references.js';
 import { tellRefused } from '../report.js';
-import { decodeRows, parseRows } from '../rows-on-stdin.js';
+import { parseRows } from '../rows-on-stdin.js';
 
 export class PredictCommand extends BaseCommand {
   static override paths = [['predict']];
@@ -80,7 +81,7 @@ export class PredictCommand extends BaseCommand {
                 `The rows on stdin cannot be read (${error instanceof Error ? error.message : error}).`,
               ),
       ),
-      TE.flatMapEither(decodeRows),
+      TE.flatMapEither(decodeUtf8('What is on stdin')),
       TE.flatMapEither(parseRows),
     );
   }
