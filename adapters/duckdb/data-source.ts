@@ -195,10 +195,11 @@ async function* read(
   mayComeTogether: ReadonlyArray<string>,
 ): AsyncGenerator<Batch, void, undefined> {
   const { library, engine, what, call, query } = opened;
-  const bounded = <A>(work: () => Promise<A>): Promise<A> => interruptible(connection, what, call, work);
-  const connection = await engine.connect();
-  let end = async (): Promise<void> => connection.disconnectSync();
+  let end = async (): Promise<void> => undefined;
   try {
+    const connection = await engine.connect();
+    end = async () => connection.disconnectSync();
+    const bounded = <A>(work: () => Promise<A>): Promise<A> => interruptible(connection, what, call, work);
     const columns = wanted.map((column) => scalar(opened, column));
     const rows = await bounded(async () => {
       await fetchColumns(opened, connection, namesOf(wanted));

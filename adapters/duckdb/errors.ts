@@ -51,20 +51,24 @@ const enginePatterns: ReadonlyArray<readonly [RegExp, FailureTag, string]> = [
   [within('Out of Memory', /max_temp_directory_size/), 'Unavailable', fullDisk],
   [within('IO', /: File too large/), 'Unavailable', tooLarge],
   [
-    /^(?:Failed to [a-z ]+: )?Out of Memory Error|could not allocate block/,
+    /^(?:Failed to [a-z ]+: )?Out of Memory Error|^[^"'\n]*could not allocate block of size/,
     'TooLarge',
     'more memory is needed than memoryLimitBytes allows',
   ],
   [/^Permission Error/, 'PermissionDenied', 'only the declared files may be read, and nothing changed'],
   [within('IO', /permission denied/), 'PermissionDenied', 'access was refused'],
   [
-    /file_row_number option on file with column named/,
+    /^Binder Error: Failed to read Parquet file "[^"]*": Using file_row_number option/,
     'DataUnreadable',
     'a job finds its rows by a column file_row_number of the engine, and the file has one: rename it, or score in one process',
   ],
-  [/Parallel CSV Reader/, 'DataUnreadable', `a line is longer than 2000000 bytes: ${longLineCure}`],
   [
-    /CSV Parser state machine/,
+    /^[A-Za-z ]+ Error: The Parallel CSV Reader/,
+    'DataUnreadable',
+    `a line is longer than 2000000 bytes: ${longLineCure}`,
+  ],
+  [
+    /^[A-Za-z ]+ Error: The CSV Parser state machine/,
     'DataUnreadable',
     'lines end in different ways, some in CRLF and some in LF: make them one',
   ],

@@ -39,12 +39,12 @@ export const withFiles = async (
   const outcomes = await Promise.allSettled(found);
   const files = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const close = async (): Promise<void> => {
-    for (const file of files) await file.close?.();
+    await Promise.all(files.map((file) => file.close?.()));
   };
   try {
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     const opened = whileUnchanged(files, await use(files));
-    return { ...opened, close: () => opened.close().then(close) };
+    return { ...opened, close: () => opened.close().finally(close) };
   } catch (error) {
     await close();
     throw error;

@@ -26,7 +26,7 @@ export const checkColumns = (
   return E.left(
     failureOf(
       'SignatureMismatch',
-      `The data lacks ${missing.length} of the model's ${features.length} features: ${told.map(({ inList }) => inList).join(', ')}. ${others(spare)}. Add the missing columns.`,
+      `The data lacks ${missing.length} of the model's ${features.length} features: ${told.map(({ inList }) => inList).join(', ')}. ${others(spare)} Add the missing columns.`,
       told.map(({ problem }) => problem),
     ),
   );
@@ -39,8 +39,11 @@ const othersToTell = 10;
 
 /** What is there shows what went wrong: another separator, a wrapper around the rows, another table. */
 const others = (names: ReadonlyArray<string>): string => {
-  if (names.length === 0) return 'There are no other columns';
+  const [first, second] = names;
+  if (first === undefined) return 'There are no other columns.';
+  if (second === undefined && /[;\t|]/.test(first))
+    return `The one other column is "${brief(first)}": is the separator another than a comma?`;
   const shown = names.slice(0, othersToTell).map((name) => `"${brief(name)}"`);
   const more = names.length - shown.length;
-  return `The other columns there are ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return `The other columns there are ${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}.`;
 };

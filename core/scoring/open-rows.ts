@@ -3,7 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { brief, pointerToken } from '../decode.js';
-import { type Failure, fail, nearest } from '../failure.js';
+import { type Failure, fail, failureOf, nearest } from '../failure.js';
 import type { Registration } from '../model/registration.js';
 import type { DataSource, OpenedSource, PassingRows, WantedColumn, YearRange } from '../ports/data-source.js';
 import type { CallOptions } from '../ports/host.js';
@@ -215,13 +215,36 @@ const openSent = (
 };
 
 /** A few thousand rows at a time; one batch, which tells the columns, where there are none. */
-const batchesOf = (sent: InlineRows): RawStream =>
-  sent.rowCount > mostRowsAtOnce ? severalBatches(sent) : [E.right(sent.rows(0, sent.rowCount))];
+const batchesOf = (sent: InlineRows, keys: ReadonlyArray<string>): RawStream =>
+  sent.rowCount > mostRowsAtOnce ? severalBatches(sent, keys) : [batchOf(sent, keys, 0, sent.rowCount)];
 
-function* severalBatches({ rowCount, rows }: InlineRows): Generator<E.Either<Failure, RawBatch>, void, undefined> {
-  for (let begin = 0; begin < rowCount; begin += mostRowsAtOnce)
-    yield E.right(rows(begin, Math.min(rowCount, begin + mostRowsAtOnce)));
+function* severalBatches(
+  sent: InlineRows,
+  keys: ReadonlyArray<string>,
+): Generator<E.Either<Failure, RawBatch>, void, undefined> {
+  for (let begin = 0; begin < sent.rowCount; begin += mostRowsAtOnce)
+    yield batchOf(sent, keys, begin, Math.min(sent.rowCount, begin + mostRowsAtOnce));
 }
+
+/** Rows whose keys are what was sent: in place of an integer that a double does not hold JSON gives the nearest. Fails `InvalidInput`. */
+const batchOf = (
+  { rows, pointerTo }: InlineRows,
+  keys: ReadonlyArray<string>,
+  begin: number,
+  end: number,
+): E.Either<Failure, RawBatch> => {
+  const batch = rows(begin, end);
+  for (const name of keys) {
+    const at = batch.columns.get(name)?.values.findIndex(isRounded) ?? -1;
+    if (at === -1) continue;
+    const detail = `row ${begin + at}, key "${name}": an integer beyond ±2^53, which JSON numbers do not carry to the last digit`;
+    const problems = [{ pointer: pointerTo(begin + at, name), detail }];
+    return E.left(failureOf('InvalidInput', `The data's ${detail}: send its digits as text.`, problems));
+  }
+  return E.right(batch);
+};
+
+const isRounded = (value: unknown): boolean => Number.isInteger(value) && !Number.isSafeInteger(value);
 
 const openInline = (
   from: RowSources,
@@ -241,9 +264,10 @@ const openInline = (
     const checked = checkColumns(features, all, (column) => pointerTo(0, column));
     if (E.isLeft(checked)) return checked;
   }
+  const presentKeys = keys.filter((key) => present.has(key));
   return E.right({
-    stream: batchesOf(read.right),
-    keys: keys.filter((key) => present.has(key)),
+    stream: batchesOf(read.right, presentKeys),
+    keys: presentKeys,
     pointerTo,
     warnings: [],
     close: async () => undefined,

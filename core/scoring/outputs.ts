@@ -176,8 +176,7 @@ export const fileOutput = (
       TE.map(({ location: at, rejectsLocation }) => ({ location: at, rejectsLocation })),
     ),
     abort: async () => {
-      await writer?.abort();
-      await rejects?.abort();
+      await Promise.all([writer?.abort(), rejects?.abort()]);
     },
   };
 };

@@ -534,6 +534,33 @@ test('of inline rows the configured keys that are there are carried', async (t) 
   t.deepEqual(answer.performance_diagnostics.warnings, []);
 });
 
+test('a key that JSON rounded is refused, in the first row or the last of many, and its digits as text are carried', async (t) => {
+  const { service } = await scoringService({ ...withGames, sources: { games: { ...games, keys: ['id'] } } });
+  const scored = (id: unknown, rowsBefore: number) =>
+    service.score({
+      ...sums,
+      data: {
+        id: [...Array(rowsBefore).fill(1), id],
+        a: Array(rowsBefore + 1).fill(1),
+        b: Array(rowsBefore + 1).fill(0),
+      },
+    })();
+  for (const rowsBefore of [0, 9_999]) {
+    for (const id of [2 ** 53, -(2 ** 53), 1e30]) {
+      const refused = leftOf(await scored(id, rowsBefore), 'InvalidInput');
+      t.is(
+        refused.message,
+        `The data's row ${rowsBefore}, key "id": an integer beyond ±2^53, which JSON numbers do not carry to the last digit: send its digits as text.`,
+      );
+      t.is(refused.problems[0]?.pointer, `/data/id/${rowsBefore}`);
+    }
+    const kept = rightOf(await scored('9007199254740993', rowsBefore)).predictions;
+    t.deepEqual(kept?.at(-1), { row: rowsBefore, id: '9007199254740993', prediction: 3 });
+  }
+  const inRange = [2 ** 53 - 1, -0.5, 1.5e300 / 1e300];
+  for (const id of inRange) t.is(rightOf(await scored(id, 0)).predictions?.[0]?.['id'], id);
+});
+
 test('integers that float32 does not hold are warned of, and scored', async (t) => {
   const { service } = await scoringService();
   const answer = rightOf(await service.score({ ...sums, data: [{ a: 16_777_217, b: 0 }] })());

@@ -459,7 +459,10 @@ test('the other columns that are there are shown, ten of them, with long names c
   const told = (...present: ReadonlyArray<string>): string =>
     leftOf(checkColumns([feature('a', 'int32'), feature('b', 'int32')], new Set(present), String), 'SignatureMismatch')
       .message;
-  t.regex(told('a;b'), /\)\. The other columns there are "a;b"\. Add the missing columns\.$/);
+  t.regex(
+    told('a;b'),
+    /\)\. The one other column is "a;b": is the separator another than a comma\? Add the missing columns\.$/,
+  );
   t.regex(told('a'), /\. There are no other columns\. Add/);
   t.regex(told('a', 'one more'), / are "one more"\. Add/);
   const many = Array.from({ length: 13 }, (_, i) => `column number ${i}`);
