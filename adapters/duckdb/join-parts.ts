@@ -35,25 +35,21 @@ export const openPartJoin = async (
     }),
     ...schema.constants.map((one) => constantSql(one, format)),
   ];
-  const selected = (what: string): string => `SELECT ${what} FROM ${partsTable(schema, parts)}`;
+  const table = `FROM ${partsTable(schema, parts)}`;
+  const from = `SELECT ${list.join(', ')} ${table}`;
   let isInterrupted = false;
   return {
     copyOut: async () => {
-      const from = selected(list.join(', '));
       const copyRows = async (options: string): Promise<number> =>
         numberIn(await connection.runAndReadAll(`COPY (${from}) TO ${quoteText(path)} (${options})`));
       if (format !== 'parquet') return copyRows(copyOptions[format]);
       const mostRows = parts.every(isParquet) ? await mostRowsOf(connection, parts) : 0;
-      if (mostRows >= leastRowsPerGroup && (await areAlike(connection, from, selected('*')))) {
-        const same = ['true', ...schema.constants.map(isConstantSql)].join(' AND ');
-        const counted = await connection.runAndReadAll(selected(`count(*), count(*) FILTER (${same})`));
-        const [rowCount, sameCount] = counted.getRows()[0] ?? [];
-        if (rowCount === sameCount) {
-          await joinBytes(parts, path, () => isInterrupted);
-          return Number(rowCount);
-        }
-      }
-      return copyRows(parquetOptions(mostRows));
+      if (mostRows < leastRowsPerGroup || !(await areAlike(connection, from, `SELECT * ${table}`)))
+        return copyRows(parquetOptions(mostRows));
+      const { rowCount, haveConstants } = await groupsOf(connection, parts, schema);
+      if (!haveConstants) return copyRows(parquetOptions(mostRows));
+      await joinBytes(parts, path, () => isInterrupted);
+      return rowCount;
     },
     interrupt: () => {
       isInterrupted = true;
@@ -91,14 +87,28 @@ const joinBytes = async (parts: ReadonlyArray<string>, path: string, isInterrupt
   }
 };
 
+/** How many rows these Parquet files have, and whether the constants are in all of them, as the bounds of their groups say. */
+const groupsOf = async (
+  connection: DuckDBConnection,
+  parts: ReadonlyArray<string>,
+  { constants }: JoinSchema,
+): Promise<{ readonly rowCount: number; readonly haveConstants: boolean }> => {
+  const are = ['true', ...constants.map(isConstantSql)].join(' AND ');
+  const what = `sum(row_group_num_rows) FILTER (column_id = 0), bool_and(${are})`;
+  const told = await connection.runAndReadAll(`SELECT ${what} ${metadataOf(parts)}`);
+  const [rowCount, haveConstants] = told.getRows()[0] ?? [];
+  return { rowCount: Number(rowCount), haveConstants: haveConstants === true };
+};
+
+const metadataOf = (parts: ReadonlyArray<string>): string =>
+  `FROM parquet_metadata([${parts.map(quoteText).join(', ')}])`;
+
 /** The engine writes no smaller groups. */
 const leastRowsPerGroup = 2_048;
 
 /** The rows of the largest group of these Parquet files; 0 for none. */
-export const mostRowsOf = async (connection: DuckDBConnection, parts: ReadonlyArray<string>): Promise<number> => {
-  const files = `[${parts.map(quoteText).join(', ')}]`;
-  return numberIn(await connection.runAndReadAll(`SELECT max(row_group_num_rows) FROM parquet_metadata(${files})`));
-};
+export const mostRowsOf = async (connection: DuckDBConnection, parts: ReadonlyArray<string>): Promise<number> =>
+  numberIn(await connection.runAndReadAll(`SELECT max(row_group_num_rows) ${metadataOf(parts)}`));
 
 /** To Parquet in groups of as many rows as those of the parts, which are as small as the rows are wide: a group is held in memory. */
 export const parquetOptions = (mostRows: number): string =>

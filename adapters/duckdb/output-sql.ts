@@ -31,8 +31,10 @@ export const constantSql = (one: { readonly name: string } & ConstantValue, form
   }
 };
 
-/** Whether a column of its name and type has its value. */
+/** Whether what `parquet_metadata` tells of a column of a group is of another one, or that all its values are the constant. */
 export const isConstantSql = (one: { readonly name: string } & ConstantValue): string => {
-  const value = one.type === 'int32' ? `${one.value}` : quoteText(one.value);
-  return `${quoteName(one.name)} = ${value}${one.type === 'timestamp' ? '::TIMESTAMPTZ' : ''}`;
+  const type = { int32: 'INTEGER', string: 'VARCHAR', timestamp: 'TIMESTAMPTZ' }[one.type];
+  const value = `${quoteText(`${one.value}`)}::${type}`;
+  const isValue = (bound: string): string => `try_cast(${bound} AS ${type}) = ${value}`;
+  return `(path_in_schema <> ${quoteText(one.name)} OR coalesce(stats_null_count = 0 AND ${isValue('stats_min_value')} AND ${isValue('stats_max_value')}, false))`;
 };

@@ -226,7 +226,8 @@ test('parts that look as the whole are joined as they are, and others are writte
   const whole = async (name: string, parts: ReadonlyArray<string>): Promise<string> => {
     const joined = await right(sink.join(name, { columns, constants: constants('a') }, parts, call));
     const { location, rowCount } = await right(joined.commit);
-    t.deepEqual(await sql(`SELECT count(*)::INT, min(job), max(job) FROM '${location}'`), [[rowCount, 'a', 'a']]);
+    const isWhole = `job IS NOT DISTINCT FROM 'a' AND version = 3 AND "at" = TIMESTAMPTZ '2026-03-04 05:06:07.089Z'`;
+    t.deepEqual(await sql(`SELECT count(*)::INT, bool_and(${isWhole}) FROM '${location}'`), [[rowCount, true]]);
     return location;
   };
   const groups = async (path: string): Promise<ReadonlyArray<unknown>> => {
@@ -245,6 +246,19 @@ test('parts that look as the whole are joined as they are, and others are writte
   const theirs = await whole('theirs.parquet', [await part('part.parquet', 'b', 2_100), mine]);
   t.deepEqual(await groups(theirs), [4_148, 952]);
   t.deepEqual(await rowsIn(theirs), await rowsIn(same));
+  for (const other of [
+    'NULL AS job',
+    "'b' AS job",
+    '4::INTEGER AS version',
+    '\'2026-03-04 05:06:07.088Z\'::TIMESTAMPTZ AS "at"',
+  ]) {
+    const [value, name] = other.split(' AS ');
+    const oneOther = join(root, 'one-other.parquet');
+    await sql(
+      `COPY (SELECT * REPLACE (CASE WHEN row = 1234 THEN ${value} ELSE ${name} END AS ${name}) FROM '${mine}') TO '${oneOther}' (FORMAT parquet)`,
+    );
+    t.deepEqual(await groups(await whole('one-row.parquet', [fewer, oneOther])), [4_148, 952], other);
+  }
   const small = await part('small.parquet', 'a', 1_000);
   t.deepEqual(await groups(await whole('small-ones.parquet', [small, small, small])), [3_000]);
   t.deepEqual(await groups(await whole('of-lines.parquet', [await part('lines.ndjson', 'b', 10)])), [10]);
