@@ -48,7 +48,7 @@ export const finishJob =
       TE.apS('plan', readPlan(documents, path, call)),
       TE.bind('registration', ({ plan }) => registrationOf(ports, plan, call)),
       TE.bind('manifest', ({ plan }) => settleManifest(ports.host, folder, plan, call)),
-      TE.chainFirst(({ plan, manifest }) =>
+      TE.bind('warnings', ({ plan, manifest }) =>
         pipe(
           success,
           TE.chain(
@@ -60,8 +60,9 @@ export const finishJob =
                   TE.orElse((failed) =>
                     pipe(success, TE.chain(O.match(() => TE.left<Failure, unknown>(failed), TE.right))),
                   ),
+                  TE.map((): ReadonlyArray<string> => []),
                 ),
-              (done): TE.TaskEither<Failure, unknown> => TE.right(done),
+              (done) => whatBecame(folder, plan, done, call),
             ),
           ),
         ),
@@ -74,6 +75,22 @@ export const finishJob =
       TE.map((job) => answerOf(ports.host, job, ports.host.nowMs() - startedMs)),
     );
   };
+
+/** What is to be said of the output of a job that was finished before. */
+const whatBecame = (
+  { outputs }: JobFolder,
+  plan: JobPlan,
+  { output_sha256 }: JobSuccess,
+  call: CallOptions,
+): TE.TaskEither<Failure, ReadonlyArray<string>> =>
+  pipe(
+    outputs.digest(outputName(plan), call),
+    TE.map((found) => {
+      if (O.isSome(found) && found.value === output_sha256) return [];
+      const became = O.isNone(found) ? 'is not there any more' : 'was changed or replaced since';
+      return [`The job was finished before, and its output ${became}: score again for another one.`];
+    }),
+  );
 
 /** Right when the parts are what was written. Fails `NotFound`, `DataUnreadable`. */
 const checkParts = (
@@ -188,12 +205,14 @@ const answerOf = (
     plan,
     registration,
     manifest,
+    warnings,
     output,
     rejects,
   }: {
     readonly plan: JobPlan;
     readonly registration: Registration;
     readonly manifest: JobManifest;
+    readonly warnings: ReadonlyArray<string>;
     readonly output: string;
     readonly rejects: string | null;
   },
@@ -226,6 +245,7 @@ const answerOf = (
         ...plan.source.warnings,
         ...Object.entries(lost).flatMap(lossWarnings),
         ...(manifest.rows_read === 0 ? [nothingRead(asked, {})] : []),
+        ...warnings,
       ],
     },
     output_location: output,

@@ -7,6 +7,7 @@ const registry = 'models/_registry';
 const modelFolder = (model: ModelId): string => `${registered}/${model.modelType}/${model.name}`;
 const versionFolder = (model: ModelId, version: number): string => `${modelFolder(model)}/v${version}`;
 const stateFolder = (model: ModelId): string => `${registry}/${model.modelType}/${model.name}`;
+const intentFolder = (model: ModelId): string => `${stateFolder(model)}/intents`;
 
 /** Users' own tree holds two files per version; our state stays outside it. */
 export const layout = {
@@ -24,8 +25,9 @@ export const layout = {
   registration: (model: ModelId, version: number): string => `${versionFolder(model, version)}/registration.json`,
   /** What the Python system wrote in place of an artifact; never read. */
   pickle: (model: ModelId, version: number): string => `${versionFolder(model, version)}/pipeline.pkl`,
+  intents: intentFolder,
   /** Immutable; who owns the version, and all that is needed to finish it. */
-  intent: (model: ModelId, version: number): string => `${stateFolder(model)}/intents/v${version}.json`,
+  intent: (model: ModelId, version: number): string => `${intentFolder(model)}/v${version}.json`,
   /** Aliases and the latest hint, by compare-and-swap. */
   modelState: (model: ModelId): string => `${stateFolder(model)}/model.json`,
   staging: `${registry}/staging`,

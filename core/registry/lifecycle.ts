@@ -1,10 +1,11 @@
 /** What can happen to a registered version: promote, roll back, archive, restore, delete. Its own files never change. */
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
+import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { fail, type Failure, failTask } from '../failure.js';
 import { type ModelId, showModel } from '../model/names.js';
-import type { VersionRecord } from '../model/registration.js';
+import type { Registration, VersionRecord } from '../model/registration.js';
 import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
 import {
@@ -55,7 +56,7 @@ export interface VersionChanged {
 
 /**
  * Sets an alias on a version. Fails `InvalidInput`, `NotFound`, `Conflict` when the alias was moved by somebody else meanwhile, or when the version
- * is archived, deleted or no registration.
+ * is archived, deleted or no registration; `ArtifactUnreadable` when its artifact is gone, or of another length.
  */
 export const promote =
   (ports: RegistryPorts) =>
@@ -103,39 +104,71 @@ const previousOf = (state: ModelState, alias: string): number | undefined => {
 
 const movesOf = (state: ModelState, alias: string): ReadonlyArray<AliasMove> => aliasNamed(state, alias)?.history ?? [];
 
+/** Right when the artifact is there, whole by its length: its digest is computed when it is loaded. Fails `ArtifactUnreadable`. */
+const checkArtifact = (
+  { store }: RegistryPorts,
+  model: ModelId,
+  { version, artifact: { bytes } }: Registration,
+  call: CallOptions,
+): TE.TaskEither<Failure, void> =>
+  pipe(
+    store.head(layout.artifact(model, version), call),
+    TE.chain(
+      O.match(
+        () =>
+          failTask(
+            'ArtifactUnreadable',
+            `The artifact of version ${version} of ${showModel(model)} is gone. Restore it from a copy.`,
+          ),
+        ({ sizeBytes }) =>
+          sizeBytes === bytes
+            ? TE.right(undefined)
+            : failTask(
+                'ArtifactUnreadable',
+                `The artifact of version ${version} of ${showModel(model)} has ${sizeBytes} bytes and was registered with ${bytes}. Restore it from a copy.`,
+              ),
+      ),
+    ),
+  );
+
 /** Moves the request's alias to the version, unless it was moved since `seen` was read. */
 const moveAlias = (
   ports: RegistryPorts,
   request: AliasRequest,
-  { kind, version }: VersionRecord,
+  record: VersionRecord,
   how: AliasMove['how'],
   seen: ModelState,
   call: CallOptions,
 ): TE.TaskEither<Failure, AliasMoved> => {
   const model = modelOf(request);
   const { alias, by } = request;
+  const { version } = record;
   const which = `Version ${version} of ${showModel(model)}`;
-  if (kind !== 'registered') return failTask('Conflict', `${which} cannot be scored, so no alias can be set on it.`);
+  if (record.kind !== 'registered')
+    return failTask('Conflict', `${which} cannot be scored, so no alias can be set on it.`);
   const at = new Date(ports.host.nowMs()).toISOString();
   const from = aliasNamed(seen, alias)?.version ?? null;
   return pipe(
-    changeModelState(ports)(
-      model,
-      (state) => {
-        const now = aliasNamed(state, alias)?.version ?? null;
-        if (now === version) return E.right(state);
-        // Also when it was moved away and back.
-        if (movesOf(state, alias).length !== movesOf(seen, alias).length) {
-          return fail(
-            'Conflict',
-            `The alias ${alias} of ${showModel(model)} was moved to version ${now} meanwhile. Look again, and move it if you still want to.`,
-          );
-        }
-        if (isDeleted(state, version)) return fail('Conflict', `${which} was deleted.`);
-        if (isArchived(state, version)) return fail('Conflict', `${which} is archived. Restore it first.`);
-        return E.right(withMove(alias, version, how, at, by ?? 'unknown')(state));
-      },
-      call,
+    isDeleted(seen, version) ? TE.right(undefined) : checkArtifact(ports, model, record.registration, call),
+    TE.chain(() =>
+      changeModelState(ports)(
+        model,
+        (state) => {
+          const now = aliasNamed(state, alias)?.version ?? null;
+          if (now === version) return E.right(state);
+          // Also when it was moved away and back.
+          if (movesOf(state, alias).length !== movesOf(seen, alias).length) {
+            return fail(
+              'Conflict',
+              `The alias ${alias} of ${showModel(model)} was moved to version ${now} meanwhile. Look again, and move it if you still want to.`,
+            );
+          }
+          if (isDeleted(state, version)) return fail('Conflict', `${which} was deleted.`);
+          if (isArchived(state, version)) return fail('Conflict', `${which} is archived. Restore it first.`);
+          return E.right(withMove(alias, version, how, at, by ?? 'unknown')(state));
+        },
+        call,
+      ),
     ),
     TE.map(() => ({ model_type: model.modelType, name: model.name, alias, version, from })),
   );

@@ -98,6 +98,10 @@ const opened =
         ({ bytes, token }) =>
           pipe(
             openDocument(host)(ModelState, `${layout.modelState(model)}`)(bytes),
+            E.mapLeft((failed) => ({
+              ...failed,
+              message: `${failed.message} In a local folder it is the last file of .model.json.generations beside it, if there is one.`,
+            })),
             E.map((state) => ({ state, token: O.some(token) })),
           ),
       ),

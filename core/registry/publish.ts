@@ -15,7 +15,7 @@ import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
 import { jitterOf, readModelState } from './model-state.js';
 import type { RegistryPorts } from './registry-ports.js';
-import { highestVersion, isCommitted } from './versions.js';
+import { highestVersion, isCommitted, readVersion } from './versions.js';
 
 /** `intents/v{N}.json`: who owns N, and the exact text of its registration. */
 const Intent = t.readonly(
@@ -116,6 +116,22 @@ export const rollForward =
       ),
     );
 
+/** Creates the record of a claimed version that has its artifact, and has none; false where the artifact is lost as well. */
+export const restoreRecord =
+  (ports: RegistryPorts) =>
+  (model: ModelId, intent: Intent, call: CallOptions): TE.TaskEither<Failure, boolean> =>
+    pipe(
+      copyArtifact(ports, model, intent, call),
+      TE.chain((present) =>
+        present
+          ? pipe(
+              commit(ports, model, intent, 'committed', call),
+              TE.map((ending) => ending === 'committed'),
+            )
+          : TE.right(false),
+      ),
+    );
+
 /**
  * The registration that `registrationId` has, or was about to have, at or above version `from`, finished; none when it never claimed
  * a version, or lost it.
@@ -145,6 +161,28 @@ export const findPublished =
                       : findPublished(ports)(model, registrationId, from + 1, call),
                   ),
                 ),
+        ),
+      ),
+    );
+
+/** As `findPublished`, and finishes nothing: none also where it was left unfinished. */
+export const findCommitted =
+  (ports: RegistryPorts) =>
+  (
+    model: ModelId,
+    registrationId: string,
+    from: number,
+    call: CallOptions,
+  ): TE.TaskEither<Failure, O.Option<Registration>> =>
+    pipe(
+      readVersion(ports)(model, from, call),
+      TE.chain(
+        O.match(
+          () => TE.right(O.none),
+          (record) =>
+            record.kind === 'registered' && record.registration.registration_id === registrationId
+              ? TE.right(O.some(record.registration))
+              : findCommitted(ports)(model, registrationId, from + 1, call),
         ),
       ),
     );

@@ -32,7 +32,7 @@ import {
   withNewAlias,
   withRegistered,
 } from './model-state.js';
-import { findPublished, publish } from './publish.js';
+import { findCommitted, findPublished, publish } from './publish.js';
 import type { RegistryPorts } from './registry-ports.js';
 import type { RegisterRequest } from './requests.js';
 import { highestVersion } from './versions.js';
@@ -77,14 +77,19 @@ export const register =
   (ports: RegisterPorts, settings: RegisterSettings) =>
   (request: RegisterRequest, call: CallOptions): TE.TaskEither<Failure, Registered> =>
     pipe(
-      request.dry_run === true ? TE.right(O.none) : readKeyed(ports)(request, call),
+      readKeyed(ports)(request, call),
       TE.chain((keyed) =>
         pipe(
           keyed,
           O.match(
             () => TE.right<Failure, O.Option<Registration>>(O.none),
             ({ registrationId, searchFrom }) =>
-              findPublished(ports)(modelOf(request), registrationId, searchFrom, call),
+              (request.dry_run === true ? findCommitted : findPublished)(ports)(
+                modelOf(request),
+                registrationId,
+                searchFrom,
+                call,
+              ),
           ),
         ),
       ),
@@ -94,7 +99,11 @@ export const register =
           (registration) =>
             pipe(
               readModelState(ports)(modelOf(request), call),
-              TE.chain((seen) => settle(ports, request, registration, 'existing', seen, call)),
+              TE.chain((seen) =>
+                request.dry_run === true
+                  ? TE.right(existingIn(seen.state, registration))
+                  : settle(ports, request, registration, 'existing', seen, call),
+              ),
               // It is registered, whatever became of the model's state.
               TE.orElse((failed) =>
                 TE.right<Failure, Registered>({
@@ -353,8 +362,23 @@ const settle = (
         )
       : setAlias(ports, request.alias, registration, seen, call),
     TE.fromTask,
-    TE.map((warnings) => ({ registration, outcome, sameArtifactAs: twinOf(seen.state, registration), warnings })),
+    TE.map((warnings) => {
+      const { warnings: sinceThen, ...existing } = existingIn(seen.state, registration);
+      return { ...existing, outcome, warnings: [...sinceThen, ...warnings] };
+    }),
   );
+
+/** What an earlier try registered, and what became of it since. */
+const existingIn = (state: ModelState, registration: Registration): Registered => {
+  const { version } = registration;
+  const became = isDeleted(state, version) ? 'deleted' : isArchived(state, version) ? 'archived' : undefined;
+  return {
+    registration,
+    outcome: 'existing',
+    sameArtifactAs: twinOf(state, registration),
+    warnings: became === undefined ? [] : [`Version ${version} was ${became} since it was registered.`],
+  };
+};
 
 const aliasNotSet = ({ version }: Registration, alias: string, { message }: Failure): string =>
   `Version ${version} is registered, and the alias ${alias} was not set: ${message}`;

@@ -10,11 +10,11 @@ import type { CallOptions } from '../ports/host.js';
 import { everyModel } from './every-model.js';
 import { layout } from './layout.js';
 import { isDeleted, type ModelState, readModelState } from './model-state.js';
-import { readIntent, rollForward } from './publish.js';
+import { readIntent, restoreRecord, rollForward } from './publish.js';
 import type { RegistryPorts } from './registry-ports.js';
 import type { VerifyRequest } from './requests.js';
 import { findVersion, requireModel } from './resolve.js';
-import { listVersionNumbers, readVersion } from './versions.js';
+import { listIntentNumbers, listVersionNumbers, readVersion } from './versions.js';
 
 /** A version, or a model's own documents (without a version), that is not as it was written. */
 export interface VerifyProblem {
@@ -24,7 +24,7 @@ export interface VerifyProblem {
   readonly detail: string;
 }
 
-/** A version that was left unfinished: it is registered now, or given up because its artifact was lost. */
+/** A version that was left unfinished, or had lost its record: it is registered now, or given up because its artifact was lost. */
 export interface FinishedVersion {
   readonly model_type: string;
   readonly name: string;
@@ -36,7 +36,7 @@ export interface VerifyReport {
   /** Versions whose record and artifact were read and digested again; legacy, aborted and deleted ones have nothing to digest. */
   readonly versions_verified: number;
   readonly problems: ReadonlyArray<VerifyProblem>;
-  /** Versions that were left unfinished, and are finished now. */
+  /** Versions that were left unfinished, or had lost their record, and are whole now. */
   readonly finished: ReadonlyArray<FinishedVersion>;
 }
 
@@ -74,11 +74,9 @@ const verifyModel = (
     TE.Do,
     // Listed first: what is listed and not finished then is finished next, so that a registration in progress is no problem.
     TE.bind('listed', () => listVersionNumbers(ports)(model, call)),
+    TE.bind('claimed', () => listIntentNumbers(ports)(model, call)),
     TE.bind('rolled', () => damageOr(rollForward(ports)(model, call), O.none)),
-    TE.let('finished', ({ rolled }) => (O.isSome(rolled.found) ? [rolled.found.value] : [])),
-    TE.bind('versions', ({ listed, finished }) =>
-      chooseVersions(ports, model, request, [...new Set([...listed, ...finished.map(({ version }) => version)])], call),
-    ),
+    TE.let('unfinished', ({ rolled }) => (O.isSome(rolled.found) ? [rolled.found.value] : [])),
     TE.bind('read', () =>
       damageOr(
         pipe(
@@ -88,13 +86,23 @@ const verifyModel = (
         undefined,
       ),
     ),
+    TE.bind('versions', ({ listed, claimed, unfinished, read }) => {
+      const known = [...listed, ...claimed, ...unfinished.map(({ version }) => version), ...versionsNamed(read.found)];
+      return chooseVersions(
+        ports,
+        model,
+        request,
+        [...new Set(known)].sort((a, b) => a - b),
+        call,
+      );
+    }),
     TE.bind('found', ({ versions, read }) =>
       pipe(
         versions,
         TE.traverseSeqArray((version) => verifyVersion(ports, model, version, read.found, call)),
       ),
     ),
-    TE.map(({ finished, rolled, read, found }) => ({
+    TE.map(({ unfinished, rolled, read, found }) => ({
       versions_verified: found.filter((one) => one.isVerified).length,
       problems: [
         ...[...read.damage, ...rolled.damage]
@@ -102,13 +110,29 @@ const verifyModel = (
           .map((detail) => ({ ...place, version: null, detail })),
         ...found.flatMap(({ version, damage }) => damage.map((detail) => ({ ...place, version, detail }))),
       ],
-      finished: finished.map(({ version, ending }): FinishedVersion => {
-        const status = ending === 'committed' ? 'registered' : 'aborted';
-        return { ...place, version, status };
-      }),
+      finished: [
+        ...unfinished.map(({ version, ending }): FinishedVersion => {
+          const status = ending === 'committed' ? 'registered' : 'aborted';
+          return { ...place, version, status };
+        }),
+        ...found
+          .filter(({ isRestored }) => isRestored)
+          .map(({ version }): FinishedVersion => ({ ...place, version, status: 'registered' })),
+      ],
     })),
   );
 };
+
+/** The versions of which the state says something: all of them were committed. */
+const versionsNamed = (state: ModelState | undefined): ReadonlyArray<number> =>
+  state === undefined
+    ? []
+    : [
+        ...(state.latest_hint > 0 ? [state.latest_hint] : []),
+        ...state.recent_artifacts.map(({ version }) => version),
+        ...Object.values(state.aliases).map(({ version }) => version),
+        ...[...Object.keys(state.archived), ...Object.keys(state.deleted)].map(Number),
+      ];
 
 /** The versions that are meant. Fails `NotFound` when there is none of those that are named. */
 const chooseVersions = (
@@ -153,7 +177,11 @@ interface VerifiedRecord {
 
 interface VerifiedVersion extends VerifiedRecord {
   readonly version: number;
+  /** Its record was lost, and is there again. */
+  readonly isRestored: boolean;
 }
+
+const noRecord = "There is no registration.json. Restore the version's folder from a copy.";
 
 /** Not verified, and why; without a reason because there is nothing to digest. */
 const unverified = (...damage: ReadonlyArray<string>): VerifiedRecord => ({ isVerified: false, damage });
@@ -168,17 +196,26 @@ const verifyVersion = (
 ): TE.TaskEither<Failure, VerifiedVersion> =>
   pipe(
     TE.Do,
-    TE.apS('record', readVersion(ports)(model, version, call)),
+    TE.apS('before', readVersion(ports)(model, version, call)),
     TE.apS('intent', damageOr(readIntent(ports, model, version, call), O.none)),
-    TE.bind('verified', ({ record }) =>
-      O.isNone(record)
-        ? TE.right(unverified('There is no registration.json.'))
-        : verifyRecord(ports, model, record.value, state, call),
+    TE.bind('restored', ({ before, intent }) =>
+      O.isNone(before) && O.isSome(intent.found)
+        ? damageOr(restoreRecord(ports)(model, intent.found.value, call), false)
+        : TE.right<Failure, Found<boolean>>({ found: false, damage: [] }),
     ),
-    TE.map(({ verified: { isVerified, damage }, intent }) => ({
+    TE.bind('record', ({ before, restored }) =>
+      restored.found ? readVersion(ports)(model, version, call) : TE.right(before),
+    ),
+    TE.bind('verified', ({ record, intent }) => {
+      if (O.isSome(record)) return verifyRecord(ports, model, record.value, state, call);
+      // A damaged intent says itself what to do.
+      return TE.right(intent.damage.length > 0 ? unverified() : unverified(noRecord));
+    }),
+    TE.map(({ verified: { isVerified, damage }, intent, restored }) => ({
       version,
       isVerified,
-      damage: [...damage, ...intent.damage],
+      isRestored: restored.found,
+      damage: [...damage, ...intent.damage, ...restored.damage],
     })),
   );
 

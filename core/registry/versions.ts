@@ -5,7 +5,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
 import { type ModelId, versionOfFolder } from '../model/names.js';
 import { readVersionRecord, type VersionRecord } from '../model/registration.js';
-import type { ArtifactStore } from '../ports/artifact-store.js';
+import type { ArtifactStore, Listing } from '../ports/artifact-store.js';
 import type { CallOptions } from '../ports/host.js';
 import { layout } from './layout.js';
 import type { RegistryPorts } from './registry-ports.js';
@@ -78,39 +78,57 @@ export const isCommitted =
   (model: ModelId, version: number, call: CallOptions): TE.TaskEither<Failure, boolean> =>
     pipe(store.head(layout.registration(model, version), call), TE.map(O.isSome));
 
-/** The names of all folders in `folder`, sorted, page after page. */
+/** All that is directly in `folder`, page after page. */
+const listAll = (
+  store: ArtifactStore,
+  folder: string,
+  call: CallOptions,
+): TE.TaskEither<Failure, Pick<Listing, 'objects' | 'folders'>> => {
+  const from = (
+    found: Pick<Listing, 'objects' | 'folders'>,
+    page: { limit: number; pageToken?: string },
+  ): TE.TaskEither<Failure, Pick<Listing, 'objects' | 'folders'>> =>
+    pipe(
+      store.list(folder, page, call),
+      TE.chain(({ objects, folders, nextPageToken }) => {
+        const all = { objects: [...found.objects, ...objects], folders: [...found.folders, ...folders] };
+        return nextPageToken === undefined ? TE.right(all) : from(all, { limit: page.limit, pageToken: nextPageToken });
+      }),
+    );
+  return from({ objects: [], folders: [] }, { limit: 1000 });
+};
+
+/** The names of all folders in `folder`, sorted. */
 export const listFolders =
   (store: ArtifactStore) =>
-  (folder: string, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<string>> => {
-    const from = (
-      found: ReadonlyArray<string>,
-      page: { limit: number; pageToken?: string },
-    ): TE.TaskEither<Failure, ReadonlyArray<string>> =>
-      pipe(
-        store.list(folder, page, call),
-        TE.chain(({ folders, nextPageToken }) => {
-          const all = [...found, ...folders];
-          return nextPageToken === undefined
-            ? TE.right([...all].sort())
-            : from(all, { limit: page.limit, pageToken: nextPageToken });
-        }),
-      );
-    return from([], { limit: 1000 });
-  };
+  (folder: string, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<string>> =>
+    pipe(
+      listAll(store, folder, call),
+      TE.map(({ folders }) => [...folders].sort()),
+    );
+
+const numbersIn = (folders: ReadonlyArray<string>): ReadonlyArray<number> =>
+  folders
+    .map(versionOfFolder)
+    .filter((version) => version !== undefined)
+    .sort((a, b) => a - b);
 
 /** The numbers that version folders hold, ascending; a folder may belong to a version that is not committed yet. */
 export const listVersionNumbers =
   ({ store }: RegistryPorts) =>
   (model: ModelId, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<number>> =>
-    pipe(
-      listFolders(store)(layout.model(model), call),
-      TE.map((folders) =>
-        folders
-          .map(versionOfFolder)
-          .filter((version) => version !== undefined)
-          .sort((a, b) => a - b),
-      ),
+    pipe(listFolders(store)(layout.model(model), call), TE.map(numbersIn));
+
+/** The numbers of intents, ascending: of all that were claimed by the protocol, whatever became of their folders. */
+export const listIntentNumbers =
+  ({ store }: RegistryPorts) =>
+  (model: ModelId, call: CallOptions): TE.TaskEither<Failure, ReadonlyArray<number>> => {
+    const folder = layout.intents(model);
+    return pipe(
+      listAll(store, folder, call),
+      TE.map(({ objects }) => numbersIn(objects.map(({ key }) => key.slice(folder.length + 1).replace(/\.json$/, '')))),
     );
+  };
 
 /**
  * The highest committed version, 0 when there is none. From a hint (a committed version, or 0 for no hint) it gallops: above a

@@ -201,6 +201,39 @@ test('a dry run leaves the key free', async (t) => {
   t.is((await right(service.register(keyed()))).outcome, 'created');
 });
 
+test('a dry run under a key that was used says what a retry would, and writes nothing', async (t) => {
+  const { store, service } = await makeRegistry();
+  await registerAll(service, [{}]);
+  const first = await right(service.register(keyed()));
+  await registerAll(service, [{}]);
+  const before = await contentOf(store);
+  const again = await right(service.register(keyed({ dry_run: true })));
+  t.deepEqual([again.outcome, again.registration], ['existing', first.registration]);
+  t.is((await left(service.register(keyed({ dry_run: true, description: 'other' })))).tag, 'Conflict');
+  t.deepEqual(await contentOf(store), before);
+});
+
+test('a dry run finishes nothing that a first try under the key left', async (t) => {
+  const { store, service, another } = await makeRegistry();
+  await another(storeWithFault(store, 'lost', 5, 'dead')).register(keyed())();
+  const before = await contentOf(store);
+  t.is((await right(service.register(keyed({ dry_run: true })))).outcome, 'dry-run');
+  t.deepEqual(await contentOf(store), before);
+  t.is((await right(service.register(keyed()))).outcome, 'existing');
+});
+
+test('a retry is told that its version was archived or deleted since', async (t) => {
+  const { service } = await makeRegistry();
+  await right(service.register(keyed()));
+  const version = { model_type: 'rating', model_name: 'prod', model_version: 1 };
+  await right(service.archive(version));
+  t.deepEqual((await right(service.register(keyed()))).warnings, ['Version 1 was archived since it was registered.']);
+  await right(service.deleteVersion(version));
+  const deleted = ['Version 1 was deleted since it was registered.'];
+  t.deepEqual((await right(service.register(keyed()))).warnings, deleted);
+  t.deepEqual((await right(service.register(keyed({ dry_run: true })))).warnings, deleted);
+});
+
 for (const key of ['ключ', 'a'.repeat(10_000), '../../etc/passwd', 'a\u0000b']) {
   test(`any text but the empty one is a key: ${JSON.stringify(key).slice(0, 20)}`, async (t) => {
     const { store, service } = await makeRegistry();

@@ -366,7 +366,14 @@ test('a finished job says so; done again, or when its output is not as it left i
   rightOf(await finish(here.ports, again)());
   t.like(rightOf(await plan(here.ports)()), { state: 'finished', path: again.path });
 
+  const warned = async () => rightOf(await finish(here.ports, job)()).performance_diagnostics.warnings;
+  t.deepEqual(await warned(), [
+    'The job was finished before, and its output was changed or replaced since: score again for another one.',
+  ]);
   here.sink.remove('out.parquet');
+  t.deepEqual(await warned(), [
+    'The job was finished before, and its output is not there any more: score again for another one.',
+  ]);
   const anew = rightOf(await plan(here.ports)());
   t.is(anew.state, 'begun');
   t.false([job.path, again.path].includes(anew.path));

@@ -130,6 +130,22 @@ test('no alias is set on a version that was never finished', async (t) => {
   t.is((await left(promote(service, 2))).tag, 'Conflict');
 });
 
+test('no alias is set on a version whose artifact is gone, or was cut short', async (t) => {
+  const { store, service } = await registryWith(3);
+  for (const version of [1, 2]) await right(promote(service, version));
+  await right(store.delete(`${folder}/v1/pipeline.onnx`, call));
+  await tamper(store, `${folder}/v3/pipeline.onnx`, (text) => text.slice(1));
+  const gone = 'The artifact of version 1 of rating/prod is gone. Restore it from a copy.';
+  for (const moved of [promote(service, 1), rollback(service)]) {
+    const { tag, message } = await left(moved);
+    t.deepEqual([tag, message], ['ArtifactUnreadable', gone]);
+  }
+  const { tag, message } = await left(promote(service, 3));
+  t.is(tag, 'ArtifactUnreadable');
+  t.regex(message, /^The artifact of version 3 of rating\/prod has \d+ bytes and was registered with \d+\. Restore/);
+  t.is(await under(service), 2);
+});
+
 test('what is not there cannot be promoted, and a version and an alias are not named together', async (t) => {
   const { service } = await registryWith(1);
   t.is((await left(promote(service, 2))).tag, 'NotFound');

@@ -88,10 +88,34 @@ const damages: ReadonlyArray<
   ],
   ['a missing artifact', (store) => remove(store, `${folder}/v2/pipeline.onnx`), 2, /^The artifact is gone\./],
   [
-    'a missing record',
-    (store) => remove(store, `${folder}/v2/registration.json`),
+    'a missing record, whose intent is gone as well',
+    async (store) => {
+      await remove(store, `${folder}/v2/registration.json`);
+      await remove(store, 'models/_registry/rating/prod/intents/v2.json');
+    },
     2,
-    /^There is no registration\.json\.$/,
+    /^There is no registration\.json\. Restore the version's folder from a copy\.$/,
+  ],
+  ...[2, 3].map(
+    (version) =>
+      [
+        `everything of version ${version} of 3 missing, but its intent`,
+        async (store: ArtifactStore) => {
+          for (const file of ['registration.json', 'pipeline.onnx'])
+            await remove(store, `${folder}/v${version}/${file}`);
+        },
+        version,
+        /^There is no registration\.json\. Restore/,
+      ] as const,
+  ),
+  [
+    'everything of the last version missing, and its intent, but not what model.json says of it',
+    async (store) => {
+      for (const file of ['registration.json', 'pipeline.onnx']) await remove(store, `${folder}/v3/${file}`);
+      await remove(store, 'models/_registry/rating/prod/intents/v3.json');
+    },
+    3,
+    /^There is no registration\.json\. Restore/,
   ],
   [
     'a flipped bit in the intent of a version that is committed',
@@ -104,7 +128,7 @@ const damages: ReadonlyArray<
     'a flipped bit in model.json',
     (store) => tamper(store, stateKey, (text) => text.replace('champion', 'champiom')),
     null,
-    /model\.json/,
+    /model\.json was changed after it was written.* it is the last file of \.model\.json\.generations beside it/,
   ],
 ];
 for (const [what, damage, version, told] of damages) {
@@ -149,7 +173,7 @@ test('a damaged intent is told, and stops neither the report nor the other model
   const report = await right(service.verify({}));
   t.is(report.versions_verified, 4);
   t.is(report.problems.length, 1);
-  t.like(report.problems[0], { name: 'prod', version: null });
+  t.like(report.problems[0], { name: 'prod', version: 4 });
   t.regex(report.problems[0]?.detail ?? '', /intents\/v4\.json/);
 });
 
@@ -173,10 +197,29 @@ test('a damaged intent is told once, also when its artifact is in place already'
   const { problems } = await right(service.verify({}));
   t.deepEqual(
     problems.map(({ version }) => version),
-    [4, 4],
+    [4],
   );
-  t.is(problems[0]?.detail, 'There is no registration.json.');
-  t.regex(problems[1]?.detail ?? '', /intents\/v4\.json/);
+  t.regex(problems[0]?.detail ?? '', /intents\/v4\.json/);
+});
+
+test('a record that is lost is made again, byte for byte, where its intent and its artifact are there', async (t) => {
+  for (const version of [2, 3]) {
+    const { store, service } = await filled();
+    const before = await contentOf(store);
+    await remove(store, `${folder}/v${version}/registration.json`);
+    const { versions_verified, problems, finished } = await right(service.verify({}));
+    t.deepEqual([versions_verified, problems], [4, []]);
+    t.deepEqual(finished, [{ model_type: 'rating', name: 'prod', version, status: 'registered' }]);
+    t.deepEqual(await contentOf(store), before);
+  }
+});
+
+test('a record is not made again beside an artifact that is another one', async (t) => {
+  const { store, service } = await filled();
+  await remove(store, `${folder}/v2/registration.json`);
+  await tamper(store, `${folder}/v2/pipeline.onnx`, (text) => text.replace('weight', 'weighu'));
+  const { problems, finished } = await right(service.verify({}));
+  t.deepEqual([problems.map(({ version }) => version), finished], [[2], []]);
 });
 
 test('an archived version is verified; a deleted, a legacy and an aborted one have nothing to verify', async (t) => {
