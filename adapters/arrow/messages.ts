@@ -22,12 +22,15 @@ export interface ArrowMessages {
 
 const continuation = 0xff_ff_ff_ff;
 const fileMagic = Buffer.from('ARROW1');
+const nothing = Buffer.alloc(0);
 
 export const arrowMessages = ({ bytes, name, batchLimitBytes, tooLarge }: ArrowOrigin): ArrowMessages => {
   let failed: Failure | undefined;
   let batchNumber = 1;
   let batchBytes = 0;
-  let waiting: Buffer = Buffer.alloc(0);
+  /** What has come and was not taken, in parts, of which none is empty. */
+  let waiting: Buffer[] = [];
+  let waitingBytes = 0;
   const parts = bytes[Symbol.asyncIterator]();
 
   const end = (with_: Failure): never => {
@@ -50,23 +53,32 @@ export const arrowMessages = ({ bytes, name, batchLimitBytes, tooLarge }: ArrowO
     if (next.done === true) return false;
     if (E.isLeft(next.value)) return end(next.value.left);
     const { buffer, byteOffset, byteLength } = next.value.right;
-    const part = Buffer.from(buffer, byteOffset, byteLength);
-    waiting = waiting.length === 0 ? part : Buffer.concat([waiting, part]);
+    if (byteLength > 0) waiting.push(Buffer.from(buffer, byteOffset, byteLength));
+    waitingBytes += byteLength;
     return true;
   };
-  /** So many bytes, or fewer at the end. */
+  /** So many bytes, or fewer at the end. They are put together once: each part may be a thousandth of them. */
+  const look = async (length: number): Promise<Buffer> => {
+    while (waitingBytes < length && (await pull()));
+    if (waiting.length > 1 && (waiting[0]?.length ?? 0) < length) waiting = [Buffer.concat(waiting)];
+    return (waiting[0] ?? nothing).subarray(0, length);
+  };
+  const drop = (byteCount: number): void => {
+    const first = waiting[0] ?? nothing;
+    if (byteCount === first.length) waiting.shift();
+    else waiting[0] = first.subarray(byteCount);
+    waitingBytes -= byteCount;
+  };
   const take = async (length: number): Promise<Buffer> => {
-    while (waiting.length < length && (await pull()));
-    const taken = waiting.subarray(0, length);
-    waiting = waiting.subarray(taken.length);
+    const taken = await look(length);
+    drop(taken.length);
     return taken;
   };
 
   return {
     failed: () => failed,
     bytes: async function* () {
-      while (waiting.length < fileMagic.length && (await pull()));
-      if (waiting.subarray(0, fileMagic.length).equals(fileMagic))
+      if ((await look(fileMagic.length)).equals(fileMagic))
         end(failure('InvalidInput', `${name}: this is an Arrow file; send it as an Arrow stream.`));
       for (;;) {
         const prefix = await take(8);
@@ -76,7 +88,7 @@ export const arrowMessages = ({ bytes, name, batchLimitBytes, tooLarge }: ArrowO
           damaged(prefix.length < 8 ? 'it ends too early' : 'a message does not begin as one');
         const length = prefix.readUInt32LE(4);
         if (length === 0) {
-          if (waiting.length > 0 || (await pull())) damaged('something comes after its end');
+          if (waitingBytes > 0 || (await pull())) damaged('something comes after its end');
           return;
         }
         count(length);
@@ -89,9 +101,9 @@ export const arrowMessages = ({ bytes, name, batchLimitBytes, tooLarge }: ArrowO
         count(bodyLength);
         yield Buffer.concat([prefix, metadata]);
         for (let left = bodyLength; left > 0; ) {
-          if (waiting.length === 0 && !(await pull())) damaged('it ends too early');
-          const part = waiting.subarray(0, left);
-          waiting = waiting.subarray(part.length);
+          if (waitingBytes === 0 && !(await pull())) damaged('it ends too early');
+          const part = (waiting[0] ?? nothing).subarray(0, left);
+          drop(part.length);
           left -= part.length;
           yield part;
         }

@@ -39,8 +39,8 @@ export const locationOf = (job: Json): string | undefined => {
   return typeof location === 'string' ? location : undefined;
 };
 
-/** A job that failed keeps its id; after so many the cause is no passing one. */
-const mostTries = 5;
+/** A job that failed or was stopped keeps its id, and each look at one is two requests. */
+const mostTries = 100;
 
 /** A job to be there once. */
 export interface JobOnce {
@@ -69,7 +69,10 @@ export const ensureJob = async (
     const known = orRaise(await readJob(place, job, topic, call));
     if (isOfUse(known)) return { ...job, location: place.location ?? locationOf(known) };
   }
-  return raise('Unavailable', `The same job failed ${mostTries} times in BigQuery for this scoring: score anew.`);
+  return raise(
+    'Unavailable',
+    `The same job failed ${mostTries} times in BigQuery for this scoring: remove what is wrong, and change its output or its SQL.`,
+  );
 };
 
 export const readJob = (

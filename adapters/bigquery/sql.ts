@@ -16,7 +16,7 @@ const sides: Readonly<Record<string, keyof YearRange>> = { start_year: 'startYea
  * https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
  */
 const lexemes =
-  /(?<blank>\s+|--[^\n]*|#[^\n]*|\/\*[^]*?\*\/)|("""|''')(?:\\[^]|(?!\2)[^])*\2|(["'`])(?:\\[^]|(?!\3)[^\\\n])*\3|@@[\w.]+|@(?<parameter>[A-Za-z_]\w*)|(?<end>;)|[^]/g;
+  /(?<blank>\s+|--[^\n]*|#[^\n]*|\/\*[^]*?\*\/)|("""|''')(?:\\[^]|(?!\2)[^\\])*\2|(["'`])(?:\\[^]|(?!\3)[^\\\n])*\3|@@[\w.]+|@(?<parameter>[A-Za-z_]\w*)|(?<end>;)|[^]/g;
 
 /**
  * The declared SELECT, without what follows its last word, for the range. Raises `InvalidInput` when it is empty or several statements,

@@ -36,7 +36,7 @@ export const addressOf = ({ project, dataset, table, partition }: Target): strin
 
 /** The target that `addressOf` tells. Raises `InvalidInput`. */
 export const targetAt = (address: string): Target => {
-  const [, project = '', dataset = '', location = ''] = /^bigquery:\/\/([^.]*)\.([^.]*)\.(.*)$/s.exec(address) ?? [];
+  const [, project = '', dataset = '', location = ''] = /^bigquery:\/\/(.*)\.([^.]*)\.([^.]*)$/s.exec(address) ?? [];
   return targetOf({ project, dataset }, location);
 };
 

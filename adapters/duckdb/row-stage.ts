@@ -34,7 +34,13 @@ export const openRowStage = async (
   const groups = outputGroups({ schema, path, format }, aside.path);
   let rows: HeldRows | undefined;
   const close = async (): Promise<void> => {
-    await Promise.resolve(rows?.close()).finally(groups.close).finally(engine.close).finally(aside.remove);
+    try {
+      await rows?.close();
+      await groups.close();
+    } finally {
+      await engine.close();
+      await aside.remove();
+    }
   };
   try {
     rows = await holdRows(engine, schema.columns, limits.memoryLimitBytes / 16, groups.write);

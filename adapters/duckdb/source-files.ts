@@ -39,12 +39,19 @@ export const withFiles = async (
   const outcomes = await Promise.allSettled(found);
   const files = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const close = async (): Promise<void> => {
-    await Promise.all(files.map((file) => file.close?.()));
+    await Promise.all(files.map(async (file) => file.close?.()));
   };
   try {
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     const opened = whileUnchanged(files, await use(files));
-    return { ...opened, close: () => opened.close().finally(close) };
+    const closeAll = async (): Promise<void> => {
+      try {
+        await opened.close();
+      } finally {
+        await close();
+      }
+    };
+    return { ...opened, close: closeAll };
   } catch (error) {
     await close();
     throw error;

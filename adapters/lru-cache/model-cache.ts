@@ -22,6 +22,8 @@ export const lruCacheModelCache = ({ limitBytes }: { readonly limitBytes: number
     if (!entry.evicted || entry.users > 0) return;
     const release = entry.loaded
       .then((loaded) => (E.isRight(loaded) ? loaded.right.release() : undefined))
+      // What cannot be given back is lost, which is nobody's failure.
+      .catch(() => undefined)
       .finally(() => releases.delete(release));
     releases.add(release);
   };

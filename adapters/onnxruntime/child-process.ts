@@ -42,6 +42,9 @@ interface WorkerExit {
   readonly stderr: string;
 }
 
+/** Outputs of sample rows, at most. */
+const mostAnswerBytes = 2 ** 26;
+
 const folder = fileURLToPath(new URL('./', import.meta.url));
 
 const runWorker =
@@ -59,7 +62,7 @@ const runWorker =
           env: { ...process.env, NODE_OPTIONS: '', ORT_DISABLE_TELEMETRY: '1' },
           timeout: Math.max(1, Math.min(Math.ceil(call.deadlineMs - nowMs()), 2 ** 31 - 1)),
           killSignal: 'SIGKILL',
-          maxBuffer: 2 ** 26,
+          maxBuffer: mostAnswerBytes,
         },
         (error, stdout, stderr) => {
           stopListening();
@@ -77,6 +80,13 @@ const judge = <A>({ error, stdout, stderr }: WorkerExit, call: CallOptions): E.E
   const end = stdout.indexOf('\n');
   if (end >= 0) return JSON.parse(stdout.slice(0, end)) as E.Either<Failure, A>;
   if (call.cancellation.aborted) return fail('Cancelled', 'The inspection of the artifact was cancelled.');
+  if (error?.code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER')
+    return fail(
+      'ArtifactUnreadable',
+      `The artifact gave more than ${mostAnswerBytes / 2 ** 20} MiB for its sample rows.`,
+    );
+  if (error?.syscall?.startsWith('spawn') === true)
+    return fail('Unavailable', `No process could be started to inspect the artifact (${error.code}): try again.`);
   if (error?.killed)
     return fail('DeadlineExceeded', 'The inspection of the artifact did not end within the time allowed.');
   if (error?.signal) return fail('ArtifactUnreadable', `The artifact crashed the runtime (${error.signal}).`);

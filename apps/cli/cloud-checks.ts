@@ -70,8 +70,8 @@ const needsOf = ({ registry, outputRoot, sources, cloudRunJobs }: Settings): Rea
     ...(isBucketAddress(outputRoot) ? bucketOf(`${outputRoot}/output`) : []),
   ]);
   const read = new Set<string>();
-  const projects = new Set(
-    isWarehouseAddress(outputRoot) ? [outputRoot.slice('bigquery://'.length).split('.')[0]] : [],
+  const projects = new Set<string | undefined>(
+    isWarehouseAddress(outputRoot) ? [outputRoot.slice('bigquery://'.length).replace(/\.[^.]*$/, '')] : [],
   );
   for (const source of Object.values(sources)) {
     if (source.kind === 'bigquery') projects.add(source.project);

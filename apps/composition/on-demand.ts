@@ -16,8 +16,20 @@ import {
   type PredictionSink,
 } from '../../core/index.js';
 
+/** What `load` gave the first time; one that failed is tried again. */
+const once = <A>(load: Task<A>): Task<A> => {
+  let loading: Promise<A> | undefined;
+  return () => {
+    loading ??= load().catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    });
+    return loading;
+  };
+};
+
 export const engineOnDemand = (load: Task<InferenceEngine>): InferenceEngine => {
-  const loaded = TE.fromTask<InferenceEngine, Failure>(load);
+  const loaded = TE.fromTask<InferenceEngine, Failure>(once(load));
   return {
     inspect: (...asked) =>
       pipe(
@@ -38,7 +50,7 @@ export const engineOnDemand = (load: Task<InferenceEngine>): InferenceEngine => 
 };
 
 export const experimentsOnDemand = (location: string, load: Task<ExperimentSource>): ExperimentSource => {
-  const loaded = TE.fromTask<ExperimentSource, Failure>(load);
+  const loaded = TE.fromTask<ExperimentSource, Failure>(once(load));
   return {
     location,
     list: (call) =>
@@ -81,9 +93,10 @@ export const jobFolderOnDemand = (
   documents: ArtifactStore,
   load: Task<Omit<JobFolder, 'documents'>>,
 ): JobFolder => {
-  const loaded = TE.fromTask<Omit<JobFolder, 'documents'>, Failure>(load);
-  const parts = async () => (await load()).parts;
-  const outputs = async () => (await load()).outputs;
+  const rows = once(load);
+  const loaded = TE.fromTask<Omit<JobFolder, 'documents'>, Failure>(rows);
+  const parts = async () => (await rows()).parts;
+  const outputs = async () => (await rows()).outputs;
   return {
     documents,
     parts: sinkOnDemand(path, parts),
@@ -119,7 +132,7 @@ export const jobFolderOnDemand = (
 };
 
 export const sinkOnDemand = (root: string, load: Task<PredictionSink>): PredictionSink => {
-  const loaded = TE.fromTask<PredictionSink, Failure>(load);
+  const loaded = TE.fromTask<PredictionSink, Failure>(once(load));
   return {
     root,
     open: (...asked) =>

@@ -65,7 +65,8 @@ const tablesSink = (root: string): PredictionSink =>
     const { duckdbPredictionSink } = await import('../../adapters/duckdb/prediction-sink.js');
     const { makeAside } = await import('../../adapters/duckdb/make-folder.js');
     const { ownSpillFolder } = await import('../../adapters/duckdb/spill-folder.js');
-    const [project = '', dataset = ''] = root.slice('bigquery://'.length).split('.');
+    // A project of an organization has dots of its own.
+    const [, project = '', dataset = ''] = /^bigquery:\/\/(.*)\.([^.]*)$/.exec(root) ?? [];
     const folder = ownSpillFolder();
     await makeAside(folder.path);
     const staging = duckdbPredictionSink({ root: folder.path });

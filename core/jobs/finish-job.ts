@@ -58,7 +58,11 @@ export const finishJob =
                   publish(ports.host, folder, plan, manifest, call),
                   // Another one may have finished the job meanwhile, and removed the parts.
                   TE.orElse((failed) =>
-                    pipe(success, TE.chain(O.match(() => TE.left<Failure, unknown>(failed), TE.right))),
+                    pipe(
+                      success,
+                      TE.orElse(() => TE.right<Failure, O.Option<JobSuccess>>(O.none)),
+                      TE.chain(O.match(() => TE.left<Failure, unknown>(failed), TE.right)),
+                    ),
                   ),
                   TE.map((): ReadonlyArray<string> => []),
                 ),

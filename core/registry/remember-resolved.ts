@@ -103,14 +103,22 @@ export const rememberResolved = (ports: RegistryPorts, refreshMs: number): Resol
   };
 
   const again =
-    (key: string, reference: ModelReference, known: Remembered): TE.TaskEither<Failure, Registration> =>
+    (
+      key: string,
+      reference: ModelReference,
+      known: Remembered,
+      { deadlineMs }: CallOptions,
+    ): TE.TaskEither<Failure, Registration> =>
     async () => {
       const { failed } = known;
       const isDue = failed === undefined || host.nowMs() >= failed.atMs + refreshMs;
       const looking = known.looking ?? (isDue ? look(key, reference, known) : undefined);
       // Nobody waits for a store that did not answer the last time.
       if (looking === undefined || failed !== undefined) return E.right(known.seen.registration);
-      const found = await Promise.race([looking, host.pause(patienceMs)]);
+      const found = await Promise.race([
+        looking,
+        host.pause(Math.max(0, Math.min(patienceMs, deadlineMs - host.nowMs()))),
+      ]);
       if (found === undefined || (E.isLeft(found) && isSilence(found.left))) return E.right(known.seen.registration);
       return E.map(({ registration }: Resolved) => registration)(found);
     };
@@ -121,7 +129,7 @@ export const rememberResolved = (ports: RegistryPorts, refreshMs: number): Resol
       const known = byReference.get(key);
       if (known === undefined) return first(key, reference, call);
       const stands = reference.selector.kind === 'version' || host.nowMs() < known.saidMs + refreshMs;
-      return stands ? TE.right(known.seen.registration) : again(key, reference, known);
+      return stands ? TE.right(known.seen.registration) : again(key, reference, known, call);
     },
     forget: (model) => {
       forgotten++;

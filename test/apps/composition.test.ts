@@ -3,7 +3,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
+import { memoryPredictionSink } from '../../adapters/memory/prediction-sink.js';
 import { compose } from '../../apps/composition/compose.js';
+import { sinkOnDemand } from '../../apps/composition/on-demand.js';
 import { folderAt } from '../../apps/places.js';
 import { failureTable } from '../../apps/failure-table.js';
 import { type Flags, resolveSettings, type Settings } from '../../apps/settings.js';
@@ -82,6 +84,18 @@ test('declared sources read their files and their query file relative to the set
   await rm(join(root, 'rows.csv'));
   t.is(await columns(), 'rows.csv: there is no such file in the folder of the settings file, where its path begins.');
   await close();
+});
+
+test('an adapter is made once, when it is first used, and again only where that failed', async (t) => {
+  let made = 0;
+  const sink = sinkOnDemand('here', async () => {
+    made++;
+    if (made === 1) throw new Error('no memory');
+    return memoryPredictionSink();
+  });
+  await t.throwsAsync(() => sink.resolve('a.csv')(), { message: 'no memory' });
+  for (let i = 0; i < 3; i++) t.true(E.isRight(await sink.resolve('a.csv')()));
+  t.is(made, 2);
 });
 
 test('a registry in a bucket composes to its store, with experiments and outputs in it', (t) => {

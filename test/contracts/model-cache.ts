@@ -187,6 +187,20 @@ export const modelCacheContract: Contract<ModelCacheHarness> = [
     },
   },
   {
+    name: 'a model that cannot be released harms nobody',
+    run: async ({ cacheOf }) => {
+      const cache = cacheOf(10);
+      const { model } = fakeModel(10);
+      const stuck = { ...model, release: () => Promise.reject(new Error('the runtime does not let go')) };
+      const { counts, load } = fakeModel(10);
+      await cache.withModel('stuck', TE.right(stuck), nothing)();
+      await cache.withModel('next', load, nothing)();
+      await settle();
+      await cache.clear();
+      assert.deepEqual(counts, { loads: 1, releases: 1 });
+    },
+  },
+  {
     name: 'clearing releases what is idle at once, and what is in use or loading afterwards',
     run: async ({ cacheOf }) => {
       const cache = cacheOf(100);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
 import { bigqueryDataSource } from '../../../adapters/bigquery/data-source.js';
+import { declaredStatement } from '../../../adapters/bigquery/sql.js';
 import { duckdbBatchStage } from '../../../adapters/duckdb/batch-stage.js';
 import { duckdbStagedSource } from '../../../adapters/duckdb/staged-source.js';
 import { type DataSource, failTask, type RawColumn } from '../../../core/index.js';
@@ -53,6 +54,13 @@ for (const { name, run } of dataSourceContract) {
     t.pass();
   });
 }
+
+test('a text that never ends is looked at once, however many escapes it has', (t) => {
+  for (const quotes of ['"""', "'''"]) {
+    const sql = `SELECT ${quotes}${'\\\\n'.repeat(10_000)}`;
+    t.is(declaredStatement(sql, {}).sql, sql);
+  }
+});
 
 test('every statement that is sent, with its parameters, labels, location and ceiling', async (t) => {
   const fake = await inAFake(t, { location: 'EU' });
