@@ -24,8 +24,9 @@ export const onnxruntimeInferenceEngine = ({
   inspectionTimeoutMs = 30_000,
   inspectionLimitBytes = 2 ** 31,
 }: OnnxruntimeOptions = {}): InferenceEngine => ({
-  inspect: (artifact, featureNames, call) => {
-    const order: InspectionOrder = { featureNames, timeoutMs: inspectionTimeoutMs, limitBytes: inspectionLimitBytes };
+  inspect: (artifact, featureNames, call, texts = {}) => {
+    const limits = { timeoutMs: inspectionTimeoutMs, limitBytes: inspectionLimitBytes };
+    const order: InspectionOrder = { featureNames, texts, ...limits };
     return runInChild<Inspection>('inspection-worker.js', order, [artifact], call);
   },
   runInBigqueryRuntime: (artifact, feeds, call) =>

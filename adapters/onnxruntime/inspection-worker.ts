@@ -11,6 +11,7 @@ import { loadRuntime, openSession } from './session.js';
 
 export interface InspectionOrder extends ChildLimits {
   readonly featureNames: ReadonlyArray<string>;
+  readonly texts: Readonly<Record<string, string>>;
 }
 
 const { order, answer } = await beginChild<InspectionOrder>();
@@ -20,7 +21,7 @@ answer(
   await openSession(runtime, artifact).then(
     async (session) =>
       E.map((inspection: object) => ({ ...inspection, format: readOnnxFormat(artifact) }))(
-        await inspectSession(session, order.featureNames),
+        await inspectSession(session, order.featureNames, order.texts),
       ),
     (error: unknown) => fail('ArtifactUnreadable', whyNotLoaded(artifact, error)),
   ),

@@ -15,10 +15,11 @@ import { reasonOf, type Session } from './session.js';
 
 const refuse = (sentence: string): E.Either<Failure, never> => fail('ArtifactUnreadable', sentence);
 
-/** Describes the session's model. `featureNames` tell the width where an input leaves it free. */
+/** Describes the session's model. `featureNames` tell the width where an input leaves it free, `texts` what is fed to inputs of text. */
 export const inspectSession = async (
   session: Session,
   featureNames: ReadonlyArray<string>,
+  texts: Readonly<Record<string, string>>,
 ): Promise<E.Either<Failure, Inspection>> => {
   const inputs = E.traverseArray(readInput)(session.inputs);
   if (E.isLeft(inputs)) return inputs;
@@ -26,13 +27,14 @@ export const inspectSession = async (
   const declared = E.traverseArray(readSpec('output'))(session.outputs);
   if (E.isLeft(declared)) return declared;
 
-  const feeds = warmUpRow(inputs.right, freeWidthOf(inputs.right, featureNames));
+  const feeds = warmUpRow(inputs.right, freeWidthOf(inputs.right, featureNames), texts);
   let results: ReadonlyMap<string, Tensor>;
   try {
     results = await session.run(feeds);
   } catch (error) {
     const shapes = [...feeds].map(([name, { shape }]) => `"${name}" [${shape.join(', ')}]`).join(', ');
-    return refuse(`The model failed on one row of zeros, fed as ${shapes} (${reasonOf(error)}).`);
+    const cure = inputs.right.some(({ type }) => type === 'string') ? unknownText : '';
+    return refuse(`The model failed on one row of zeros, fed as ${shapes} (${reasonOf(error)}).${cure}`);
   }
   const outputs = E.traverseArray((spec: TensorSpec) => describeOutput(spec, results.get(spec.name)?.shape ?? []))(
     declared.right,
@@ -43,6 +45,9 @@ export const inspectSession = async (
     ? E.right({ inputs: inputs.right, outputs: outputs.right })
     : refuse(`${dependence}: rows are scored in batches of any size. Export a model that takes each row by itself.`);
 };
+
+const unknownText =
+  " If it takes none but the texts that it knows, leave golden rows with the experiment, of which the first one's texts are fed, or encode with handle_unknown='ignore'.";
 
 /** The warm-up row again, beside another one; beside itself where the model takes no such row. */
 const whatCompanyChanges = async (
@@ -71,6 +76,7 @@ const whatCompanyChanges = async (
 const besideOther = (row: ReadonlyMap<string, Tensor>, number: 0 | 1): ReadonlyMap<string, Tensor> =>
   new Map(
     [...row].map(([name, { type, values, shape }]) => {
+      if (type === 'string') return [name, { type, values: [...values, ...values], shape: [2, ...shape.slice(1)] }];
       const column = allocateColumn(type, 2 * values.length);
       if (column.type === 'int64') column.values.fill(BigInt(number), values.length);
       // A larger number tells more, and an integer may be a code of few values.
@@ -114,11 +120,17 @@ const readInput = (value: InferenceSession.ValueMetadata): E.Either<Failure, Ten
     return E.right(spec);
   })(readSpec('input')(value));
 
-const warmUpRow = (inputs: ReadonlyArray<TensorSpec>, freeWidth: number): ReadonlyMap<string, Tensor> =>
+const warmUpRow = (
+  inputs: ReadonlyArray<TensorSpec>,
+  freeWidth: number,
+  texts: Readonly<Record<string, string>>,
+): ReadonlyMap<string, Tensor> =>
   new Map(
     inputs.map(({ name, type, shape }) => {
       const row = shape.map((size, i) => (i === 0 ? 1 : (size ?? freeWidth)));
-      return [name, { ...allocateColumn(type, row[1] ?? 1), shape: row }];
+      const width = row[1] ?? 1;
+      const isText = type === 'string' && width === 1 && Object.hasOwn(texts, name);
+      return [name, { ...(isText ? { type, values: [texts[name] ?? ''] } : allocateColumn(type, width)), shape: row }];
     }),
   );
 

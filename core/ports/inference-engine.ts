@@ -43,7 +43,8 @@ export interface LoadedModel {
  */
 export interface InferenceEngine {
   /**
-   * Loads the artifact away from this process and runs one warm-up row through it (zeros and empty text). `featureNames`, of which
+   * Loads the artifact away from this process and runs one warm-up row through it: zeros, and as text that of `texts` by the input's name, for models
+   * that take none but what they know, else empty text. `featureNames`, of which
    * a matrix has those that are no inputs of their own, tell the width of a matrix input where the artifact leaves it free.
    * Fails `ArtifactUnreadable` when it does not load, has an input or output that is not a tensor of a servable type or has more
    * than two dimensions, fixes the number of rows, fails on the warm-up row, predicts it otherwise beside another row, or takes more time or memory
@@ -54,6 +55,7 @@ export interface InferenceEngine {
     artifact: Uint8Array,
     featureNames: ReadonlyArray<string>,
     call: CallOptions,
+    texts?: Readonly<Record<string, string>>,
   ) => TaskEither<Failure, Inspection>;
 
   /** Loads the artifact into this process. Fails `ArtifactUnreadable`, `DeadlineExceeded`, `Cancelled`. */

@@ -15,7 +15,7 @@ import type { ExperimentSource } from '../ports/experiment-source.js';
 import type { CallOptions } from '../ports/host.js';
 import type { InferenceEngine } from '../ports/inference-engine.js';
 import { compareRuntimes } from '../scoring/compare-runtimes.js';
-import { checkGolden } from '../scoring/golden.js';
+import { checkGolden, goldenTexts } from '../scoring/golden.js';
 import { ownColumns } from '../scoring/outputs.js';
 import { checkClasses, checkPredictionColumns, predictionColumnsOf } from '../scoring/predictions.js';
 import { scoringModel } from '../scoring/score.js';
@@ -170,7 +170,12 @@ const check = (
     ),
     TE.bind('inspection', ({ experiment }) =>
       pipe(
-        engine.inspect(experiment.artifact, experiment.modelInfo.feature_names ?? [], call),
+        engine.inspect(
+          experiment.artifact,
+          experiment.modelInfo.feature_names ?? [],
+          call,
+          experiment.golden === undefined ? {} : goldenTexts(experiment.golden),
+        ),
         TE.mapLeft((failed) => naming(experiment, failed)),
       ),
     ),

@@ -39,6 +39,22 @@ const saysSomething = ({ predictions }: Golden): E.Either<Failure, void> =>
         'golden.json holds no predictions, so nothing would be checked. Write what the training code predicted, or leave the file out.',
       );
 
+/** The texts of the first golden row, by column; none where the rows cannot be read, which `goldenFeatures` tells. */
+export const goldenTexts = ({ data }: Golden): Readonly<Record<string, string>> =>
+  pipe(
+    readRows(data, []),
+    E.flatMap(({ columnNames }) => readRows(data, columnNames)),
+    E.match(
+      () => ({}),
+      ({ rows, rowCount }) => {
+        const texts: Record<string, string> = {};
+        for (const [name, { values }] of rows(0, Math.min(1, rowCount)).columns)
+          if (typeof values[0] === 'string') texts[name] = values[0];
+        return texts;
+      },
+    ),
+  );
+
 /** The golden rows as features. Fails `InvalidInput`, `SignatureMismatch`. */
 export const goldenFeatures = (golden: Golden, { features }: Signature): E.Either<Failure, RowBatch> =>
   pipe(

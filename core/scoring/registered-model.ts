@@ -23,10 +23,17 @@ export const loadModel = (
     TE.chainFirst((loaded) =>
       pipe(
         scoreBatch(ports.host)(modelOf(loaded, registration), blankRow(registration), call),
+        TE.asUnit,
+        // It ran when it was registered: it may take none but the texts that it knows.
+        TE.orElse((failed) =>
+          failed.tag === 'InferenceFailed' && takesText(registration) ? TE.right(undefined) : TE.left(failed),
+        ),
         afterFailure(loaded.release),
       ),
     ),
   );
+
+const takesText = ({ signature }: Registration): boolean => signature.features.some(({ type }) => type === 'string');
 
 /** What is the same for every scoring with a registration, worked out once. */
 interface Plan {

@@ -1,7 +1,9 @@
 /** Registering: what is checked, in which order, what is written, and what a registration says. */
 import test from 'ava';
 import { memoryArtifact } from '../../adapters/memory/inference-engine.js';
+import { onnxruntimeInferenceEngine } from '../../adapters/onnxruntime/inference-engine.js';
 import type { RegisterRequest, Registration, ServiceSettings } from '../../core/index.js';
+import { onnxFixture } from '../support/fixtures.js';
 import {
   contentOf,
   goodMetrics,
@@ -33,6 +35,24 @@ test('a version is exactly two files under models/registered; our own state is e
     `${folder}/v1/pipeline.onnx`,
     `${folder}/v1/registration.json`,
   ]);
+});
+
+test('a model that takes none but the texts that it knows is registered with golden rows, and scores', async (t) => {
+  const { experiments, withPorts } = await makeRegistry();
+  const files = {
+    'pipeline.onnx': await onnxFixture('known-texts'),
+    'model_info.json': {},
+    'golden.json': { data: { x: ['go', 'chess'] }, predictions: { code_0: [0, 1], code_1: [1, 0] } },
+  };
+  await writeExperiment(experiments, files, 'rating/best_rating_model/v8');
+  const service = withPorts({ engine: onnxruntimeInferenceEngine() });
+  t.is((await right(service.register(request()))).registration.golden_rows_checked, 2);
+  const score = (x: string) => service.score({ model_type: 'rating', model_name: 'prod', data: [{ x }] });
+  t.deepEqual((await right(score('chess'))).predictions, [{ row: 0, code_0: 1, code_1: 0 }]);
+  t.regex((await left(score('poker'))).message, /Unknown Category/);
+
+  await writeExperiment(experiments, { ...files, 'golden.json': null }, 'rating/best_rating_model/v9');
+  t.regex((await left(service.register(request()))).message, /leave golden rows with the experiment/);
 });
 
 test('a registration says everything, is what is stored, and is sealed', async (t) => {

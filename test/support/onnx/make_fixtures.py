@@ -93,6 +93,14 @@ def element_types():
         [value("x", STRING, "N", 1)],
         [value("code", FLOAT, "N", 1), value("same", STRING, "N", 1)],
     )
+    # Fails for any other text, as sklearn's OneHotEncoder is exported that was told to.
+    save(
+        "known-texts",
+        [ml("OneHotEncoder", "x", "y", cats_strings=["chess", "go"], zeros=0), node("ReduceSum", "y axes", "code", keepdims=0)],
+        [value("x", STRING, "N", 1)],
+        [value("code", FLOAT, "N", None)],
+        [constant("axes", np.int64([1]))],
+    )
     save(
         "float16",
         [node("Cast", "x", "y", to=FLOAT)],
