@@ -99,6 +99,7 @@ export type Undecoded<Request> = Request | Readonly<Record<string, unknown>>;
 export type CallControl = Partial<CallOptions>;
 
 export interface ScoreControl extends CallControl {
+  /** Told between slices; what it throws is thrown by the scoring, which then leaves nothing. */
   readonly onProgress?: (progress: ScoringProgress) => void;
   /** Replaces the service's `inlineRowLimit` for this call. */
   readonly inlineRowLimit?: number;
@@ -204,7 +205,10 @@ export interface Service {
   readonly ready: (control?: CallControl) => TaskEither<Failure, Readiness>;
   /** What is held and known at this moment; asks nobody. */
   readonly usage: () => ServiceUsage;
-  /** Lets go of every loaded model. */
+  /**
+   * Lets go of every loaded model, also of those that other services have through the same cache. What is asked afterwards is answered, with models
+   * loaded anew.
+   */
   readonly close: T.Task<void>;
 }
 
@@ -226,9 +230,11 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
   const decoded =
     <A>(codec: t.Decoder<unknown, A>) =>
     <B>(answer: (request: A, call: CallOptions) => TaskEither<Failure, B>) =>
-    (request: unknown, control: CallControl = {}): TaskEither<Failure, B> => {
+    (request: unknown, control: CallControl = {}): TaskEither<Failure, B> =>
+    async () => {
+      // When it is run, which may be later than it was asked for, and not only once.
       const valid = decode(codec, 'The request')(request);
-      return E.isLeft(valid) ? TE.left(valid.left) : () => answer(valid.right, callOf(control))();
+      return E.isLeft(valid) ? valid : answer(valid.right, callOf(control))();
     };
   const { resolve, forget, lookUps, close } = rememberResolved(ports, settings.refreshMs ?? defaultRefreshMs);
   const scorePorts = { ...ports, resolve };

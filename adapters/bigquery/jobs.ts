@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import * as E from 'fp-ts/lib/Either.js';
-import { type CallOptions, type Failure, neverCancelled } from '../../core/index.js';
+import { ambiguous, type CallOptions, type Failure, neverCancelled } from '../../core/index.js';
 import { nowMs } from '../google-cloud/bounded.js';
 import { fieldsOf, orRaise, raise, raised } from '../google-cloud/errors.js';
 import type { Json } from './client.js';
@@ -42,6 +42,9 @@ export const locationOf = (job: Json): string | undefined => {
 /** A job that failed or was stopped keeps its id, and each look at one is two requests. */
 const mostTries = 100;
 
+/** After these the job may be there all the same. */
+const noAnswer: ReadonlyArray<Failure['tag']> = ['Cancelled', 'DeadlineExceeded', 'Unavailable'];
+
 /** A job to be there once. */
 export interface JobOnce {
   readonly topic: Topic;
@@ -65,6 +68,7 @@ export const ensureJob = async (
     onBegin(job);
     const inserted = await insert(referenceOf(place, job.jobId));
     if (E.isRight(inserted)) return { ...job, location: place.location ?? locationOf(inserted.right) };
+    if (noAnswer.includes(inserted.left.tag)) throw raised(ambiguous(inserted.left));
     if (inserted.left.tag !== 'AlreadyExists') throw raised(inserted.left);
     const known = orRaise(await readJob(place, job, topic, call));
     if (isOfUse(known)) return { ...job, location: place.location ?? locationOf(known) };
@@ -88,7 +92,10 @@ const betweenLooksMs = { first: 250, most: 2_000 };
 /** The job once it is done. Fails as the job does. */
 export const awaitJob = async (place: JobPlace, job: JobReference, topic: Topic, call: CallOptions): Promise<Json> => {
   for (let pauseMs = betweenLooksMs.first; ; pauseMs = Math.min(2 * pauseMs, betweenLooksMs.most)) {
-    const found = orRaise(await readJob(place, job, topic, call));
+    const looked = await readJob(place, job, topic, call);
+    // It goes on without us, and may end well.
+    if (E.isLeft(looked)) throw raised(ambiguous(looked.left));
+    const found = looked.right;
     const status = fieldsOf(found['status']);
     if (status['state'] === 'DONE') {
       const error = errorOfJob(status);

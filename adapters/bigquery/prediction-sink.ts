@@ -16,7 +16,7 @@ import { orRaise, raise, toFailure } from '../google-cloud/errors.js';
 import { bigquery } from './errors.js';
 import type { JobPlace, JobReference } from './jobs.js';
 import { cancelLoad, loadFile, locateDataset } from './load-job.js';
-import { addressOf, type DatasetAddress, type Target, targetOf } from './table-address.js';
+import { addressOf, type DatasetAddress, inDoubt, type Target, targetOf } from './table-address.js';
 import { openWarehouse, type WarehouseOptions } from './warehouse.js';
 
 /** The dataset that outputs are tables of. Loading runs in its project, and costs nothing. */
@@ -98,7 +98,10 @@ const writerOf = (place: JobPlace, target: Target, staged: SinkWriter, key: stri
 
   return {
     write: staged.write,
-    commit: TE.tryCatch(commit, toFailure(bigquery)(addressOf(target), `project ${place.project}`)),
+    commit: pipe(
+      TE.tryCatch(commit, toFailure(bigquery)(addressOf(target), `project ${place.project}`)),
+      TE.mapLeft((failed) => inDoubt(failed, target, key)),
+    ),
     // Rows of other scorings are there, and stay.
     clear: async () => {
       await staged.abort();

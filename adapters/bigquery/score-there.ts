@@ -10,7 +10,7 @@ import type { Opened } from './pages.js';
 import { tableRows } from './predict-sql.js';
 import { ceilingOf, configurationOf, type QueryPlace, readPage, startQuery } from './query-job.js';
 import { isSummarised, readSummary, summaryOf } from './summary-sql.js';
-import { addressOf, destinationOf, type Target, targetAt } from './table-address.js';
+import { addressOf, destinationOf, inDoubt, type Target, targetAt } from './table-address.js';
 
 const scoringTopic = topicOf('the scoring', 'the scoring by the imported model', 'DataUnreadable');
 
@@ -24,18 +24,20 @@ export const scoreThere = async (opened: Opened, scoring: ScoringThere): Promise
 
   const into = { ...destinationOf(target), ...ceilingOf(place) };
   const configuration = configurationOf(place, tableRows(prediction, outputs), into);
-  await runScoring(place, scoringTopic, scoring.provenance.jobId, configuration, call);
+  await runScoring(target, place, scoringTopic, scoring.provenance.jobId, configuration, call);
   const summary = await summarise(place, target, scoring, call);
   return { ...summary, loadMs: loadedMs - startedMs, scoreMs: nowMs() - loadedMs };
 };
 
 /** Runs the job; that rows do not fit the model is told as such. */
-const runScoring = async (...asked: Parameters<typeof runJob>): Promise<void> => {
+const runScoring = async (target: Target, ...asked: Parameters<typeof runJob>): Promise<void> => {
+  const [place, , jobId] = asked;
   try {
     await runJob(...asked);
   } catch (error) {
     const misfit = misfitIn(error instanceof Error ? error.message : '');
-    throw misfit === undefined ? error : raised(misfit);
+    if (misfit !== undefined) throw raised(misfit);
+    throw raised(inDoubt(toFailure(bigquery)('the scoring', `project ${place.project}`)(error), target, jobId));
   }
 };
 

@@ -1,5 +1,5 @@
 /** Tables as outputs: `bigquery://project.dataset` is the root, and a location in it is a table, or one partition of a table. */
-import { brief } from '../../core/index.js';
+import { brief, type Failure } from '../../core/index.js';
 import { raise } from '../google-cloud/errors.js';
 
 export interface DatasetAddress {
@@ -51,3 +51,12 @@ export const destinationOf = ({ project, dataset, table, partition }: Target) =>
     ? { writeDisposition: 'WRITE_APPEND', createDisposition: 'CREATE_IF_NEEDED' }
     : { writeDisposition: 'WRITE_TRUNCATE', createDisposition: 'CREATE_NEVER' }),
 });
+
+/** What is to be said where nobody knows whether the job that writes a scoring's rows has ended: it appends all of them, or none. */
+export const inDoubt = (failed: Failure, target: Target, jobId: string): Failure =>
+  failed.ambiguous
+    ? {
+        ...failed,
+        message: `${failed.message} The rows may be in ${addressOf(target)} all the same: look for the job_id ${jobId} there before you score again.`,
+      }
+    : failed;

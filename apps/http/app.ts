@@ -9,12 +9,20 @@ import { exchange, type HttpLogger, loggedBug } from './exchange.js';
 import { defaultHttpLimits, type HttpLimits } from './limits.js';
 import { answeringScores, countingRequests, metricsRoute } from './measured.js';
 import { createMetrics, type Metrics } from './metrics.js';
-import { type Exchange, type HttpContext, respond, respondProblem } from './respond.js';
+import { askedPath, type Exchange, type HttpContext, respond, respondProblem } from './respond.js';
 import { healthRoute, infoRoute, modelsRoute, readyRoute, type Route } from './routes.js';
 import { scoreRoute } from './score-route.js';
 import { jobRoute, type ScoringJobs } from './scoring-jobs.js';
 
-export { createMetrics, defaultHttpLimits, type HttpLimits, type HttpLogger, type Metrics, type ScoringJobs };
+export {
+  createMetrics,
+  defaultHttpLimits,
+  type Exchange,
+  type HttpLimits,
+  type HttpLogger,
+  type Metrics,
+  type ScoringJobs,
+};
 
 export interface HttpAppOptions {
   readonly service: Service;
@@ -45,7 +53,7 @@ export const createHttpApp = ({
   abandoned,
   ...options
 }: HttpAppOptions): Koa<Exchange> => {
-  const limits = { ...defaultHttpLimits, ...options.limits };
+  const limits = { ...defaultHttpLimits, ...given(options.limits) };
   const admit = admission(limits.concurrentRequests);
   const answerScores = answeringScores(scoreRoute(service, limits, jobs), metrics);
   const router = new Router<Exchange>()
@@ -76,6 +84,10 @@ export const createHttpApp = ({
   });
   return app;
 };
+
+/** What is there and not undefined, as an optional setting is that a caller hands on. */
+const given = (limits: Partial<HttpLimits> = {}): Partial<HttpLimits> =>
+  Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
 
 const answering =
   (route: Route): RouterMiddleware<Exchange> =>
@@ -149,5 +161,5 @@ const unrouted =
     const allowed = [...methods, 'OPTIONS'].join(', ');
     ctx.set('Allow', allowed);
     if (ctx.method === 'OPTIONS') ctx.status = 204;
-    else respondProblem(ctx, 'MethodNotAllowed', `${ctx.path} does not take ${ctx.method}, only ${allowed}.`);
+    else respondProblem(ctx, 'MethodNotAllowed', `${askedPath(ctx)} does not take ${ctx.method}, only ${allowed}.`);
   };

@@ -138,6 +138,8 @@ const readBytes =
   (limits: HttpLimits, request: IncomingMessage, control: CallOptions) =>
   (encoding: string): TE.TaskEither<Failure, Buffer> =>
   async () => {
+    if (request.readableEnded)
+      throw new Error('the body was read before this app was asked: mount it ahead of any that parses bodies');
     const stream = inflated(request, encoding);
     const interruption = interrupted(limits, control);
     const bytes = await Promise.race([
@@ -149,8 +151,7 @@ const readBytes =
         (thrown: unknown) => E.left(readFailure(limits, encoding, thrown)),
       ),
       interruption.settled,
-    ]);
-    interruption.release();
+    ]).finally(interruption.release);
     if (E.isLeft(bytes)) {
       if (stream !== request) {
         request.unpipe();

@@ -34,7 +34,9 @@ export const exchange = ({
     const startedMs = nowMs();
     const cancellation = cancellationOn(ctx, abandonment);
     const requestId = requestIdOf(ctx.get('X-Request-Id'));
-    ctx.state = { requestId, startedMs, control: { deadlineMs: startedMs + requestTimeoutMs, cancellation } };
+    // Of an app that this one is mounted in, the state is shared.
+    const own: Exchange = { requestId, startedMs, control: { deadlineMs: startedMs + requestTimeoutMs, cancellation } };
+    Object.assign(ctx.state, own);
     ctx.set('X-Request-Id', requestId);
     let bug: unknown;
     try {

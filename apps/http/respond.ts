@@ -88,12 +88,16 @@ const problemOf = ({ tag, message, problems, problemTotal }: Failure): HttpProbl
   return { code: tag, status, title, detail: message, errors: problems, ...more };
 };
 
+/** As the client sent it, also where this app is mounted below a path. */
+export const askedPath = ({ originalUrl, path }: Pick<HttpContext, 'originalUrl' | 'path'>): string =>
+  originalUrl.startsWith('/') ? (originalUrl.split('?', 1)[0] ?? path) : path;
+
 /** A failure as its problem document, for where a status cannot be sent any more. */
 export const failureDocument = (ctx: HttpContext, failed: Failure): object => {
   const problem = problemOf(failed);
   return problem === undefined
     ? failureDocument(ctx, stopped)
-    : problemDocument(problem, { instance: ctx.path, request_id: ctx.state.requestId });
+    : problemDocument(problem, { instance: askedPath(ctx), request_id: ctx.state.requestId });
 };
 
 /** Answers with a problem that only HTTP has. */
@@ -122,7 +126,7 @@ const sendProblem = (ctx: HttpContext, problem: HttpProblem): void => {
   ctx.state.detail = detail;
   const retryAfter = retryAfterSeconds[status];
   if (retryAfter !== undefined) ctx.set('Retry-After', retryAfter);
-  const document = problemDocument(problem, { instance: ctx.path, request_id: ctx.state.requestId });
+  const document = problemDocument(problem, { instance: askedPath(ctx), request_id: ctx.state.requestId });
   send(ctx, status, 'application/problem+json', JSON.stringify(document));
 };
 

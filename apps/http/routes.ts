@@ -4,26 +4,28 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
 import { closed, decode, type Failure, failTask, failure, type Service } from '../../core/index.js';
-import type { Answer, Exchange } from './respond.js';
+import { type Answer, askedPath, type Exchange } from './respond.js';
 
 export type Route<A extends Answer = Answer> = (ctx: RouterContext<Exchange>) => TE.TaskEither<Failure, A>;
 
 /** `GET /models` */
 export const modelsRoute =
   (service: Service): Route =>
-  ({ path, query, querystring, state: { control } }) =>
-    pipe(
+  (ctx) => {
+    const { query, querystring, state } = ctx;
+    return pipe(
       TE.fromEither(decode(ModelsQuery, 'The query')(query)),
       TE.map(({ latest, limit, ...texts }) => ({
         ...texts,
         ...optional({ latest: truth(latest), limit: count(limit) }),
       })),
-      TE.chain((request) => service.models(request, control)),
+      TE.chain((request) => service.models(request, state.control)),
       TE.map(({ models, nextPageToken }) => ({
         body: models,
-        headers: nextPageToken === undefined ? {} : { Link: nextLink(path, querystring, nextPageToken) },
+        headers: nextPageToken === undefined ? {} : { Link: nextLink(askedPath(ctx), querystring, nextPageToken) },
       })),
     );
+  };
 
 /** `GET /model/:model_type/:model_name/info` */
 export const infoRoute =

@@ -42,7 +42,7 @@ export interface ScoredThere {
  * `Unavailable`, `DeadlineExceeded`, `Cancelled`.
  */
 export interface RowsThere {
-  /** Into a table, which has every row or, when this fails, none. Fails `InvalidInput`, too, when the output is not taken. */
+  /** Into a table, which has every row or, when this fails, none; either, when it fails `ambiguous`. Fails `InvalidInput`, too, when the output is not taken. */
   readonly score: (scoring: ScoringThere) => TaskEither<Failure, ScoredThere>;
   /**
    * Has the model there, and gives the rows in one pass, as `OpenedSource.read` would give them, keys as it has them: of the keys and the

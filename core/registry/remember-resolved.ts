@@ -84,7 +84,8 @@ export const rememberResolved = (ports: RegistryPorts, refreshMs: number): Resol
         if (E.isLeft(found)) {
           known.failed = { atMs: host.nowMs(), why: found.left };
           // What is gone is gone; what was not told stands.
-          if (!isSilence(found.left) && byReference.get(key) === known) byReference.delete(key);
+          if (!isSilence(found.left) && !cancellation.aborted && byReference.get(key) === known)
+            byReference.delete(key);
         } else {
           known.seen = found.right;
           known.saidMs = host.nowMs();
@@ -119,7 +120,9 @@ export const rememberResolved = (ports: RegistryPorts, refreshMs: number): Resol
         looking,
         host.pause(Math.max(0, Math.min(patienceMs, deadlineMs - host.nowMs()))),
       ]);
-      if (found === undefined || (E.isLeft(found) && isSilence(found.left))) return E.right(known.seen.registration);
+      // Of a service that is closed the looks are given up.
+      if (found === undefined || (E.isLeft(found) && (isSilence(found.left) || cancellation.aborted)))
+        return E.right(known.seen.registration);
       return E.map(({ registration }: Resolved) => registration)(found);
     };
 

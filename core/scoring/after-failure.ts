@@ -1,19 +1,20 @@
 /** Tidying up after a failure. */
-import { pipe } from 'fp-ts/lib/function.js';
+import * as E from 'fp-ts/lib/Either.js';
 import type { Task } from 'fp-ts/lib/Task.js';
-import * as TE from 'fp-ts/lib/TaskEither.js';
+import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import type { Failure } from '../failure.js';
 
-/** Tidies up when what came before failed, and fails all the same. */
+/** Tidies up when what came before failed, or threw, and fails or throws all the same. */
 export const afterFailure =
   (tidy: Task<void>) =>
-  <A>(of: TE.TaskEither<Failure, A>): TE.TaskEither<Failure, A> =>
-    pipe(
-      of,
-      TE.orElse((failed) =>
-        pipe(
-          TE.fromTask<void, Failure>(tidy),
-          TE.chain(() => TE.left(failed)),
-        ),
-      ),
-    );
+  <A>(of: TaskEither<Failure, A>): TaskEither<Failure, A> =>
+  async () => {
+    let isDone = false;
+    try {
+      const outcome = await of();
+      isDone = E.isRight(outcome);
+      return outcome;
+    } finally {
+      if (!isDone) await tidy();
+    }
+  };

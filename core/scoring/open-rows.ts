@@ -63,7 +63,11 @@ const sourceNameOf = (sourceOfType: RowSources['sourceOfType'] = {}, modelType: 
 
 /** Of the model type's own source. */
 const ownKeys = ({ sources, sourceOfType }: RowSources, { model_type }: ScoreRequest): ReadonlyArray<string> =>
-  sources[sourceNameOf(sourceOfType, model_type) ?? '']?.keys ?? [];
+  sourceOf(sources, sourceNameOf(sourceOfType, model_type) ?? '')?.keys ?? [];
+
+/** Only an own one: an object has a `constructor` that nobody declared. */
+const sourceOf = (sources: RowSources['sources'], name: string): DataSource | undefined =>
+  Object.hasOwn(sources, name) ? sources[name] : undefined;
 
 /** The source that the request names; `query` is the one configured for the model type. Fails `NotFound`. */
 export const findSource = (
@@ -78,7 +82,7 @@ export const findSource = (
       `No data source is configured for model type ${request.model_type}. Name it as model_types.${request.model_type}.source in scorekeeper.json, or send the rows as data (predict reads them on stdin).`,
     );
   }
-  const source = Object.hasOwn(sources, name) ? sources[name] : undefined;
+  const source = sourceOf(sources, name);
   if (source !== undefined) return E.right(source);
   const known = Object.keys(sources);
   const near = nearest(name, known);

@@ -652,6 +652,32 @@ for (const [what, batch, tag] of failing) {
   });
 }
 
+test('what throws in mid-stream is thrown, and leaves no file behind', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'scorekeeper-scoring-'));
+  t.teardown(() => rm(root, { recursive: true }));
+  const { service } = await scoringService({ ports: { sink: duckdbPredictionSink({ root }) } });
+  const request = { ...sums, data: [{ a: 1, b: 1 }], output_location: 'out.ndjson' };
+  const onProgress = () => {
+    throw new Error('the bar is broken');
+  };
+  await t.throwsAsync(() => service.score(request, { onProgress })(), { message: 'the bar is broken' });
+  t.deepEqual(await readdir(root), []);
+});
+
+test('a request counts as it is when the task is run, and is looked at each time', async (t) => {
+  const { service } = await scoringService();
+  const request: Record<string, unknown> = { ...sums, data: [{ a: 1, b: 1 }] };
+  const task = service.score(request);
+  rightOf(await task());
+  request['model_name'] = '../../x';
+  t.regex(leftOf(await task(), 'InvalidInput').message, /model_name/);
+});
+
+test('a type whose source is called as something of every object has no keys', async (t) => {
+  const { service } = await scoringService({ settings: { sourceOfType: { games: 'constructor' } } });
+  t.is(rightOf(await service.score({ ...sums, data: [{ a: 1, b: 1 }] })()).predictions?.length, 1);
+});
+
 test('skip: a source that fails in mid-stream leaves neither a file nor refused rows behind', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'scorekeeper-scoring-'));
   t.teardown(() => rm(root, { recursive: true }));

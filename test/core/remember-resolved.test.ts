@@ -272,3 +272,13 @@ test('a closed service gives up the look that is under way', async (t) => {
   await service.close();
   t.true(looks[0]?.cancellation.aborted);
 });
+
+test('a closed service answers on, with what it knew, and holds nothing until then', async (t) => {
+  const { service, versionOf, pass } = await opened();
+  await versionOf();
+  await service.close();
+  for (let i = 0; i < 3; i++) {
+    pass(refreshMs);
+    t.is(await versionOf(), 2);
+  }
+});

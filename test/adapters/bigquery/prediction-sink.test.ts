@@ -181,7 +181,13 @@ test('a load that is cancelled is cancelled in BigQuery, too, and no row is ther
   while (here.fake.jobs().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   cancellation.abort();
   const failed = await committed;
-  t.true(E.isLeft(failed) && failed.left.tag === 'Cancelled');
+  if (E.isRight(failed)) return t.fail('nobody waited');
+  t.is(failed.left.tag, 'Cancelled');
+  t.true(failed.left.ambiguous);
+  t.regex(
+    failed.left.message,
+    / The rows may be in bigquery:\/\/games-project\.predictions\.games all the same: look for the job_id a there before you score again\.$/,
+  );
   await writer.abort();
   t.is(here.fake.jobs()[0]?.failure?.reason, 'stopped');
   t.is(here.fake.rows('predictions.games'), undefined);

@@ -409,7 +409,13 @@ test('a scoring that is cancelled is cancelled in BigQuery, too', async (t) => {
   while (fake.jobs().length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
   cancellation.abort();
   const ended = await result;
-  t.true(E.isLeft(ended) && ended.left.tag === 'Cancelled');
+  if (E.isRight(ended)) return t.fail('nobody waited');
+  t.is(ended.left.tag, 'Cancelled');
+  t.true(ended.left.ambiguous);
+  t.regex(
+    ended.left.message,
+    / The rows may be in bigquery:.* all the same: look for the job_id .* before you score again\.$/,
+  );
   t.is(fake.jobs()[1]?.failure?.reason, 'stopped');
   t.is(fake.rows('predictions.games'), undefined);
 });
