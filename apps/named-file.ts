@@ -1,17 +1,18 @@
 /** Files that people name in flags and settings. */
 import { readFile } from 'node:fs/promises';
+import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failure, type FailureTag } from '../core/index.js';
+import { decodeUtf8 } from './utf8.js';
 
-/** The text of a file, without a byte order mark. Fails as `unreadable` does. */
+/** The text of a file, without a byte order mark. Fails as `unreadable` does, and `InvalidInput` when it is not UTF-8. */
 export const readText = (
   path: string,
   ...told: readonly [what: string, absent: string]
 ): TE.TaskEither<Failure, string> =>
-  TE.tryCatch(
-    // Drops the mark.
-    async () => new TextDecoder().decode(await readFile(path)),
-    unreadable(...told),
+  pipe(
+    TE.tryCatch(() => readFile(path), unreadable(...told)),
+    TE.flatMapEither(decodeUtf8(told[0])),
   );
 
 const tags: Readonly<Record<string, FailureTag>> = {

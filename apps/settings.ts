@@ -9,6 +9,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import type * as t from 'io-ts';
 import { decode, fail, type Failure, failure, parseJson } from '../core/index.js';
 import { readText, unreadable } from './named-file.js';
+import { decodeUtf8 } from './utf8.js';
 import {
   type CloudRunJobs,
   decodeSettingsFile,
@@ -99,18 +100,22 @@ export interface Settings {
 
 /**
  * Adds the variables of `.env` in the working folder, where there is one, to those of the process, and answers with the names that it added.
- * A folder of that name is somebody else's. Fails `PermissionDenied`.
+ * A folder of that name is somebody else's. Fails `PermissionDenied`, and `InvalidInput` when it is not UTF-8.
  */
 export const loadEnvironmentFile = (): E.Either<Failure, ReadonlySet<string>> =>
-  E.tryCatch(
-    () => {
-      if (statSync('.env', { throwIfNoEntry: false })?.isDirectory() !== false) return new Set();
-      const names = Object.keys(parseEnv(readFileSync('.env', 'utf8')));
-      const added = new Set(names.filter((name) => process.env[name] === undefined));
-      process.loadEnvFile('.env');
-      return added;
-    },
-    unreadable('The file .env', 'There is no file .env any more: try again.'),
+  pipe(
+    E.tryCatch(
+      () =>
+        statSync('.env', { throwIfNoEntry: false })?.isDirectory() === false ? readFileSync('.env') : Buffer.alloc(0),
+      unreadable('The file .env', 'There is no file .env any more: try again.'),
+    ),
+    // Without a byte order mark, which would be of the first name.
+    E.flatMap(decodeUtf8('The file .env')),
+    E.map((text) => {
+      const added = Object.entries(parseEnv(text)).filter(([name]) => process.env[name] === undefined);
+      for (const [name, value] of added) process.env[name] = value;
+      return new Set(added.map(([name]) => name));
+    }),
   );
 
 /** Reads the settings file and resolves every setting. Fails as `resolveSettings` does, `NotFound` when a named file is not there, and `PermissionDenied`. */

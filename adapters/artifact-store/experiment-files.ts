@@ -119,8 +119,14 @@ const whyNoArtifact = (what: string, pickled: boolean): string =>
     ? `${what} holds only a pipeline.pkl: export it as ${artifactFile} beside it, as examples/export_sklearn.py does.`
     : `${what} holds no ${artifactFile}: the training run did not finish, or did not export it.`;
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 const parse = (bytes: Uint8Array, what: string): E.Either<Failure, unknown> =>
   pipe(
-    parseJson(new TextDecoder().decode(bytes)),
+    E.tryCatch(
+      () => utf8.decode(bytes),
+      () => 'it is not UTF-8',
+    ),
+    E.flatMap(parseJson),
     E.mapLeft((reason) => failure('InvalidInput', `${what} is not JSON (${reason}).`)),
   );

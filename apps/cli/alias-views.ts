@@ -1,6 +1,6 @@
 /** Aliases and where they were, told to people. */
 import type { AliasHistory, AliasMoved } from '../../core/index.js';
-import { table } from './table.js';
+import { plain, table } from './table.js';
 
 /** Where an alias is, and where it was. */
 export const tellMoved = ({ model_type, name, alias, version, from }: AliasMoved): string => {
@@ -15,6 +15,13 @@ export const renderHistory = ({ model_type, name, moves }: AliasHistory, width: 
     ? `${model_type}/${name} has no aliases.`
     : table(
         ['when', 'alias', 'how', 'from', 'to', 'by'],
-        moves.map(({ at, alias, how, from, to, by }) => [at, alias, how, from === null ? '' : `${from}`, `${to}`, by]),
+        moves.map(({ at, alias, how, from, to, by }) => [
+          at,
+          alias,
+          how,
+          from === null ? '' : `${from}`,
+          `${to}`,
+          plain(by),
+        ]),
         { right: [3, 4], width, yielding: [1, 5] },
       );

@@ -8,6 +8,7 @@ import { cancellationOf } from '../../adapters/node-host.js';
 import { type Cancellation, type Failure, failure } from '../../core/index.js';
 import type { Composition, Overrides } from '../composition/compose.js';
 import { failureTable } from '../failure-table.js';
+import { problemOf } from './problem.js';
 import { type Flags, loadSettings, type Settings } from '../settings.js';
 
 /** Where a command runs. */
@@ -20,7 +21,7 @@ export type Colors = ReturnType<typeof picocolors.createColors>;
 
 /** What a command works with while it runs. */
 export interface Session extends Composition {
-  /** Comes with SIGINT and SIGTERM. */
+  /** Comes with SIGINT, SIGTERM and SIGHUP. */
   readonly cancellation: Cancellation;
 }
 
@@ -105,11 +106,14 @@ export abstract class BaseCommand extends Command<Context> {
   }
 
   protected settings(): TE.TaskEither<Failure, Settings> {
-    return loadSettings(this.flags(), {
-      env: this.context.env,
-      fromEnvironmentFile: this.context.fromEnvironmentFile,
-      workingDir: process.cwd(),
-    });
+    const { env, fromEnvironmentFile } = this.context;
+    return pipe(
+      TE.tryCatch(
+        async () => process.cwd(),
+        () => failure('NotFound', 'The working folder is gone: change into one that is there.'),
+      ),
+      TE.flatMap((workingDir) => loadSettings(this.flags(), { env, fromEnvironmentFile, workingDir })),
+    );
   }
 
   /** Composes a service as the settings and what `overridesFor` makes of them say, says which registry it is, and closes it after `use`. */
@@ -168,16 +172,6 @@ export abstract class BaseCommand extends Command<Context> {
   }
 }
 
-/** What a problem document over REST says of a failure, and of a metrics gate every check. */
-const problemOf = ({ tag, message, problems, problemTotal, checks }: Failure): object => ({
-  code: tag,
-  title: failureTable[tag].title,
-  detail: message,
-  errors: problems,
-  ...(problemTotal > problems.length ? { errors_total: problemTotal } : {}),
-  ...(checks === undefined ? {} : { validation_report: checks }),
-});
-
 /** Of a value, its row and column; a pointer would say it a second time. */
 const saysItsPlace = (detail: string): boolean => /^row \d+, column "/.test(detail);
 
@@ -187,17 +181,22 @@ const namesFeatureOf = (detail: string, message: string): boolean => {
   return name !== undefined && message.includes(name);
 };
 
-/** SIGINT and SIGTERM cancel what runs; a second one ends the process at once. */
+/** Of people, of supervisors, and of a terminal that is closed. */
+const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** SIGINT, SIGTERM and SIGHUP cancel what runs; a second one ends the process at once. */
 const interruptible =
   <A>(work: (cancellation: Cancellation) => TE.TaskEither<Failure, A>): TE.TaskEither<Failure, A> =>
   async () => {
     const stop = new AbortController();
-    const forget = (): void => void process.off('SIGINT', abort).off('SIGTERM', abort);
+    const forget = (): void => {
+      for (const signal of stopSignals) process.off(signal, abort);
+    };
     const abort = (): void => {
       forget();
       stop.abort();
     };
-    process.on('SIGINT', abort).on('SIGTERM', abort);
+    for (const signal of stopSignals) process.on(signal, abort);
     try {
       return await work(cancellationOf(stop.signal))();
     } finally {

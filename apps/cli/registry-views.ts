@@ -1,6 +1,6 @@
 /** What is registered, told to people. */
 import type { InfoAnswer, ListedVersion, ModelsPage, RegisteredVersion } from '../../core/index.js';
-import { renderFacts, table } from './table.js';
+import { plain, renderFacts, table } from './table.js';
 
 /** A table of versions. Where it is wider than `width`, columns that say nothing are left out, the time of day goes, and cells are cut. */
 export const renderModels = (models: ModelsPage['models'], width: number): string => {
@@ -11,7 +11,7 @@ export const renderModels = (models: ModelsPage['models'], width: number): strin
       version.aliases.join(', '),
       isRegistered(version) ? version.registered_at : '',
       isRegistered(version) ? version.original_experiment.name : '',
-      typeof version.description === 'string' ? version.description.replaceAll(/\s+/g, ' ') : '',
+      typeof version.description === 'string' ? plain(version.description) : '',
     ]),
   );
   const whole = table(heads, rows);
@@ -73,7 +73,7 @@ export const renderInfo = ({ registration }: InfoAnswer['info'], width: number):
   ];
   const features = signature.features.map(({ name, type, fill }) => [name, type, fill === null ? '' : `${fill}`]);
   const told = renderFacts(
-    facts.filter(([, fact]) => fact !== ''),
+    facts.flatMap(([name, fact]) => (fact === '' ? [] : [[name, plain(fact)] as const])),
     width,
   );
   return `${told}\n\n${table(['feature', 'type', 'fill'], features, { width })}`;

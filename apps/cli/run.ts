@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { Cli, type Command, type CommandClass } from 'clipanion';
 import * as E from 'fp-ts/lib/Either.js';
-import { nearest } from '../../core/index.js';
+import { failure, nearest } from '../../core/index.js';
 import { failureTable } from '../failure-table.js';
 import { bindValues } from './arguments.js';
 import type { Context } from './base-command.js';
+import { problemOf } from './problem.js';
 
 const binaryName = 'scorekeeper';
 
@@ -44,6 +45,8 @@ export const runCommandLine = async (
   const { stderr } = context;
   const refuse = (why: string, name: string): number => {
     stderr.write(`${why}\n${binaryName}${name} --help shows how it is used.\n`);
+    if (args.includes('--json'))
+      context.stdout.write(`${JSON.stringify(problemOf(failure('InvalidInput', why)), null, 2)}\n`);
     return failureTable.InvalidInput.exit;
   };
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
@@ -81,16 +84,21 @@ export const runCommandLine = async (
   } catch (error) {
     // The library's own message goes on with the usage.
     const [why = ''] = `${error instanceof Error ? error.message : error}`.split('\n');
-    return refuse(refusalOf(why, cli.definitions()[0]?.usage ?? ''), ` ${name}`);
+    const given = bound.right.filter((word) => !word.startsWith('-')).length - `${name}`.split(' ').length;
+    return refuse(refusalOf(why, cli.definitions()[0]?.usage ?? '', given), ` ${name}`);
   }
   return cli.run(command, context);
 };
 
-/** What the library says, as a sentence that tells what to do. */
-const refusalOf = (why: string, usage: string): string => {
+/** What the library says, as a sentence that tells what to do; `given` are the arguments besides options. */
+const refusalOf = (why: string, usage: string, given: number): string => {
   const [, flag] = /^Not enough arguments to option (--\S+)\.$/.exec(why) ?? [];
   if (flag !== undefined) return `${flag} needs a value; one that begins with -- is written ${flag}=VALUE.`;
   const [, extra] = /^Extraneous positional argument \((.*)\)\.$/.exec(why) ?? [];
   if (extra !== undefined) return `${extra} is one argument too many: ${usage} takes no more.`;
-  return why === 'Not enough positional arguments.' ? `An argument is missing: ${usage} is how it is called.` : why;
+  const missing = `An argument is missing: ${usage} is how it is called.`;
+  if (why === 'Not enough positional arguments.') return missing;
+  // What it says of an option behind arguments that are not as they should be.
+  if (!why.startsWith('Command not found')) return why;
+  return given < (usage.match(/</g)?.length ?? 0) ? missing : `There is one argument too many: ${usage} takes no more.`;
 };

@@ -122,3 +122,6 @@ const narrowed = (
   }
   return widths;
 };
+
+/** What people wrote, without what a terminal would obey: control characters, line breaks among them, are spaces. */
+export const plain = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');

@@ -57,6 +57,13 @@ const cases: ReadonlyArray<readonly [string, ReadonlyArray<string>, number, RegE
     2,
     /is one argument too many: scorekeeper score <REF> takes no more\./,
   ],
+  ['no reference before an option', ['score', '--local', '.'], 2, /^An argument is missing: scorekeeper score <REF> /],
+  [
+    'too many references beside an option',
+    ['models', 'show', reference, '--local', '.', 'extra'],
+    2,
+    /^There is one argument too many: scorekeeper models show <REF> takes no more\./,
+  ],
   [
     'needed flags are missing',
     ['register', '--model-type', 'rating'],
@@ -210,3 +217,14 @@ for (const [what, args, code, sentence, input = ''] of cases) {
     t.deepEqual([...(await filesIn(folder)), ...(await filesIn(outside))], before);
   });
 }
+
+test.serial('with --json a command line that is not understood is told as JSON, too', async (t) => {
+  const folder = await emptyFolder();
+  for (const words of [['models', '--nope'], ['score'], ['job'], ['frobnicate'], ['job', 'status']]) {
+    const { code, stdout, stderr } = await runHere(folder, [...words, '--json']);
+    t.is(code, 2);
+    const told = JSON.parse(stdout) as { readonly code: string; readonly detail: string };
+    t.is(told.code, 'InvalidInput');
+    t.true(stderr.startsWith(`${told.detail}\n`), stderr);
+  }
+});

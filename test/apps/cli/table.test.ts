@@ -2,7 +2,7 @@
 import test from 'ava';
 import * as fc from 'fast-check';
 import { renderModels } from '../../../apps/cli/registry-views.js';
-import { renderFacts, table, wrap } from '../../../apps/cli/table.js';
+import { renderFacts, table, wrap, plain } from '../../../apps/cli/table.js';
 
 const sha256 = '617c1a7597f630955f8f684947626bb0c8042decf736a15464fa8ce1ea761da6';
 const rows = [
@@ -80,4 +80,8 @@ test('a list of models keeps references whole at 80 characters, and is whole its
   for (const line of fitted.split('\n')) t.true(line.length <= 80, line);
   t.regex(fitted, /^rating\/production_rating_model@1 +unreadable +champion +Boosted trees.*…$/m);
   t.true(renderModels(models, Number.POSITIVE_INFINITY).includes(version.description.trim()));
+});
+
+test('what people wrote gives a terminal no orders', (t) => {
+  t.is(plain('a\u001b[31mred\u0007\r\nb\u009b\u2028c\u0000 é—'), 'a [31mred b c  é—');
 });
