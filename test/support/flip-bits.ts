@@ -117,8 +117,6 @@ const expectedProblems = ({ kind, model, version }: PlacedObject): ReadonlyArray
     case 'model.json':
       // That version 5 was deleted is not known any more, and its artifact is missed.
       return model === 'prod' ? ['prod', 'prod@5'] : [`${model}`];
-    case 'unfinished intent':
-      return [`${model}`];
     default:
       return [`${model}@${version}`];
   }
