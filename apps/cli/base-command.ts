@@ -21,7 +21,7 @@ export type Colors = ReturnType<typeof picocolors.createColors>;
 
 /** What a command works with while it runs. */
 export interface Session extends Composition {
-  /** Comes with SIGINT, SIGTERM and SIGHUP. */
+  /** Comes with SIGINT and SIGTERM. */
   readonly cancellation: Cancellation;
 }
 
@@ -181,22 +181,17 @@ const namesFeatureOf = (detail: string, message: string): boolean => {
   return name !== undefined && message.includes(name);
 };
 
-/** Of people, of supervisors, and of a terminal that is closed. */
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
-/** SIGINT, SIGTERM and SIGHUP cancel what runs; a second one ends the process at once. */
+/** SIGINT and SIGTERM cancel what runs; a second one ends the process at once. */
 const interruptible =
   <A>(work: (cancellation: Cancellation) => TE.TaskEither<Failure, A>): TE.TaskEither<Failure, A> =>
   async () => {
     const stop = new AbortController();
-    const forget = (): void => {
-      for (const signal of stopSignals) process.off(signal, abort);
-    };
+    const forget = (): void => void process.off('SIGINT', abort).off('SIGTERM', abort);
     const abort = (): void => {
       forget();
       stop.abort();
     };
-    for (const signal of stopSignals) process.on(signal, abort);
+    process.on('SIGINT', abort).on('SIGTERM', abort);
     try {
       return await work(cancellationOf(stop.signal))();
     } finally {

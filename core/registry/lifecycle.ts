@@ -69,7 +69,8 @@ export const promote =
 
 /**
  * Moves an alias back to where it was before it was promoted to where it is. Fails `NotFound` (model, alias), `Conflict` when
- * there is nothing to go back to, when that version cannot be scored, is archived or deleted, or when somebody else moved it meanwhile.
+ * there is nothing to go back to, when that version cannot be scored, is archived or deleted, or when somebody else moved it meanwhile; `ArtifactUnreadable` as
+ * `promote` does.
  */
 export const rollback =
   (ports: RegistryPorts) =>

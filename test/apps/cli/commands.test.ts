@@ -389,16 +389,14 @@ test.serial('serve answers until SIGTERM and exits 0', async (t) => {
   t.is((await server.ended).code, 0);
 });
 
-for (const signal of ['SIGINT', 'SIGHUP'] as const) {
-  test.serial(`${signal} cancels`, async (t) => {
-    const waiting = start(folder, ['predict', reference]);
-    await shown(waiting, /registry:/);
-    waiting.child.kill(signal);
-    const { code, stderr } = await waiting.ended;
-    t.is(code, 130);
-    t.regex(stderr, /Cancelled: /);
-  });
-}
+test.serial('an interrupt cancels', async (t) => {
+  const waiting = start(folder, ['predict', reference]);
+  await shown(waiting, /registry:/);
+  waiting.child.kill('SIGINT');
+  const { code, stderr } = await waiting.ended;
+  t.is(code, 130);
+  t.regex(stderr, /Cancelled: /);
+});
 
 test.serial('.env in the working folder is read', async (t) => {
   const home = await emptyFolder();
