@@ -15,12 +15,10 @@ import {
   failTask,
   type Listing,
   nearest,
+  sideBySide,
   versionOfFolder,
 } from '../../core/index.js';
 import { artifactFile, readExperimentFiles } from './experiment-files.js';
-
-/** Experiments that are listed at a time. */
-const concurrency = 16;
 
 interface Wanted {
   readonly modelType: string;
@@ -44,35 +42,44 @@ export const artifactStoreExperimentSource = (options: {
   const headOfArtifact = (modelType: string, name: string, version: number, call: CallOptions) =>
     store.head(`${folderOf(modelType, name, `v${version}`)}/${artifactFile}`, call);
 
-  const listOne = (
-    modelType: string,
-    name: string,
+  /** Versions that hold an artifact, a few requests at a time: a bucket may have thousands. */
+  const listWith = (
     call: CallOptions,
     orElse: ReturnType<typeof passOver>,
-  ): TaskEither<Failure, ExperimentListing> =>
-    pipe(
-      orElse([], versionsOf(modelType, name, call)),
-      TE.flatMap(
-        TE.traverseArray((version) =>
-          pipe(orElse(O.none, headOfArtifact(modelType, name, version, call)), TE.map(O.map(() => version))),
-        ),
-      ),
-      TE.map((versions) => ({ modelType, name, versions: A.compact(versions) })),
-    );
-
-  const listWith = (call: CallOptions, orElse: ReturnType<typeof passOver>) =>
+  ): TaskEither<Failure, ReadonlyArray<ExperimentListing>> =>
     pipe(
       foldersOf(root, call),
-      TE.flatMap(
-        TE.traverseArray((modelType) =>
+      TE.flatMap((modelTypes) =>
+        sideBySide(modelTypes, (modelType) =>
           pipe(orElse([], foldersOf(folderOf(modelType), call)), TE.map(A.map((name) => ({ modelType, name })))),
         ),
       ),
-      TE.map((byType) => A.chunksOf(concurrency)(byType.flat())),
-      TE.flatMap(
-        TE.traverseSeqArray(TE.traverseArray(({ modelType, name }) => listOne(modelType, name, call, orElse))),
+      TE.flatMap((byType) =>
+        sideBySide(byType.flat(), ({ modelType, name }) =>
+          pipe(
+            orElse([], versionsOf(modelType, name, call)),
+            TE.map((versions) => ({ modelType, name, versions })),
+          ),
+        ),
       ),
-      TE.map((chunks) => chunks.flat().filter(({ versions }) => versions.length > 0)),
+      TE.bindTo('experiments'),
+      TE.bind('held', ({ experiments }) =>
+        sideBySide(
+          experiments.flatMap(({ modelType, name, versions }) =>
+            versions.map((version) => ({ modelType, name, version })),
+          ),
+          ({ modelType, name, version }) => orElse(O.none, headOfArtifact(modelType, name, version, call)),
+        ),
+      ),
+      TE.map(({ experiments, held }) => {
+        const heads = held.values();
+        return experiments
+          .map(({ versions, ...of }) => ({
+            ...of,
+            versions: versions.filter(() => O.isSome(heads.next().value ?? O.none)),
+          }))
+          .filter(({ versions }) => versions.length > 0);
+      }),
     );
 
   /** Says why there is no such version, and what there is. */
@@ -81,7 +88,7 @@ export const artifactStoreExperimentSource = (options: {
       const names = versions.map((v) => `v${v}`);
       return failTask(
         'NotFound',
-        `There is no v${version} of ${modelType}/${name} in ${location}.${hint(`v${version}`, names)}`,
+        `There is no v${version} of ${modelType}/${name} in ${location}. There ${names.length === 1 ? 'is' : 'are'} ${shorten(names)}.`,
       );
     }
     return pipe(
@@ -195,7 +202,8 @@ const versionsAmong = (folders: ReadonlyArray<string>): ReadonlyArray<number> =>
 const hint = (wanted: string, there: ReadonlyArray<string>): string => {
   if (there.length === 0) return ' There is nothing there.';
   const near = nearest(wanted, there);
-  const shown = there.slice(0, 10).join(', ');
-  const more = there.length > 10 ? ` and ${there.length - 10} more` : '';
-  return `${near === undefined ? '' : ` Did you mean ${near}?`} There ${there.length === 1 ? 'is' : 'are'} ${shown}${more}.`;
+  return `${near === undefined ? '' : ` Did you mean ${near}?`} There ${there.length === 1 ? 'is' : 'are'} ${shorten(there)}.`;
 };
+
+const shorten = (names: ReadonlyArray<string>): string =>
+  `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`;

@@ -115,6 +115,18 @@ export const experimentSourceContract: Contract<ExperimentSourceHarness> = [
     },
   ),
 
+  promise(
+    'what is not UTF-8 is refused by the name of its file',
+    one({ 'model_info.json': Uint8Array.from([0x7b, 0x22, 0xfc, 0x22, 0x3a, 0x31, 0x7d]) }),
+    async (source) => {
+      await refused(
+        source.read(wanted, call),
+        'InvalidInput',
+        /model_info\.json of rating\/best v1 is not JSON .it is not UTF-8/,
+      );
+    },
+  ),
+
   promise('an artifact alone is an experiment that says nothing else', one(), async (source) => {
     const { artifact, ...rest } = await done(source.read(wanted, call));
     assert.equal(artifact.length, 4);

@@ -82,6 +82,9 @@ const parseAge = (age: string | undefined): E.Either<Failure, number | undefined
   const [, count, unit] = /^([0-9]{1,9})([smhd])$/.exec(age) ?? [];
   const unitMs = unitsMs[unit ?? ''];
   return unitMs === undefined
-    ? fail('InvalidInput', `--older-than must be a number with s, m, h or d behind it, as in 7d, not "${age}".`)
+    ? fail(
+        'InvalidInput',
+        `--older-than must be a number of at most nine digits with s, m, h or d behind it, as in 7d, not "${age}".`,
+      )
     : E.right(Number(count) * unitMs);
 };

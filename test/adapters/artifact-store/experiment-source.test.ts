@@ -57,6 +57,33 @@ const harnesses: Readonly<Record<string, ExperimentSourceHarness>> = {
   },
 };
 
+test('of a thousand versions a few are looked at at a time, and those with an artifact are listed in order', async (t) => {
+  const tree: Record<string, string> = {};
+  for (let i = 0; i < 20; i++) {
+    for (let version = 1; version <= 50; version++) {
+      const file = version % 10 === 0 ? 'test_metrics.json' : 'pipeline.onnx';
+      tree[`rating/e${i}/v${version}/${file}`] = '{}';
+    }
+  }
+  const store = await filled(tree, '');
+  let underWay = 0;
+  let most = 0;
+  const watched: ArtifactStore = {
+    ...store,
+    head: (key, options) => async () => {
+      most = Math.max(most, ++underWay);
+      await new Promise(setImmediate);
+      underWay--;
+      return store.head(key, options)();
+    },
+  };
+  const listed = await done(artifactStoreExperimentSource({ store: watched, root: '' }).list(call));
+  t.is(listed.length, 20);
+  const some = Array.from({ length: 50 }, (_, i) => i + 1).filter((version) => version % 10 !== 0);
+  for (const { versions } of listed) t.deepEqual(versions, some);
+  t.is(most, 16);
+});
+
 for (const [where, harness] of Object.entries(harnesses)) {
   for (const { name, run } of experimentSourceContract) {
     test(`${where}: ${name}`, async (t) => {
