@@ -12,8 +12,8 @@ What it writes beside the pickle:
 - `pipeline.onnx`, opset 17 and ai.onnx.ml 3 unless told otherwise, classifiers without ZipMap;
 - `model_info.json`, merged: `feature_names`; for a classifier `classes`; `fills`, which say what missing text or a missing
   integer reads as: what the pipeline's own imputers and encoders know, else `--fill`, else what is there. Other fields stay;
-- `golden.json`, with a sample: its first 50 rows, `{"data": {feature: [values]}, "predictions": {column: [values]}}`,
-  null for missing, float32 values written in full, and scikit-learn's own predictions for them.
+- `golden.json`, with a sample: its first 50 rows that agree, `{"data": {feature: [values]}, "predictions": {column: [values]}}`,
+  null for missing, float32 values written in full, integers beyond 2**53 as text, and scikit-learn's own predictions for them.
 
 Inputs of the ONNX model. One input `[N,1]` per feature, under its own name: text is string, everything else float32; with
 `--keep-integers` integer features (by the sample, or by an encoder's own categories) are int64, and so are encoders' integer
@@ -29,7 +29,7 @@ own imputers and encoders see what is missing, and numbers have all their digits
 `--fill` or model_info.json fills is filled for both, since training must have done it before the pipeline. Rows that agree only
 once float32 has rounded their numbers are told; they usually sit on a tree's threshold: put trees on unscaled features and train on
 float32-rounded values (https://onnx.ai/sklearn-onnx/auto_tutorial/plot_ebegin_float_double.html). A few rows are predicted once
-more with each feature missing, and what differs is told. Without a sample nothing is compared.
+more with each feature missing: numbers that differ are told, text that differs is refused. Without a sample nothing is compared.
 
 Known to be converted wrong, which the sample shows: random forests that learnt missing values; HistGradientBoosting with the losses
 poisson and gamma or with categorical_features; SimpleImputer(add_indicator=True) of numbers; LightGBM with boosting_type="rf", linear_tree or
@@ -757,7 +757,7 @@ def main():
     parser.add_argument("--sample", type=Path, help="raw feature rows, .parquet or .csv: gives types, checks, golden.json")
     parser.add_argument("--matrix", action="store_true", help="one float32 [N,F] input instead of one input per feature")
     parser.add_argument("--keep-integers", action="store_true", help="integer features become int64 inputs, not float32")
-    parser.add_argument("--fill", action="append", default=[], metavar="FEATURE=VALUE", help="what a missing text or integer reads as")
+    parser.add_argument("--fill", action="append", default=[], metavar="FEATURE=VALUE", help="what training filled a missing one with, before the pipeline")
     parser.add_argument("--target-opset", type=int, default=17, help="ONNX opset (17)")
     parser.add_argument("--ml-opset", type=int, default=3, help="ai.onnx.ml opset (3)")
     parser.add_argument("--min-agreement", type=float, default=1.0, help="share of sample rows that must agree (1.0)")
