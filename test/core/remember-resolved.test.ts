@@ -20,13 +20,18 @@ const state = 'models/_registry/rating/prod/model.json';
 const manualHost = () => {
   let atMs = host.nowMs();
   let paused: Array<() => void> = [];
+  const pauses: number[] = [];
   const clock: Host = {
     ...host,
     nowMs: () => atMs,
-    pause: () => new Promise((resolve) => paused.push(resolve)),
+    pause: (durationMs) => {
+      pauses.push(durationMs);
+      return new Promise((resolve) => paused.push(resolve));
+    },
   };
   return {
     clock,
+    pauses,
     pass: (durationMs: number) => {
       atMs += durationMs;
     },
@@ -281,4 +286,17 @@ test('a closed service answers on, with what it knew, and holds nothing until th
     pass(refreshMs);
     t.is(await versionOf(), 2);
   }
+});
+
+test('a question waits for a silent store no longer than it has time', async (t) => {
+  const { service, versionOf, pass, moody, impatient, clock, pauses } = await opened();
+  await versionOf();
+  moody.become('silent');
+  pass(refreshMs);
+  const request = { model_type: 'rating', model_name: 'prod', data: [{ age: 1, weight: 1 }] };
+  const asked = service.score(request, { deadlineMs: clock.nowMs() + 50 })();
+  await host.turn();
+  impatient();
+  t.is((await right(() => asked)).model_details.version, 2);
+  t.deepEqual(pauses, [50]);
 });

@@ -179,6 +179,8 @@ test('a load that is cancelled is cancelled in BigQuery, too, and no row is ther
   const writer = await begin(here, 'games', countedRows(2), 'a', { ...call, cancellation });
   const committed = writer.commit();
   while (here.fake.jobs().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  // By then it was answered that the job is there, and it is waited for.
+  await new Promise((resolve) => setTimeout(resolve, 200));
   cancellation.abort();
   const failed = await committed;
   if (E.isRight(failed)) return t.fail('nobody waited');
