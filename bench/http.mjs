@@ -22,6 +22,7 @@ for (const { what, ourData, bareData } of [
   { what: '1 row', ourData: one, bareData: one },
   { what: '100 rows as records', ourData: hundred, bareData: hundred },
   { what: '100 rows as columns against records', ourData: columns, bareData: hundred },
+  { what: '100 rows as columns against columns', ourData: columns, bareData: columns },
 ]) {
   const sides = [
     [`${ours}/score`, bodyOf(ourData), ourProcess.pid],

@@ -1,4 +1,4 @@
-// Baseline: the least that a Node service can do to score JSON records with ONNX Runtime. No validation, logging, limits or metrics.
+// Baseline: the least that a Node service can do to score JSON records or columns with ONNX Runtime. No validation, logging, limits or metrics.
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { json } from 'node:stream/consumers';
@@ -12,23 +12,19 @@ const session = await InferenceSession.create(await readFile(process.argv[2]), {
   interOpNumThreads: 1,
 });
 
-const tensorOf = ({ name, type }, rows) => {
-  const shape = [rows.length, 1];
-  if (type === 'string')
-    return new Tensor(
-      'string',
-      rows.map((row) => row[name]),
-      shape,
-    );
+const tensorOf = ({ name, type }, data) => {
+  const [values, valueOf] = Array.isArray(data) ? [data, (row) => row[name]] : [data[name], (value) => value];
+  const shape = [values.length, 1];
+  if (type === 'string') return new Tensor('string', values.map(valueOf), shape);
   if (type === 'int64')
     return new Tensor(
       'int64',
-      BigInt64Array.from(rows, (row) => BigInt(row[name])),
+      BigInt64Array.from(values, (value) => BigInt(valueOf(value))),
       shape,
     );
   return new Tensor(
     'float32',
-    Float32Array.from(rows, (row) => row[name] ?? Number.NaN),
+    Float32Array.from(values, (value) => valueOf(value) ?? Number.NaN),
     shape,
   );
 };
