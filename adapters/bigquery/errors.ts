@@ -21,6 +21,8 @@ export interface About {
   readonly invalidQuery: 'InvalidInput' | 'DataUnreadable';
   /** Lines of ours before the source's SQL. */
   readonly linesBefore: number;
+  /** What to say when what is read and what is written are in different locations. */
+  readonly apart?: string;
 }
 
 type Refused = Error & { readonly refusal: ApiError };
@@ -146,8 +148,8 @@ const meanings: ReadonlyArray<Meaning> = [
   {
     when: ({ message }) => /different locations/.test(message),
     tag: 'InvalidInput',
-    sentence: () =>
-      'BigQuery exports to buckets that are where the data is, and the bucket of the output is elsewhere: name an output in one that is there, or one on this machine',
+    sentence: (_, { named, apart }) =>
+      apart ?? `What ${named} reads and what it writes are in different locations: have all of it in one`,
   },
   {
     when: reasonIn('resourcesExceeded', 'responseTooLarge', 'billingTierLimitExceeded'),

@@ -10,6 +10,8 @@ const exporting: Topic = {
   named: 'the output location',
   invalidQuery: 'InvalidInput',
   linesBefore: 0,
+  apart:
+    'BigQuery exports to buckets that are where the data is, and the bucket of the output is elsewhere: name an output in one that is there, or one on this machine',
 };
 
 /**

@@ -15,7 +15,11 @@ export const topicOf = (what: string, named: string, invalidQuery: Topic['invali
   invalidQuery,
   linesBefore: Number.POSITIVE_INFINITY,
 });
-const importing = topicOf('the import of the model', 'the import of the model', 'InvalidInput');
+const importing: Topic = {
+  ...topicOf('the import of the model', 'the import of the model', 'InvalidInput'),
+  apart:
+    "The model's artifact and the dataset of the models are in different locations: have the registry's bucket, the dataset of the models (model_dataset) and the source in one",
+};
 export const preparing = topicOf('the dry run of a scoring', 'the scoring by the imported model', 'InvalidInput');
 
 /** Has the model in `dataset`, `project.dataset`, and tells what its outputs are. Nothing is scored. */

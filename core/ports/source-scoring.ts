@@ -31,6 +31,8 @@ export interface ScoredThere {
   readonly rowCount: number;
   /** By numeric prediction column. */
   readonly summaries: Readonly<Record<string, DistributionSummary>>;
+  /** That nothing was summarised, and why: the rows are written all the same. */
+  readonly warnings: ReadonlyArray<string>;
   /** How long it took to have the model there. */
   readonly loadMs: number;
   readonly scoreMs: number;

@@ -98,14 +98,14 @@ const orderOf = (
   return E.right({ predicting, there: opened.there });
 };
 
-const totalsOf = ({ rowCount, summaries, loadMs, scoreMs }: ScoredThere): TotalsThere => ({
+const totalsOf = ({ rowCount, summaries, warnings, loadMs, scoreMs }: ScoredThere): TotalsThere => ({
   rowsRead: rowCount,
   rowsScored: rowCount,
   rowsRefused: 0,
   distributions: Object.fromEntries(
     Object.entries(summaries).map(([name, summary]) => [name, distributionOf(summary, rowCount)]),
   ),
-  warnings: [],
+  warnings,
   loadMs,
   readMs: 0,
   scoreMs,

@@ -32,6 +32,7 @@ const rows = rowBatch({
 const scored: ScoredThere = {
   rowCount: 5,
   summaries: { prediction: { count: 4, mean: 2, std: 1, min: 0, max: 4, quantiles: [0, 1, 2, 3, 4] } },
+  warnings: [],
   loadMs: 7,
   scoreMs: 8,
 };

@@ -342,6 +342,15 @@ const importRefusals: ReadonlyArray<readonly [Refusal, Failure['tag'], RegExp]> 
     /^This account may not write to the dataset p:d \(bigquery\.models\.create\): give it the role roles\/bigquery\.dataEditor/,
   ],
   [
+    {
+      status: 400,
+      reason: 'invalid',
+      message: 'Cannot read and write in different locations: source: US, destination: EU',
+    },
+    'InvalidInput',
+    /^The model's artifact and the dataset of the models are in different locations: have the registry's bucket, the dataset of the models \(model_dataset\) and the source in one \(invalid: Cannot read/,
+  ],
+  [
     { status: 400, reason: 'invalid', message: 'Model size exceeds the limit' },
     'InvalidInput',
     /^BigQuery refused what the import of the model asks for \(invalid: Model size exceeds the limit\)\.$/,
@@ -377,8 +386,25 @@ test('an imported model with other outputs is refused before anything is scored'
   t.regex((await failed(fake)).message, /^The imported model gives "other", and not "variable" of 1 columns/);
 });
 
-test('a summary that fails says that the predictions are there', async (t) => {
+test('a summary that the ceiling refuses is a warning: the rows are written', async (t) => {
+  const fake = await prepared(t, [
+    { sql: summarised, answer: output([integer('row_count'), words('s0')], [['3', summary]]), bytes: 5001 },
+  ]);
+  const { rowCount, summaries, warnings } = rightOf(await score(fake, { source: { maximumBytesBilled: 5000 } }));
+  t.is(rowCount, 2);
+  t.deepEqual(summaries, {});
+  t.is(warnings.length, 1);
+  t.regex(
+    warnings[0] ?? '',
+    /^The rows are written; the distribution was not computed, because the query for it failed\. The query would be billed for more bytes/,
+  );
+  t.is(fake.rows('predictions.games')?.length, 2);
+});
+
+test('a summary that fails, where nothing else tells how many rows there are, says that the predictions are there', async (t) => {
   const fake = await prepared(t);
+  fake.nextJob({});
+  fake.nextJob({ outputRows: 0 });
   fake.knows({ sql: summarised, refusal: { status: 400, reason: 'quotaExceeded', message: 'Quota exceeded' } });
   const failure = await failed(fake);
   t.is(failure.tag, 'Unavailable');

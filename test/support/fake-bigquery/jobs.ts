@@ -61,6 +61,8 @@ export interface Behaviour {
   readonly fileCount?: number;
   /** The columns that its result has, other than the dry run told. */
   readonly fields?: ReadonlyArray<Field>;
+  /** How many rows the plan of a query says that it wrote, other than it did; with 0 it has no plan. */
+  readonly outputRows?: number;
 }
 
 /** A job that was inserted. */
@@ -206,13 +208,13 @@ const insertJob = (world: World, { body }: ApiRequest): Answer => {
 const startJob = (world: World, insert: Insert, table: CannedTable, refused: Refusal | undefined): Answer => {
   const jobId = insert.jobReference?.jobId ?? `job_${world.jobs.size}`;
   if (world.jobs.has(jobId)) return refusal(409, 'duplicate', `Already Exists: Job ${world.project}:${jobId}`);
-  const { polls = 0, failure = refused, fields } = world.behaviours.shift() ?? {};
+  const { polls = 0, failure = refused, fields, outputRows } = world.behaviours.shift() ?? {};
   const written = failure ?? writtenBy(world, insert, table, polls);
   const job: FakeJob = {
     jobId,
     insert,
     table: fields === undefined ? table : { ...table, fields },
-    outputRows: 0,
+    outputRows: outputRows ?? table.rows.length,
     fileCount: 0,
     pollsLeft: polls,
     failure: written,
@@ -322,6 +324,7 @@ const resourceOf = (world: World, job: FakeJob) => ({
     endTime: `${job.endedMs}`,
     load: { outputRows: `${job.outputRows}` },
     extract: { destinationUriFileCounts: [`${job.fileCount}`] },
+    query: job.outputRows > 0 ? { queryPlan: [{ recordsWritten: '0' }, { recordsWritten: `${job.outputRows}` }] } : {},
   },
 });
 
