@@ -1,11 +1,11 @@
 /** Places that people name in flags: a folder, or a bucket's address. */
-import { stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import type * as TE from 'fp-ts/lib/TaskEither.js';
 import { decode, fail, type Failure, failure, parseBucketAddress, parseBucketPrefix, text } from '../core/index.js';
-import { isBucketAddress, isWarehouseAddress, type Registry } from './settings.js';
+import { isBucketAddress, isWarehouseAddress, type Registry, type Settings } from './settings.js';
 import { bucketGrammar, datasetGrammar, folderGrammar, schemeGrammar } from './settings-file.js';
 
 const Place = text(
@@ -67,6 +67,39 @@ export const folderAt = (folder: string): Registry => {
   const root = resolve(folder);
   return { kind: 'local', root, location: `local folder ${root}` };
 };
+
+/**
+ * That the registry's folder is not there, as a sentence; undefined when it is, or when the store tells: a bucket, a link to nothing, a folder
+ * that is refused. Fails `InvalidInput` when a file is in its place, or above it, naming what named it.
+ */
+export const absenceOf =
+  ({ registry, told }: Pick<Settings, 'registry' | 'told'>): TE.TaskEither<Failure, string | undefined> =>
+  async () => {
+    if (registry.kind !== 'local') return E.right(undefined);
+    const { root } = registry;
+    const origin = told.find(({ name }) => name === 'local_dir')?.origin ?? '';
+    const named = / /.test(origin) ? origin.replace(/^\S+ /, '') : `local_dir of ${origin}`;
+    const is = await stat(root).then(
+      (stats) => (stats.isDirectory() ? 'there' : 'a file'),
+      async ({ code }: NodeJS.ErrnoException) => {
+        if (code === 'ENOTDIR') return 'below a file';
+        const isLink = await lstat(root).then(
+          () => true,
+          () => false,
+        );
+        return code !== 'ENOENT' || isLink ? 'there' : 'absent';
+      },
+    );
+    if (is === 'there') return E.right(undefined);
+    return is === 'absent'
+      ? E.right(
+          `There is no folder ${root}, so nothing is registered there: correct ${named}, or register a model, which makes the folder.`,
+        )
+      : fail(
+          'InvalidInput',
+          `${named} names ${root}, which is ${is}: give it the folder of the registry, which holds models/ or is not there yet.`,
+        );
+  };
 
 /** What is not there yet is made by the first output. Fails `InvalidInput` when a file is in its place, or above it, or when an address is none. */
 export const checkOutputRoot =

@@ -25,7 +25,8 @@ const absent: WriteCondition = { kind: 'absent' };
 /**
  * The store whose keys are paths below the folder `root`, which is made by the first write. The file system must have hard
  * links, which is proven before the first write. Symbolic links below the root are refused, and so is whatever else stands where a file or a folder is needed; the
- * root itself may be a link to a folder. Reading fails `Unavailable` when the root was there before and is gone, unless it may go.
+ * root itself may be a link to a folder. Reading fails `Unavailable` when the root was there before and is gone, unless it may go, or when a
+ * file is in its place.
  */
 export const localFilesystemArtifactStore = (options: {
   readonly root: string;
@@ -35,8 +36,10 @@ export const localFilesystemArtifactStore = (options: {
   const root = resolve(options.root);
   const location = `local folder ${root}`;
 
+  let wasThere = false;
+
   const pathOf = async (key: string): Promise<string> => {
-    await checkWay(root, orRaise(checkKey(key)), 'object');
+    await checkWay({ path: root, wasThere }, orRaise(checkKey(key)), 'object');
     return join(root, key);
   };
 
@@ -45,8 +48,6 @@ export const localFilesystemArtifactStore = (options: {
     what: key,
     condition,
   });
-
-  let wasThere = false;
 
   /** What was found; where it is nothing, the folder must still be there if it ever was: else its volume went, and nothing is known. */
   const orGone = async <A>(found: A, isNothing: (found: A) => boolean): Promise<A> => {
@@ -127,7 +128,7 @@ export const localFilesystemArtifactStore = (options: {
         if (!Number.isInteger(limit) || limit < 1 || limit > 1000) {
           return raise('InvalidInput', `A page holds 1 to 1000 entries, not ${limit}.`);
         }
-        await checkWay(root, orRaise(checkFolder(folder)), 'folder');
+        await checkWay({ path: root, wasThere }, orRaise(checkFolder(folder)), 'folder');
         return orGone(
           await listFolder(root, folder, limit, pageToken),
           ({ objects, folders }) => objects.length + folders.length === 0,

@@ -5,17 +5,24 @@ import { basename, join } from 'node:path';
 import { codeOf, raise, unless } from './errors.js';
 import { generationsFolder, statsOf } from './generations.js';
 
-/** Refuses with `InvalidInput` when something on the way to the object or folder `key` is not what its place demands. */
-export const checkWay = async (root: string, key: string, end: 'object' | 'folder'): Promise<void> => {
+/**
+ * Refuses with `InvalidInput` when something on the way to the object or folder `key` is not what its place demands. A root that was a folder before,
+ * and is none now, is `Unavailable`.
+ */
+export const checkWay = async (
+  root: { readonly path: string; readonly wasThere: boolean },
+  key: string,
+  end: 'object' | 'folder',
+): Promise<void> => {
   const segments = key === '' ? [] : key.split('/');
   const steps = segments.map((_, i) => segments.slice(0, i + 1).join('/'));
   const refusals = await Promise.all([
     ...steps.map(async (step) => {
-      const stats = await found(join(root, step));
+      const stats = await found(join(root.path, step));
       return end === 'object' && step === key ? whyNoObject(step, stats) : whyNoFolder(step, stats);
     }),
     ...(end === 'object'
-      ? [found(generationsFolder(join(root, key))).then((stats) => whyNoFolder(generationsFolder(key), stats))]
+      ? [found(generationsFolder(join(root.path, key))).then((stats) => whyNoFolder(generationsFolder(key), stats))]
       : []),
     checkRoot(root),
   ]);
@@ -46,15 +53,25 @@ const linked = (key: string): string =>
 const found = (path: string): Promise<BigIntStats | undefined> => unless(['ENOTDIR'], statsOf(path));
 
 /** A root that is not there yet is an empty store; one that can never become a folder is none. */
-const checkRoot = async (root: string): Promise<undefined> => {
+const checkRoot = async ({
+  path: root,
+  wasThere,
+}: {
+  readonly path: string;
+  readonly wasThere: boolean;
+}): Promise<undefined> => {
   const name = basename(root);
+  const refuse = (what: string): never =>
+    wasThere
+      ? raise('Unavailable', `${what}, where the folder of the store was: put it back, or mount its volume.`)
+      : raise('InvalidInput', `${what}: name a folder.`);
   try {
     if ((await stat(root)).isDirectory()) return;
   } catch (error) {
-    if (codeOf(error) === 'ENOTDIR') return raise('InvalidInput', `A file stands above ${name}: name a folder.`);
+    if (codeOf(error) === 'ENOTDIR') return refuse(`A file stands above ${name}`);
     if (codeOf(error) !== 'ENOENT') throw error;
     if (!(await unless(['ENOENT'], lstat(root)))?.isSymbolicLink()) return;
     return raise('Unavailable', `${name} is a symbolic link to nothing: make or mount the folder that it names.`);
   }
-  raise('InvalidInput', `${name} is a file, not a folder: name a folder.`);
+  refuse(`${name} is a file, not a folder`);
 };

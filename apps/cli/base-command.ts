@@ -8,6 +8,7 @@ import { cancellationOf } from '../../adapters/node-host.js';
 import { type Cancellation, type Failure, failure } from '../../core/index.js';
 import type { Composition, Overrides } from '../composition/compose.js';
 import { failureTable } from '../failure-table.js';
+import { absenceOf } from '../places.js';
 import { problemOf } from './problem.js';
 import { type Flags, loadSettings, type Settings } from '../settings.js';
 
@@ -74,6 +75,12 @@ export abstract class BaseCommand extends Command<Context> {
     this.say(this.colorsOf('stderr').dim(`registry: ${registry.location}`));
   }
 
+  /** What comes of a registry whose folder is not there, which `sentence` says: it is read as an empty one. */
+  protected withoutFolder(sentence: string): E.Either<Failure, void> {
+    this.say(sentence);
+    return E.right(undefined);
+  }
+
   /** Data on stdout. */
   protected print(text: string): void {
     this.context.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
@@ -125,6 +132,12 @@ export abstract class BaseCommand extends Command<Context> {
       pipe(
         this.settings(),
         TE.tapIO((settings) => () => this.sayRegistry(settings)),
+        TE.tap((settings) =>
+          pipe(
+            absenceOf(settings),
+            TE.flatMapEither((absence) => (absence === undefined ? E.right(undefined) : this.withoutFolder(absence))),
+          ),
+        ),
         TE.bindTo('settings'),
         TE.bind('overrides', ({ settings }) => TE.fromEither(overridesFor(settings))),
         TE.flatMapTask(({ settings, overrides }) => async () => {

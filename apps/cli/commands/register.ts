@@ -70,6 +70,11 @@ export class RegisterCommand extends BaseCommand {
     return { '--model-type TYPE': this.modelType, '--experiment NAME': this.experiment, '--name NAME': this.name };
   }
 
+  /** It makes it. */
+  protected override withoutFolder(): E.Either<Failure, void> {
+    return E.right(undefined);
+  }
+
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
       TE.fromEither(this.request()),

@@ -51,6 +51,11 @@ export class ServeCommand extends BaseCommand {
     if (this.primary === undefined) super.sayRegistry(settings);
   }
 
+  /** Somebody else may make it while it serves. */
+  protected override withoutFolder(): E.Either<Failure, void> {
+    return E.right(undefined);
+  }
+
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
       TE.fromTask(primaryHere),

@@ -25,7 +25,7 @@ export class VerifyCommand extends BaseCommand {
       ['One version', '$0 verify rating/production_rating_model@3'],
     ] satisfies Array<[string, string]>,
     details:
-      'REF names a model (type/name) or one version of it (type/name@3); without it everything is verified.\n\nA registration that was interrupted is finished. The exit code is 25 when anything is not as it was written.',
+      'REF names a model (type/name) or one version of it (type/name@3); without it everything is verified.\n\nA registration that was interrupted is finished. The exit code is 25 when anything is not as it was written, and 20 when there is no such folder.',
   };
 
   reference = Option.String({ name: 'REF', required: false });
@@ -46,6 +46,10 @@ export class VerifyCommand extends BaseCommand {
             ),
       ),
     );
+  }
+
+  protected override withoutFolder(sentence: string): E.Either<Failure, void> {
+    return fail('NotFound', sentence);
   }
 
   private request(): E.Either<Failure, VerifyRequest> {

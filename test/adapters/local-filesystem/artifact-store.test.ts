@@ -1,5 +1,5 @@
 /** The contract in a local folder, and what only a folder promises. */
-import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -233,6 +233,20 @@ test('a root that is a file, or below one, is no empty store', async (t) => {
     }
   }
   t.is(await readFile(join(root, 'scorekeeper.json'), 'utf8'), '{}');
+});
+
+test('a file in place of the folder that was there is no mistake of who asks', async (t) => {
+  const { root, store } = await open(t);
+  await create(store, 'a/b', 'x');
+  await rename(root, `${root}-away`);
+  t.teardown(() => rm(`${root}-away`, { recursive: true }));
+  await writeFile(root, '');
+  for (const task of [...everyCall(store, 'a/b', call), store.list('', { limit: 1 }, call)]) {
+    t.regex(
+      (await refused(task, 'Unavailable')).message,
+      / is a file, not a folder, where the folder of the store was: /,
+    );
+  }
 });
 
 test('a root that is a link to nothing is no empty store', async (t) => {

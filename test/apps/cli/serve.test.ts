@@ -14,12 +14,12 @@ const mistakes: ReadonlyArray<readonly [string, Readonly<Record<string, string>>
   [
     'a file for the registry',
     { SCOREKEEPER_LOCAL_DIR: 'notes.md' },
-    /notes\.md is a file, not a folder: name a folder/,
+    /SCOREKEEPER_LOCAL_DIR names .*\/notes\.md, which is a file: give it the folder of the registry/,
   ],
   [
     'a registry below a file',
     { SCOREKEEPER_LOCAL_DIR: 'notes.md/models' },
-    /A file stands above models: name a folder/,
+    /SCOREKEEPER_LOCAL_DIR names .*\/models, which is below a file/,
   ],
   [
     'a file for the outputs',
