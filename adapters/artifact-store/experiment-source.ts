@@ -2,18 +2,19 @@
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
-import * as A from 'fp-ts/lib/ReadonlyArray.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import {
   type ArtifactStore,
   type CallOptions,
   type ExperimentListing,
+  ExperimentName,
   type ExperimentSource,
   type Failure,
   type FailureTag,
   failTask,
   type Listing,
+  ModelType,
   nearest,
   sideBySide,
   versionOfFolder,
@@ -50,8 +51,11 @@ export const artifactStoreExperimentSource = (options: {
     pipe(
       foldersOf(root, call),
       TE.flatMap((modelTypes) =>
-        sideBySide(modelTypes, (modelType) =>
-          pipe(orElse([], foldersOf(folderOf(modelType), call)), TE.map(A.map((name) => ({ modelType, name })))),
+        sideBySide(modelTypes.filter(ModelType.is), (modelType) =>
+          pipe(
+            orElse([], foldersOf(folderOf(modelType), call)),
+            TE.map((names) => names.filter(ExperimentName.is).map((name) => ({ modelType, name }))),
+          ),
         ),
       ),
       TE.flatMap((byType) =>

@@ -17,7 +17,7 @@ export interface ExperimentSource {
   readonly location: string;
 
   /**
-   * What could be registered, sorted by model type and name. Folders that are no experiments are passed over, and versions that
+   * What could be registered, sorted by model type and name. Folders that are no experiments, or have names that no registration takes, are passed over, and versions that
    * the place refuses to show are left out; it fails as the first of those when there is nothing else.
    */
   readonly list: (call: CallOptions) => TaskEither<Failure, ReadonlyArray<ExperimentListing>>;

@@ -273,6 +273,10 @@ export const experimentSourceContract: Contract<ExperimentSourceHarness> = [
       'rating/readme.md': 'x',
       'readme.md': 'x',
       'rating/b/old/pipeline.onnx': onnx,
+      // Names that no registration takes.
+      'Prices/a/v1/pipeline.onnx': onnx,
+      'staging/a/v1/pipeline.onnx': onnx,
+      'rating/two..dots/v1/pipeline.onnx': onnx,
     },
     async (source) => {
       assert.deepEqual(await done(source.list(call)), [
