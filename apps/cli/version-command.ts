@@ -44,6 +44,7 @@ export abstract class VersionCommand extends BaseCommand {
   }
 
   private report(changed: VersionChanged): void {
+    if (changed.warning !== undefined) this.say(`warning: ${changed.warning}`);
     if (this.json) this.printJson(changed);
     else this.print(`${changed.model_type}/${changed.name}@${changed.version} ${this.outcome}`);
   }

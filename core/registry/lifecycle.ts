@@ -52,6 +52,8 @@ export interface VersionChanged {
   readonly name: string;
   readonly version: number;
   readonly status: 'registered' | 'archived' | 'deleted';
+  /** That it was so before, for a reason that stays on record instead of the one that was given now. */
+  readonly warning?: string;
 }
 
 /**
@@ -268,8 +270,28 @@ const changeVersion = (
         call,
       ),
     ),
-    TE.map(() => ({ model_type: model.modelType, name: model.name, version: request.model_version, status })),
+    TE.map((state) => ({
+      model_type: model.modelType,
+      name: model.name,
+      version: request.model_version,
+      status,
+      ...reasonKept(state, request, status),
+    })),
   );
+};
+
+/** A warning when another reason than the one given is on record. */
+const reasonKept = (
+  state: ModelState,
+  { model_version: version, reason }: VersionRequest,
+  status: VersionChanged['status'],
+): Pick<VersionChanged, 'warning'> => {
+  const kept = status === 'registered' ? undefined : state[status][`${version}`];
+  if (status === 'registered' || kept === undefined || reason === undefined || kept.reason === reason) return {};
+  const cure = status === 'archived' ? ' To record another one, restore it and archive it again.' : '';
+  return {
+    warning: `It was ${status} before (${kept.at}, ${kept.by}), and that reason stays: "${kept.reason}".${cure}`,
+  };
 };
 
 const modelOf = (request: { readonly model_type: string; readonly model_name: string }): ModelId => ({

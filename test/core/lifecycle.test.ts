@@ -374,7 +374,11 @@ test('an archived version is never the latest, scores when it is pinned, and its
 test('archiving twice keeps the first reason; restoring undoes it, also twice', async (t) => {
   const { store, service } = await registryWith(2);
   await right(service.archive({ ...prod, model_version: 2, reason: 'first' }));
-  await right(service.archive({ ...prod, model_version: 2, reason: 'second' }));
+  t.false('warning' in (await right(service.archive({ ...prod, model_version: 2, reason: 'first' }))));
+  t.regex(
+    (await right(service.archive({ ...prod, model_version: 2, reason: 'second' }))).warning ?? '',
+    /^It was archived before \(.*, unknown\), and that reason stays: "first"\. To record another one, restore it and archive it again\.$/,
+  );
   t.like(await shown(service, 2), { status: 'archived', archive_reason: 'first' });
   t.like(await right(restore(service, 2)), { version: 2, status: 'registered' });
   const restored = await contentOf(store);

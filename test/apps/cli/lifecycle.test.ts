@@ -26,6 +26,15 @@ test.serial('two versions to begin with', async (t) => {
   }
 });
 
+test.serial('a page of models as JSON has the token of the next one', async (t) => {
+  const page = ['models', '--limit', '1', '--json'];
+  const first = json(await runHere(folder, page));
+  t.is(first.rating[0].version, 1);
+  const last = json(await runHere(folder, [...page, '--page-token', first.$next_page_token]));
+  t.is(last.rating[0].version, 2);
+  t.deepEqual(Object.keys(last), ['rating']);
+});
+
 test.serial('promote and rollback move an alias, and history tells it', async (t) => {
   const promoted = await runHere(folder, ['promote', `${model}@2`, '--alias', 'champion', '--by', 'ana']);
   t.is(promoted.stdout, `The alias champion of ${model} is on version 2, and was on version 1.\n`);
@@ -67,6 +76,9 @@ test.serial('archive needs a reason and a number, and is undone by restore', asy
     version: 2,
     status: 'archived',
   });
+  const again = await runHere(folder, ['archive', `${model}@2`, '--reason', 'another']);
+  t.is(again.code, 0);
+  t.regex(again.stderr, /\nwarning: It was archived before \(.*\), and that reason stays: "duplicated rows"\./);
   const shown = json(await runHere(folder, ['models', 'show', `${model}@2`, '--json']));
   t.like(shown.registration, { status: 'archived', archive_reason: 'duplicated rows' });
   t.is(json(await runHere(folder, ['models', 'show', model, '--json'])).registration.version, 1);
