@@ -9,6 +9,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import type * as t from 'io-ts';
 import { decode, fail, type Failure, failure, parseJson } from '../core/index.js';
 import { readText, unreadable } from './named-file.js';
+import { repeatedKey } from './repeated-key.js';
 import { decodeUtf8 } from './utf8.js';
 import {
   type CloudRunJobs,
@@ -132,6 +133,12 @@ export const loadSettings = (flags: Flags, surroundings: Surroundings): TE.TaskE
       pipe(
         parseJson(json),
         E.mapLeft((reason) => failure('InvalidInput', `${name} is not JSON (${reason}).`)),
+        E.tap(() => {
+          const key = repeatedKey(json);
+          return key === undefined
+            ? E.right(undefined)
+            : fail('InvalidInput', `${name} has ${key} twice, and only one of them would count: keep one.`);
+        }),
       ),
     ),
     TE.flatMapEither((content) => resolveSettings(flags, surroundings, { name, dir: dirname(path), content })),

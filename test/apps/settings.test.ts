@@ -4,6 +4,7 @@ import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import * as E from 'fp-ts/lib/Either.js';
+import { repeatedKey } from '../../apps/repeated-key.js';
 import { type Flags, loadSettings, resolveSettings, type Settings } from '../../apps/settings.js';
 import type { Failure } from '../../core/index.js';
 import { emptyFolder } from './cli/command-line.js';
@@ -449,4 +450,25 @@ test('the settings file is found in the working folder, by --settings or by SCOR
   t.regex(`${await load({ settings: 'none.json' }, {})}`, /^NotFound: There is no settings file none.json/);
   t.regex(`${await load({ settings: 'broken.json' }, {})}`, /^InvalidInput: broken.json is not JSON/);
   t.regex(`${await load({ settings: '.' }, {})}`, /^InvalidInput: The settings file \. cannot be read/);
+  await writeFile(join(workingDir, 'twice.json'), '{"limits": {"json_depth": 3}, "port": 1, "limits": {}}');
+  t.is(
+    await load({ settings: 'twice.json' }, {}),
+    'InvalidInput: twice.json has /limits twice, and only one of them would count: keep one.',
+  );
 });
+
+const repetitions: ReadonlyArray<readonly [json: string, key: string | undefined]> = [
+  ['{"a": 1, "b": {"a": 1}, "c": [{"a": 1}, {"a": 1}]}', undefined],
+  ['{"a": "a", "b": "\\": {\\"b\\": {", "c": "}"}', undefined],
+  ['"a"', undefined],
+  ['{"a": {"b": {}, "c": 1}, "d": {"e": {"f": 1,\n"f" : 2}}}', '/d/e/f'],
+  ['{"a": {"b": "{"}, "\\u0061": 1}', '/a'],
+  ['[{"a": [{"b": 1, "b": 2}]}]', '/a/b'],
+  ['{"__proto__": 1, "__proto__": 2}', '/__proto__'],
+];
+for (const [json, key] of repetitions) {
+  test(`a key that is there twice is found in ${json}`, (t) => {
+    t.notThrows(() => JSON.parse(json));
+    t.is(repeatedKey(json), key);
+  });
+}
