@@ -75,6 +75,14 @@ export abstract class BaseCommand extends Command<Context> {
     this.say(this.colorsOf('stderr').dim(`registry: ${registry.location}`));
   }
 
+  /** Before anything is asked of the registry: whether a folder that it is in can be one, and is there. */
+  protected checkFolder(settings: Settings): TE.TaskEither<Failure, void> {
+    return pipe(
+      absenceOf(settings),
+      TE.flatMapEither((absence) => (absence === undefined ? E.right(undefined) : this.withoutFolder(absence))),
+    );
+  }
+
   /** What comes of a registry whose folder is not there, which `sentence` says: it is read as an empty one. */
   protected withoutFolder(sentence: string): E.Either<Failure, void> {
     this.say(sentence);
@@ -132,12 +140,7 @@ export abstract class BaseCommand extends Command<Context> {
       pipe(
         this.settings(),
         TE.tapIO((settings) => () => this.sayRegistry(settings)),
-        TE.tap((settings) =>
-          pipe(
-            absenceOf(settings),
-            TE.flatMapEither((absence) => (absence === undefined ? E.right(undefined) : this.withoutFolder(absence))),
-          ),
-        ),
+        TE.tap((settings) => this.checkFolder(settings)),
         TE.bindTo('settings'),
         TE.bind('overrides', ({ settings }) => TE.fromEither(overridesFor(settings))),
         TE.flatMapTask(({ settings, overrides }) => async () => {

@@ -1,5 +1,4 @@
 /** What `doctor` looks at: each part that a command may need, tried for real. */
-import { existsSync } from 'node:fs';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
@@ -12,7 +11,7 @@ import {
   keysOf,
   type PredictionSink,
 } from '../../core/index.js';
-import { checkOutputRoot } from '../places.js';
+import { absenceOf, checkOutputRoot } from '../places.js';
 import { isBucketAddress, isWarehouseAddress } from '../settings.js';
 import type { Session } from './base-command.js';
 
@@ -63,13 +62,16 @@ export const partTrials = ({ service, ports, settings, cancellation }: Session):
     {
       name: 'store',
       found: pipe(
-        service.ready(call),
-        TE.flatMap(() =>
-          settings.registry.kind === 'local' && !existsSync(settings.registry.root)
+        absenceOf(settings),
+        TE.flatMap((absence) =>
+          absence !== undefined
             ? // Writing would make it, and a name that was mistyped would be there from then on.
               TE.right(`${store.location} is not there yet: the first registration makes it`)
             : pipe(
-                store.put(probe, host.utf8.encode('A probe of scorekeeper doctor.'), { kind: 'absent' }, call),
+                service.ready(call),
+                TE.flatMap(() =>
+                  store.put(probe, host.utf8.encode('A probe of scorekeeper doctor.'), { kind: 'absent' }, call),
+                ),
                 TE.flatMap(() => store.delete(probe, call)),
                 TE.map(() => `${store.location} answers and can be written`),
               ),

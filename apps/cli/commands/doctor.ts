@@ -32,6 +32,11 @@ export class DoctorCommand extends BaseCommand {
     description: 'Also ask Google Cloud for each permission that is needed',
   });
 
+  /** One of the checks. */
+  protected override checkFolder(): TE.TaskEither<Failure, void> {
+    return TE.right(undefined);
+  }
+
   perform(): TE.TaskEither<Failure, void> {
     return pipe(
       this.settings(),

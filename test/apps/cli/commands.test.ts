@@ -351,6 +351,10 @@ test.serial('doctor makes no registry where there is none, and tells a file in t
   t.regex(absent.stdout, /^store +ok +local folder .*\/nosuch is not there yet: the first registration makes it$/m);
   t.deepEqual(await readdir(home), []);
   await writeFile(join(home, 'notes.md'), '');
+  const registry = await runHere(home, ['doctor', '--local', 'notes.md']);
+  t.is(registry.code, 2);
+  t.regex(registry.stdout, /^store +FAILED +--local names .*\/notes\.md, which is a file: /m);
+  t.regex(registry.stdout, /^tables +ok /m);
   const outputs = await runHere(home, ['doctor'], { env: { SCOREKEEPER_OUTPUT_ROOT: 'notes.md' } });
   t.is(outputs.code, 2);
   t.regex(outputs.stdout, /^store +ok +local folder .* answers and can be written$/m);
