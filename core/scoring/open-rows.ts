@@ -237,7 +237,7 @@ const batchOf = (
   begin: number,
   end: number,
 ): E.Either<Failure, RawBatch> => {
-  const batch = rows(begin, end);
+  const batch = keys.length === 0 ? rows(begin, end) : withPlainKeys(rows(begin, end), keys);
   for (const name of keys) {
     const at = batch.columns.get(name)?.values.findIndex(isRounded) ?? -1;
     if (at === -1) continue;
@@ -246,6 +246,16 @@ const batchOf = (
     return E.left(failureOf('InvalidInput', `The data's ${detail}: send its digits as text.`, problems));
   }
   return E.right(batch);
+};
+
+/** In an output a key has the type of its values, and not that of the array which they came in. */
+const withPlainKeys = (batch: RawBatch, keys: ReadonlyArray<string>): RawBatch => {
+  const columns = new Map(batch.columns);
+  for (const name of keys) {
+    const column = columns.get(name);
+    if (column !== undefined && column.type !== 'json') columns.set(name, { type: 'json', values: [...column.values] });
+  }
+  return { ...batch, columns };
 };
 
 const isRounded = (value: unknown): boolean => Number.isInteger(value) && !Number.isSafeInteger(value);

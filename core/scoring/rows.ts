@@ -4,6 +4,7 @@ import { brief, pointerToken, show } from '../decode.js';
 import { type Failure, failureOf } from '../failure.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import type { RawBatch, RawColumn } from './features.js';
+import { isTypedValues, type TypedValues, typedColumn } from './typed-values.js';
 
 /** Decoded rows. */
 export interface InlineRows {
@@ -19,7 +20,7 @@ export interface InlineRows {
 }
 
 /**
- * Reads `data`: records `[{"a": 1}, …]`, columns `{"a": [1, …]}` or split `{"columns": ["a"], "data": [[1], …]}`, in which
+ * Reads `data`: records `[{"a": 1}, …]`, columns `{"a": [1, …]}` (also typed arrays) or split `{"columns": ["a"], "data": [[1], …]}`, in which
  * the `index` that pandas adds is passed over. Only the `wanted` columns that are there are taken; in records, a column is there when some row has it. Fails `InvalidInput` when it is none of the three.
  */
 export const readRows = (data: unknown, wanted: Iterable<string>): E.Either<Failure, InlineRows> => {
@@ -44,17 +45,22 @@ const refused = (pointer: string, detail: string): E.Either<Failure, never> =>
     ),
   );
 
+type ColumnValues = ReadonlyArray<unknown> | TypedValues;
+
 /** Rows of columns that are taken out of the data when they are asked for: that may be many times what was sent. */
 const inlineRows = (
   rowCount: number,
   present: ReadonlySet<string>,
-  valuesOf: (name: string, begin: number, end: number) => ReadonlyArray<unknown>,
+  valuesOf: (name: string, begin: number, end: number) => ColumnValues,
 ): Pick<InlineRows, 'rowCount' | 'present' | 'rows'> => ({
   rowCount,
   present,
   rows: (begin, end) => {
     const columns = new Map<string, RawColumn>();
-    for (const name of present) columns.set(name, { type: 'json', values: valuesOf(name, begin, end) });
+    for (const name of present) {
+      const values = valuesOf(name, begin, end);
+      columns.set(name, isTypedValues(values) ? typedColumn(values) : { type: 'json', values });
+    }
     return { rowCount: end - begin, columns, textual: false };
   },
 });
@@ -103,13 +109,14 @@ const namesIn = (records: ReadonlyArray<JsonObject>, wanted: Iterable<string>): 
 /** So many records are asked for each name. */
 const recordsToAsk = 1_000;
 
+const isColumn = (values: unknown): values is ColumnValues => Array.isArray(values) || isTypedValues(values);
+
 const readColumns = (data: JsonObject, wanted: Iterable<string>): E.Either<Failure, InlineRows> => {
   const entries = Object.entries(data);
   const [firstName, first] = entries[0] ?? ['', []];
-  const rowCount = Array.isArray(first) ? first.length : 0;
+  const rowCount = isColumn(first) ? first.length : 0;
   for (const [name, values] of entries) {
-    if (!Array.isArray(values))
-      return refused(`/${pointerToken(name)}`, `must be an array of values, got ${show(values)}`);
+    if (!isColumn(values)) return refused(`/${pointerToken(name)}`, `must be an array of values, got ${show(values)}`);
     if (values.length !== rowCount)
       return refused(
         `/${pointerToken(name)}`,
@@ -118,9 +125,10 @@ const readColumns = (data: JsonObject, wanted: Iterable<string>): E.Either<Failu
   }
   const present = new Set<string>();
   for (const name of wanted) if (Object.hasOwn(data, name)) present.add(name);
-  const valuesOf = (name: string, begin: number, end: number): ReadonlyArray<unknown> => {
-    const values = data[name] as ReadonlyArray<unknown>;
-    return end - begin === rowCount ? values : values.slice(begin, end);
+  const valuesOf = (name: string, begin: number, end: number): ColumnValues => {
+    const values = data[name] as ColumnValues;
+    if (end - begin === rowCount) return values;
+    return isTypedValues(values) ? values.subarray(begin, end) : values.slice(begin, end);
   };
   return E.right({
     ...inlineRows(rowCount, present, valuesOf),

@@ -22,7 +22,7 @@ export const ScoreRequest = guarded(
       end_year: Year,
       /** `query` (the model type's own source; the default without `data`), a source's name, or `inline` (the default with `data`). */
       data_source: t.string,
-      /** Rows as records `[{…}]`, columns `{"a": […]}` or split `{"columns": […], "data": [[…]]}`. */
+      /** Rows as records `[{…}]`, columns `{"a": […]}`, which may be typed arrays, or split `{"columns": […], "data": [[…]]}`. */
       data: t.unknown,
       /** A file for the predictions, below the output root. Without it they come inline. */
       output_location: t.string,
