@@ -5,8 +5,9 @@ import Koa, { type Middleware, type Next } from 'koa';
 import { failure, type Service, show } from '../../core/index.js';
 import { negotiated } from './answer-formats.js';
 import { isConnectionError } from './client-errors.js';
-import { exchange, type HttpLogger, loggedBug } from './exchange.js';
+import { exchange, loggedBug } from './exchange.js';
 import { defaultHttpLimits, type HttpLimits } from './limits.js';
+import { type HttpLogger, unfailing } from './logger.js';
 import { answeringScores, countingRequests, metricsRoute } from './measured.js';
 import { createMetrics, type Metrics } from './metrics.js';
 import { askedPath, type Exchange, type HttpContext, respond, respondProblem } from './respond.js';
@@ -28,7 +29,7 @@ export interface HttpAppOptions {
   readonly service: Service;
   /** What is absent is as in `defaultHttpLimits`. */
   readonly limits?: Partial<HttpLimits>;
-  /** pino, or what has its `info`, `warn` and `error`. Nothing is logged without it. */
+  /** pino, or what has its `info`, `warn` and `error`. Nothing is logged without it, and a request whose line it fails to write goes on. */
   readonly logger?: HttpLogger;
   /** From `createMetrics`. Nothing is measured and there is no `/metrics` without it. */
   readonly metrics?: Metrics;
@@ -46,13 +47,13 @@ export interface HttpAppOptions {
  */
 export const createHttpApp = ({
   service,
-  logger,
   metrics,
   jobs,
   stopping,
   abandoned,
   ...options
 }: HttpAppOptions): Koa<Exchange> => {
+  const logger = unfailing(options.logger);
   const limits = { ...defaultHttpLimits, ...given(options.limits) };
   const admit = admission(limits.concurrentRequests);
   const answerScores = answeringScores(scoreRoute(service, limits, jobs), metrics);

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { nodeHost } from '../../adapters/node-host.js';
 import { type Failure, failure } from '../../core/index.js';
 import { failureTable } from '../failure-table.js';
-import type { HttpLogger } from './exchange.js';
+import { type HttpLogger, unfailing } from './logger.js';
 import type { Metrics } from './metrics.js';
 import { problemDocument } from './respond.js';
 
@@ -59,7 +59,8 @@ const brokenOff = 'HPE_INVALID_EOF_STATE';
 
 const { randomId } = nodeHost();
 
-export const clientErrors = (logger: HttpLogger | undefined, metrics?: Metrics): ClientErrors => {
+export const clientErrors = (given: HttpLogger | undefined, metrics?: Metrics): ClientErrors => {
+  const logger = unfailing(given);
   const latest = new WeakMap<Duplex, ServerResponse>();
   return {
     watch: (response) => void latest.set(response.req.socket, response),

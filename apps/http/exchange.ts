@@ -1,13 +1,10 @@
 /** What surrounds every request: its id, its deadline, its cancellation, its line in the log, and the net under bugs. */
-import type { BaseLogger } from 'pino';
 import type { RouterMiddleware } from '@koa/router';
 import { cancellationOf, nodeHost } from '../../adapters/node-host.js';
 import { type Cancellation, cancellationSource } from '../../core/index.js';
 import { refusalOf } from './client-errors.js';
+import type { HttpLogger } from './logger.js';
 import { type Exchange, type HttpContext, respondProblem, statusOf } from './respond.js';
-
-/** The part of pino's logger that is used. */
-export type HttpLogger = Pick<BaseLogger, 'info' | 'warn' | 'error'>;
 
 export interface ExchangeOptions {
   readonly requestTimeoutMs: number;

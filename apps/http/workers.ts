@@ -3,7 +3,7 @@ import cluster, { type Worker } from 'node:cluster';
 import * as E from 'fp-ts/lib/Either.js';
 import type * as TE from 'fp-ts/lib/TaskEither.js';
 import { fail, type Failure } from '../../core/index.js';
-import type { HttpLogger } from './exchange.js';
+import type { HttpLogger } from './logger.js';
 import { gatherMetrics } from './gathered-metrics.js';
 import { saveConnectionsOf } from './handed-connections.js';
 import { exitCodeOf, hearSignals } from './signals.js';

@@ -192,3 +192,25 @@ for (const [name, headers] of [
     t.like(await logged.opened, { code: 'Cancelled', status: null });
   });
 }
+
+test('a logger that throws fails no request, whatever it is told of', async (t) => {
+  const levels: string[] = [];
+  const at = (level: string) => () => {
+    levels.push(level);
+    throw new Error('the disk is full');
+  };
+  const logger = { info: at('info'), warn: at('warn'), error: at('error') };
+  const score = () => {
+    throw new Error('a bug');
+  };
+  const { url } = await serve(t, { score, models: () => failureTask({ tag: 'Unavailable' }) }, { logger });
+  t.is((await fetch(`${url}/health`)).status, 200);
+  t.is((await fetch(`${url}/models`)).status, 503);
+  const bug = await post(url, '{}');
+  t.is(bug.status, 500);
+  t.is((await problemOf(bug))['code'], 'InternalError');
+  const gibberish = await rawConnection(url);
+  await gibberish.send('gibberish\r\n\r\n');
+  t.regex(await gibberish.received, /^HTTP\/1\.1 400 /);
+  t.deepEqual(levels, ['info', 'warn', 'error', 'info']);
+});
