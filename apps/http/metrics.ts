@@ -1,6 +1,6 @@
 /** What a serving process counts and measures, for Prometheus. */
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, type Metric, Registry } from 'prom-client';
 import type { Failure, ScoreAnswer, Service } from '../../core/index.js';
 
 /** Metrics as data, to be summed up with those of other processes. */
@@ -21,6 +21,13 @@ export interface Metrics {
   readonly figures: () => Promise<Figures>;
   /** Prometheus' text format, version 0.0.4. Fails `Unavailable` where another process has to be asked and does not answer. */
   readonly text: TE.TaskEither<Failure, string>;
+  /** Stops measuring, and takes what is told here out of a registry that was given. What was counted can still be asked for. */
+  readonly close: () => void;
+}
+
+export interface MetricsOptions {
+  /** The caller's own, from prom-client: it gets these metrics beside its own, `/metrics` tells them all, and those of the process are left to the caller. */
+  readonly registry?: Registry;
 }
 
 /** https://prometheus.io/docs/instrumenting/exposition_formats */
@@ -43,8 +50,8 @@ const delayBuckets = [0.001, 0.002_5, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1
 /** How often the delay of the event loop is looked at. */
 const delayEveryMs = 10;
 
-/** Counts from now on. What the service holds is asked when somebody asks for the metrics. */
-export const createMetrics = (service: Pick<Service, 'usage'>): Metrics => {
+/** Counts from now on, until it is closed. What the service holds is asked when somebody asks for the metrics. Throws when a registry that is given has one of these metrics. */
+export const createMetrics = (service: Pick<Service, 'usage'>, { registry: given }: MetricsOptions = {}): Metrics => {
   const registry = new Registry();
   const registers = [registry];
   const requests = new Counter({
@@ -63,21 +70,43 @@ export const createMetrics = (service: Pick<Service, 'usage'>): Metrics => {
       this.set(1);
     },
   });
-  observeDelay(
-    new Histogram({
-      name: 'scorekeeper_event_loop_delay_seconds',
-      help: `How late a timer was that is due every ${delayEveryMs} ms: what a request waits for when it arrives.`,
-      buckets: delayBuckets,
-      registers,
-    }),
-  );
-  collectDefaultMetrics({ register: registry });
+  const delay = new Histogram({
+    name: 'scorekeeper_event_loop_delay_seconds',
+    help: `How late a timer was that is due every ${delayEveryMs} ms: what a request waits for when it arrives.`,
+    buckets: delayBuckets,
+    registers,
+  });
+  const ours = registry.getMetricsAsArray();
+  if (given === undefined) addTo(registry, processMetrics().getMetricsAsArray());
+  else addTo(given, ours);
+  const told = given ?? registry;
+  const stopObserving = observeDelay(delay);
   return {
     countRequest: (route = 'none', status) => requests.inc({ route, status: `${status}` }),
     countScoring,
-    figures: () => registry.getMetricsAsJSON(),
-    text: TE.fromTask(() => registry.metrics()),
+    figures: () => told.getMetricsAsJSON(),
+    text: TE.fromTask(() => told.metrics()),
+    close: () => {
+      stopObserving();
+      for (const { name } of ours) given?.removeSingleMetric(name);
+    },
   };
+};
+
+/** The library's types make less of a registry's metrics than they are. */
+const addTo = (registry: Registry, metrics: ReturnType<Registry['getMetricsAsArray']>): void => {
+  for (const metric of metrics) registry.registerMetric(metric as unknown as Metric);
+};
+
+let ofProcess: Registry | undefined;
+
+/** Once for all: what prom-client begins to observe of the process, it observes until the process ends. */
+const processMetrics = (): Registry => {
+  if (ofProcess === undefined) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  return ofProcess;
 };
 
 /** Of successful scorings, by version. */
@@ -183,11 +212,13 @@ const usageMetrics = (registry: Registry, { usage }: Pick<Service, 'usage'>): vo
   });
 };
 
-const observeDelay = (histogram: Histogram): void => {
+/** Until what it answers is called. */
+const observeDelay = (histogram: Histogram): (() => void) => {
   let dueMs = performance.now() + delayEveryMs;
-  setInterval(() => {
+  const timer = setInterval(() => {
     const nowMs = performance.now();
     histogram.observe(Math.max(0, nowMs - dueMs) / 1000);
     dueMs = nowMs + delayEveryMs;
   }, delayEveryMs).unref();
+  return () => clearInterval(timer);
 };

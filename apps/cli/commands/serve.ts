@@ -111,7 +111,7 @@ export class ServeCommand extends BaseCommand {
               () =>
                 tell(url),
           ),
-          TE.flatMapTask((server) => () => serveUntilSignal(server, async () => undefined, primary?.stop)),
+          TE.flatMapTask((server) => () => serveUntilSignal(server, async () => metrics.close(), primary?.stop)),
         );
       }),
       TE.asUnit,

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
+import { collectDefaultMetrics, Counter, Registry } from 'prom-client';
 import { createMetrics, type Metrics } from '../../../apps/http/metrics.js';
 import type { Service, ServiceUsage } from '../../../core/index.js';
 import { failureTask, fakeService, latch, post, problemOf, rawConnection, scoreAnswer, serve } from './harness.js';
@@ -213,4 +214,47 @@ test('an application without metrics has no such path', async (t) => {
   t.is(response.status, 404);
   t.notRegex(`${(await problemOf(response))['detail']}`, /metrics/);
   t.regex(`${(await problemOf(await fetch(`${having.url}/nowhere`)))['detail']}`, /, GET \/metrics\.$/);
+});
+
+test("metrics go into a registry of the caller's, beside what it has, and out of it again", async (t) => {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  new Counter({ name: 'jobs_total', help: 'Jobs.', registers: [registry] }).inc(3);
+  const before = registry.getMetricsAsArray();
+  for (let round = 0; round < 2; round++) {
+    const metrics = createMetrics(fakeService({}), { registry });
+    t.throws(() => createMetrics(fakeService({}), { registry }), { message: /already been registered/ });
+    const { url } = await serve(t, {}, { metrics });
+    await post(url, '{}');
+    t.is((await metricOf(url, 'jobs_total')).get(''), 3);
+    t.is((await metricOf(url, 'scorekeeper_http_requests_total')).get('{route="/score",status="200"}'), 1);
+    t.regex(await registry.metrics(), /\nscorekeeper_models_loaded 0\n/);
+    metrics.close();
+    t.deepEqual(registry.getMetricsAsArray(), before);
+  }
+});
+
+test('metrics that are closed measure no more, and tell what was counted', async (t) => {
+  const delaysOf = async (metrics: Metrics): Promise<unknown> => {
+    const figures = await metrics.figures();
+    return figures.find(({ name }) => name === 'scorekeeper_event_loop_delay_seconds');
+  };
+  const metrics = createMetrics(fakeService({}));
+  await until(async () => JSON.stringify(await delaysOf(metrics)).includes('"value":1'));
+  metrics.countRequest('/score', 200);
+  metrics.close();
+  const counted = await delaysOf(metrics);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  t.deepEqual(await delaysOf(metrics), counted);
+  t.regex(JSON.stringify(await metrics.figures()), /"value":1,"labels":\{"route":"\/score","status":"200"\}/);
+});
+
+test('what prom-client observes of the process is observed once, for any number of metrics', async (t) => {
+  const [first, second] = [createMetrics(fakeService({})), createMetrics(fakeService({}))];
+  t.teardown(first.close);
+  t.teardown(second.close);
+  const heap = async ({ figures }: Metrics) =>
+    (await figures()).filter(({ name }) => name === 'nodejs_gc_duration_seconds');
+  t.is((await heap(first)).length, 1);
+  t.deepEqual(await heap(first), await heap(second));
 });
