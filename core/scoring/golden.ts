@@ -46,12 +46,12 @@ export const goldenTexts = ({ data }: Golden): Readonly<Record<string, string>> 
     E.flatMap(({ columnNames }) => readRows(data, columnNames)),
     E.match(
       () => ({}),
-      ({ rows, rowCount }) => {
-        const texts: Record<string, string> = {};
-        for (const [name, { values }] of rows(0, Math.min(1, rowCount)).columns)
-          if (typeof values[0] === 'string') texts[name] = values[0];
-        return texts;
-      },
+      ({ rows, rowCount }) =>
+        Object.fromEntries(
+          [...rows(0, Math.min(1, rowCount)).columns].flatMap(([name, { values }]) =>
+            typeof values[0] === 'string' ? [[name, values[0]]] : [],
+          ),
+        ),
     ),
   );
 

@@ -288,7 +288,14 @@ export const jsonRows = (
 ): ReadonlyArray<JsonObject> =>
   rows.map((row, at) => {
     const object: Record<string, unknown> = { row };
-    for (const [name, column] of keys) object[name] = jsonValueAt(column, at);
-    for (const [name, column] of predictions.columns) object[name] = jsonValueAt(column, at);
+    for (const [name, column] of keys) setOwn(object, name, jsonValueAt(column, at));
+    for (const [name, column] of predictions.columns) setOwn(object, name, jsonValueAt(column, at));
     return object;
   });
+
+/** To assign to `__proto__` would set the object's prototype, or nothing. */
+const setOwn = (object: Record<string, unknown>, name: string, value: unknown): void => {
+  if (name === '__proto__')
+    Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+  else object[name] = value;
+};

@@ -1,7 +1,7 @@
 /** Golden rows: what the training code predicted is predicted again, or the artifact is refused. */
 import test from 'ava';
 import type { Golden } from '../../core/index.js';
-import { checkGolden } from '../../core/scoring/golden.js';
+import { checkGolden, goldenTexts } from '../../core/scoring/golden.js';
 import { signatureOf } from '../../core/model/signature.js';
 import type { MemoryModel } from '../../adapters/memory/inference-engine.js';
 import { nodeHost } from '../../adapters/node-host.js';
@@ -159,4 +159,9 @@ test('labels that are integers agree with numbers, and with nothing else', async
 test('a prediction is pointed to, whatever it is called', async (t) => {
   const failed = leftOf(await check({ data, predictions: { 'a/b~c': [1, 2, 3] } }), 'ArtifactUnreadable');
   t.is(failed.problems[0]?.pointer, '/predictions/a~1b~0c');
+});
+
+test('the texts of the first golden row are those of its columns, whatever they are called', (t) => {
+  const data: unknown = JSON.parse('[{"__proto__":"p","a":"q","n":1},{"a":"r"}]');
+  t.is(JSON.stringify(goldenTexts({ data, predictions: {} } as Golden)), '{"__proto__":"p","a":"q"}');
 });

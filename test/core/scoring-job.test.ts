@@ -492,6 +492,17 @@ test('a row in JSON is its position, its keys and its predictions, in that order
   );
 });
 
+test('a key or a prediction in JSON may be called __proto__', (t) => {
+  for (const value of ['p', null, { deep: [1] }]) {
+    const keys = new Map([['__proto__', json(value)]]);
+    const [row] = jsonRows([0], keys, rowBatch({ prediction: typed('float64', 1) }));
+    t.is(JSON.stringify(row), `{"row":0,"__proto__":${JSON.stringify(value)},"prediction":1}`);
+    t.is(Object.getPrototypeOf(row), Object.prototype);
+  }
+  const predicted = { rowCount: 1, columns: new Map([['__proto__', typed('float64', 0.5)]]) };
+  t.is(JSON.stringify(jsonRows([0], new Map(), predicted)), '[{"row":0,"__proto__":0.5}]');
+});
+
 test('an answer holds the first 100 refused rows', async (t) => {
   const output = inlineOutput();
   const refused = (from: number, count: number): ReadonlyArray<RefusedRow> =>
