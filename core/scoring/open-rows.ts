@@ -10,6 +10,7 @@ import type { CallOptions } from '../ports/host.js';
 import { afterFailure } from './after-failure.js';
 import { checkColumns } from './check-columns.js';
 import type { RawBatch } from './features.js';
+import { keyFault } from './key-values.js';
 import { keysOf } from './keys.js';
 import { togetherOf } from './number-block.js';
 import { type InlineRows, readRows } from './rows.js';
@@ -230,7 +231,7 @@ function* severalBatches(
     yield batchOf(sent, keys, begin, Math.min(sent.rowCount, begin + mostRowsAtOnce));
 }
 
-/** Rows whose keys are what was sent: in place of an integer that a double does not hold JSON gives the nearest. Fails `InvalidInput`. */
+/** Rows whose keys can be given back as they were sent. Fails `InvalidInput`. */
 const batchOf = (
   { rows, pointerTo }: InlineRows,
   keys: ReadonlyArray<string>,
@@ -239,11 +240,13 @@ const batchOf = (
 ): E.Either<Failure, RawBatch> => {
   const batch = keys.length === 0 ? rows(begin, end) : withPlainKeys(rows(begin, end), keys);
   for (const name of keys) {
-    const at = batch.columns.get(name)?.values.findIndex(isRounded) ?? -1;
-    if (at === -1) continue;
-    const detail = `row ${begin + at}, key "${name}": an integer beyond ±2^53, which JSON numbers do not carry to the last digit`;
-    const problems = [{ pointer: pointerTo(begin + at, name), detail }];
-    return E.left(failureOf('InvalidInput', `The data's ${detail}: send its digits as text.`, problems));
+    for (const [at, value] of batch.columns.get(name)?.values.entries() ?? []) {
+      const fault = keyFault(value);
+      if (fault === undefined) continue;
+      const detail = `row ${begin + at}, key "${name}": ${fault.detail}`;
+      const problems = [{ pointer: pointerTo(begin + at, name), detail }];
+      return E.left(failureOf('InvalidInput', `The data's ${detail}: ${fault.cure}.`, problems));
+    }
   }
   return E.right(batch);
 };
@@ -257,8 +260,6 @@ const withPlainKeys = (batch: RawBatch, keys: ReadonlyArray<string>): RawBatch =
   }
   return { ...batch, columns };
 };
-
-const isRounded = (value: unknown): boolean => Number.isInteger(value) && !Number.isSafeInteger(value);
 
 const openInline = (
   from: RowSources,

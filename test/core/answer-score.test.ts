@@ -561,6 +561,63 @@ test('a key that JSON rounded is refused, in the first row or the last of many, 
   for (const id of inRange) t.is(rightOf(await scored(id, 0)).predictions?.[0]?.['id'], id);
 });
 
+/** What a program may hold and JSON does not, as a key. */
+const endless: { self?: unknown } = {};
+endless.self = [endless];
+const noKeys: ReadonlyArray<readonly [what: string, value: unknown, says: string]> = [
+  ['a Date', new Date(0), 'an object (Date)'],
+  ['a Map', new Map([[1, 2]]), 'an object (Map)'],
+  ['a typed array', Uint8Array.of(1), 'an object (Uint8Array)'],
+  ['a Symbol', Symbol('x'), 'a symbol'],
+  ['a function', () => 1, 'a function'],
+  ['a Date in an object', { at: [new Date(0)] }, 'an object (Date)'],
+  ['a bigint in an object', { n: 1n }, 'a bigint in an object or array'],
+  ['a toJSON of its own', { toJSON: () => 'x' }, 'a function'],
+  ['an object that holds itself', endless, 'something that nests too deeply'],
+];
+
+for (const [what, value, says] of noKeys) {
+  test(`a key that is ${what} is refused by row and column, and a feature by itself`, async (t) => {
+    const { service, ports } = await scoringService({
+      ...withGames,
+      sources: { games: { ...games, keys: ['id'] } },
+    });
+    const data = [
+      { id: 'p', a: 1, b: 0 },
+      { id: value, a: 1, b: 0 },
+    ];
+    for (const output of [{}, { output_location: 'a.csv' }, { on_error: 'skip' }]) {
+      const failed = leftOf(await service.score({ ...sums, data, ...output })(), 'InvalidInput');
+      t.is(
+        failed.message,
+        `The data's row 1, key "id": ${says}, which JSON does not hold: send text, a number, a boolean or null.`,
+      );
+      t.is(failed.problems[0]?.pointer, '/data/1/id');
+    }
+    t.deepEqual([...ports.sink.outputs.keys()], []);
+    const feature = await service.score({ ...sums, data: [{ id: 'p', a: value, b: 0 }] })();
+    t.regex(leftOf(feature, 'SignatureMismatch').message, /row 0, column "a": expected float32, got an object/);
+  });
+}
+
+test('a key may be anything that JSON holds, and an integer of 64 bits', async (t) => {
+  const { service } = await scoringService({ ...withGames, sources: { games: { ...games, keys: ['id'] } } });
+  const without: unknown = Object.assign(Object.create(null) as object, { a: 1 });
+  const ids = ['p', '', 1.5, true, null, undefined, { deep: [{ x: null }] }, [1], without, 2n ** 60n];
+  const data = { id: ids, a: ids.map(() => 1), b: ids.map(() => 0) };
+  t.deepEqual(
+    JSON.stringify(rightOf(await service.score({ ...sums, data })()).predictions?.map(({ id }) => id)),
+    '["p","",1.5,true,null,null,{"deep":[{"x":null}]},[1],{"a":1},"1152921504606846976"]',
+  );
+});
+
+test('a key that is called __proto__ is carried to the answer', async (t) => {
+  const { service } = await scoringService({ ...withGames, sources: { games: { ...games, keys: ['__proto__'] } } });
+  const data: unknown = JSON.parse('[{"__proto__":"p","a":1,"b":0}]');
+  const { predictions } = rightOf(await service.score({ ...sums, data })());
+  t.is(JSON.stringify(predictions), '[{"row":0,"__proto__":"p","prediction":3}]');
+});
+
 test('integers that float32 does not hold are warned of, and scored', async (t) => {
   const { service } = await scoringService();
   const answer = rightOf(await service.score({ ...sums, data: [{ a: 16_777_217, b: 0 }] })());
