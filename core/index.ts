@@ -93,6 +93,7 @@ export {
   sliceColumn,
 } from './scoring/row-batch.js';
 export { brief, closed, decode, integer, pointerToken, show, text } from './decode.js';
+export { checkLimits } from './limits.js';
 export { nestsDeeper } from './model/json-depth.js';
 export { checkGate, defaultGates, Gate, GateCheck } from './model/metrics-gate.js';
 export {

@@ -6,7 +6,8 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import type * as t from 'io-ts';
 import { decode } from './decode.js';
-import type { Failure } from './failure.js';
+import { type Failure, failTask } from './failure.js';
+import { checkLimits, limitFault } from './limits.js';
 import type { ExperimentListing } from './model/experiment.js';
 import type { Gate } from './model/metrics-gate.js';
 import type { Registration } from './model/registration.js';
@@ -225,8 +226,14 @@ const lookUpsShown = 100;
 /** How long `ready` waits for the registry when models can be served without it. */
 const readyPatienceMs = 900;
 
-/** Composes a service from adapters; `ports` belong to the caller and stay open when the service is closed. */
+/**
+ * Composes a service from adapters; `ports` belong to the caller and stay open when the service is closed. Throws a RangeError for a setting that is
+ * no number, or a negative one.
+ */
 export const createService = (ports: ServicePorts, settings: ServiceSettings = {}): Service => {
+  const refreshMs = settings.refreshMs ?? defaultRefreshMs;
+  const mostRows = settings.inlineRowLimit ?? defaultInlineRowLimit;
+  checkLimits({ refreshMs, inlineRowLimit: mostRows });
   const decoded =
     <A>(codec: t.Decoder<unknown, A>) =>
     <B>(answer: (request: A, call: CallOptions) => TaskEither<Failure, B>) =>
@@ -236,7 +243,7 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
       const valid = decode(codec, 'The request')(request);
       return E.isLeft(valid) ? valid : answer(valid.right, callOf(control))();
     };
-  const { resolve, forget, lookUps, close } = rememberResolved(ports, settings.refreshMs ?? defaultRefreshMs);
+  const { resolve, forget, lookUps, close } = rememberResolved(ports, refreshMs);
   const scorePorts = { ...ports, resolve };
   const jobs = jobCalls(scorePorts, settings);
   /** Scoring sees at once what this service itself changed. */
@@ -278,8 +285,9 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
     info: decoded(InfoRequest)(browseInfo(ports)),
     experiments: (control = {}) => ports.experiments.list(callOf(control)),
     score: (request, control = {}) => {
-      const { onProgress = () => undefined, inlineRowLimit = settings.inlineRowLimit ?? defaultInlineRowLimit } =
-        control;
+      const { onProgress = () => undefined, inlineRowLimit = mostRows } = control;
+      const fault = limitFault({ inlineRowLimit });
+      if (fault !== undefined) return failTask('InvalidInput', `The limit ${fault}`);
       const { rows, into } = control;
       const of = { ...settings, inlineRowLimit, onProgress, rows, into };
       return decoded(ScoreRequest)(answerScore(scorePorts, of))(request, control);

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as O from 'fp-ts/lib/Option.js';
-import type { ArtifactCache } from '../../core/index.js';
+import { type ArtifactCache, checkLimits } from '../../core/index.js';
 
 export interface ArtifactCacheOptions {
   /** Made by the first artifact that is kept, for this user alone. */
@@ -12,32 +12,35 @@ export interface ArtifactCacheOptions {
 }
 
 /** The cache; several processes may share the folder. */
-export const localFilesystemArtifactCache = ({ folder, limitBytes }: ArtifactCacheOptions): ArtifactCache => ({
-  get: (sha256) => async () => {
-    const path = join(folder, sha256);
-    try {
-      const { buffer, byteOffset, byteLength } = await readFile(path);
-      const now = new Date();
-      await utimes(path, now, now).catch(() => undefined);
-      return O.some(new Uint8Array(buffer, byteOffset, byteLength));
-    } catch {
-      return O.none;
-    }
-  },
+export const localFilesystemArtifactCache = ({ folder, limitBytes }: ArtifactCacheOptions): ArtifactCache => {
+  checkLimits({ limitBytes });
+  return {
+    get: (sha256) => async () => {
+      const path = join(folder, sha256);
+      try {
+        const { buffer, byteOffset, byteLength } = await readFile(path);
+        const now = new Date();
+        await utimes(path, now, now).catch(() => undefined);
+        return O.some(new Uint8Array(buffer, byteOffset, byteLength));
+      } catch {
+        return O.none;
+      }
+    },
 
-  keep: (sha256, bytes) => async () => {
-    if (bytes.length > limitBytes) return;
-    const temporary = join(folder, `${sha256}.${randomUUID()}`);
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await writeFile(temporary, bytes, { flag: 'wx' });
-      await rename(temporary, join(folder, sha256));
-      await makeRoom(folder, limitBytes);
-    } catch {
-      await rm(temporary, { force: true }).catch(() => undefined);
-    }
-  },
-});
+    keep: (sha256, bytes) => async () => {
+      if (bytes.length > limitBytes) return;
+      const temporary = join(folder, `${sha256}.${randomUUID()}`);
+      try {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        await writeFile(temporary, bytes, { flag: 'wx' });
+        await rename(temporary, join(folder, sha256));
+        await makeRoom(folder, limitBytes);
+      } catch {
+        await rm(temporary, { force: true }).catch(() => undefined);
+      }
+    },
+  };
+};
 
 /** No process takes so long to write one. */
 const leftoverAgeMs = 3_600_000;

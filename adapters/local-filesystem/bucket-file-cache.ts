@@ -10,6 +10,7 @@ import {
   type BucketFiles,
   type ByteRange,
   type CallOptions,
+  checkLimits,
   failure,
   type Failure,
 } from '../../core/index.js';
@@ -48,6 +49,7 @@ export interface BucketFileCache {
 
 export const localFilesystemBucketFileCache = (options: BucketFileCacheOptions): BucketFileCache => {
   const { files, folder, limitBytes } = options;
+  checkLimits({ limitBytes });
   /** Where this cache's readers have their copies: names of their own, of files that the cache may cease to name. */
   const ownFolder = join(folder, `reader-${randomUUID()}`);
   let copyCount = 0;

@@ -2,7 +2,7 @@
 import * as E from 'fp-ts/lib/Either.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import { LRUCache } from 'lru-cache';
-import type { Failure, LoadedModel, ModelCache } from '../../core/index.js';
+import { checkLimits, type Failure, type LoadedModel, type ModelCache } from '../../core/index.js';
 
 /** A model from the moment its load begins. Who asks becomes a user at once, so that it cannot go before it is lent. */
 interface Entry {
@@ -13,6 +13,7 @@ interface Entry {
 
 /** Holds at most `limitBytes` of models; a bigger one is loaded, used and released. */
 export const lruCacheModelCache = ({ limitBytes }: { readonly limitBytes: number }): ModelCache => {
+  checkLimits({ limitBytes });
   const loading = new Map<string, Entry>();
   const releases = new Set<Promise<void>>();
   let hits = 0;

@@ -2,7 +2,7 @@
 import Router, { type RouterContext, type RouterMiddleware } from '@koa/router';
 import * as E from 'fp-ts/lib/Either.js';
 import Koa, { type Middleware, type Next } from 'koa';
-import { failure, type Service, show } from '../../core/index.js';
+import { checkLimits, failure, type Service, show } from '../../core/index.js';
 import { negotiated } from './answer-formats.js';
 import { isConnectionError } from './client-errors.js';
 import { exchange, loggedBug } from './exchange.js';
@@ -44,6 +44,7 @@ export interface HttpAppOptions {
 /**
  * `POST /score`, `GET /models`, `GET /model/{model_type}/{model_name}/info`, `GET /health`, `GET /ready`, `GET /metrics`, `GET /job/{job_id}`.
  * A failure is answered with RFC 9457 problem+json whose `type` is `urn:scorekeeper:failure:{code}`; a bug with 500 without detail.
+ * Throws a RangeError for a limit that is no number, or a negative one.
  */
 export const createHttpApp = ({
   service,
@@ -55,6 +56,7 @@ export const createHttpApp = ({
 }: HttpAppOptions): Koa<Exchange> => {
   const logger = unfailing(options.logger);
   const limits = { ...defaultHttpLimits, ...given(options.limits) };
+  checkLimits({ ...limits });
   const admit = admission(limits.concurrentRequests);
   const answerScores = answeringScores(scoreRoute(service, limits, jobs), metrics);
   const router = new Router<Exchange>()

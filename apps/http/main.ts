@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { type Failure, failure, type Service } from '../../core/index.js';
+import { checkLimits, type Failure, failure, type Service } from '../../core/index.js';
 import { clientErrors } from './client-errors.js';
 import {
   createHttpApp,
@@ -51,6 +51,7 @@ export const startServer = ({
 }: ServerOptions): TE.TaskEither<Failure, RunningServer> =>
   TE.tryCatch(
     async () => {
+      checkLimits({ graceMs });
       const stopping = new AbortController();
       const abandoned = new AbortController();
       const app = createHttpApp({ ...options, stopping: stopping.signal, abandoned: abandoned.signal });

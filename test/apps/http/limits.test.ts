@@ -1,7 +1,8 @@
 /** The limits on time and on concurrent requests. Those on bodies are in body.test.ts. */
 import test from 'ava';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import { failureTask, latch, post, problemOf, scoreAnswer, serve } from './harness.js';
+import { createHttpApp, defaultHttpLimits } from '../../../apps/http/app.js';
+import { failureTask, fakeService, latch, post, problemOf, scoreAnswer, serve } from './harness.js';
 
 test('requests above the concurrent ones are told to come again; health, readiness and later requests are not', async (t) => {
   const [asked, go] = [latch(), latch()];
@@ -53,4 +54,16 @@ test('the service is given the deadline, and its DeadlineExceeded is 504', async
   const [score = 0, ready = 0] = remaining;
   t.true(score > 5_000 && score <= 40_000);
   t.true(ready <= 5_000);
+});
+
+test('limits that are no numbers, or negative ones, are refused before anything is served', async (t) => {
+  for (const limit of [Number.NaN, -1]) {
+    for (const name of Object.keys(defaultHttpLimits)) {
+      t.throws(() => createHttpApp({ service: fakeService({}), limits: { [name]: limit } }), {
+        instanceOf: RangeError,
+        message: `${name} must be a number of 0 or more, got ${limit}: correct it, or leave it out.`,
+      });
+    }
+    await t.throwsAsync(serve(t, {}, { graceMs: limit }), { message: /^graceMs must be a number of 0 or more/ });
+  }
 });
