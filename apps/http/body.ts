@@ -11,7 +11,7 @@ import { decodeUtf8 } from '../utf8.js';
 import { isConnectionError } from './client-errors.js';
 import { inflated } from './inflated.js';
 import { parseStrictJson } from './json.js';
-import type { HttpLimits } from './limits.js';
+import { type HttpLimits, timerMs } from './limits.js';
 import { rowMediaTypes } from './row-bodies.js';
 
 /**
@@ -174,7 +174,7 @@ const interrupted = (limits: HttpLimits, control: CallOptions) => {
           `The body did not arrive within the limit request_timeout_ms, which is ${limits.requestTimeoutMs}: send it again, or less at once.`,
         ),
       );
-    const timer = setTimeout(overdue, limits.requestTimeoutMs);
+    const timer = setTimeout(overdue, timerMs(limits.requestTimeoutMs));
     const forget = control.cancellation.onAbort(() => resolve(fail('Cancelled', gone)));
     release = () => {
       clearTimeout(timer);

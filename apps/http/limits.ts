@@ -20,3 +20,6 @@ export const defaultHttpLimits: HttpLimits = {
   requestTimeoutMs: 60_000,
   concurrentRequests: 64,
 };
+
+/** What a timer of Node's takes: beyond some 25 days it would be over at once. */
+export const timerMs = (durationMs: number): number => Math.min(durationMs, 2 ** 31 - 1);

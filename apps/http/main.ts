@@ -12,6 +12,7 @@ import {
   type Metrics,
   type ScoringJobs,
 } from './app.js';
+import { timerMs } from './limits.js';
 import { exitCodeOf, hearSignals } from './signals.js';
 
 export interface ServerOptions {
@@ -58,7 +59,7 @@ export const startServer = ({
       const callback = app.callback();
       const refused = clientErrors(options.logger, options.metrics);
       // The application answers a late body itself, and one that is streamed may come for hours; what still comes after the answer is cut off.
-      const afterAnswerMs = (options.limits?.requestTimeoutMs ?? defaultHttpLimits.requestTimeoutMs) + 10_000;
+      const afterAnswerMs = timerMs((options.limits?.requestTimeoutMs ?? defaultHttpLimits.requestTimeoutMs) + 10_000);
       const answer = (request: IncomingMessage, response: ServerResponse): void => {
         refused.watch(response);
         response.once('finish', () => cutOffLate(request, afterAnswerMs));
@@ -88,7 +89,7 @@ export const startServer = ({
         let timer = setTimeout(() => {
           abandoned.abort();
           timer = setTimeout(() => server.closeAllConnections(), abandonedMs);
-        }, graceMs);
+        }, timerMs(graceMs));
         await new Promise<void>((resolve) => server.close(() => resolve()));
         clearTimeout(timer);
       };

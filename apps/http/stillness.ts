@@ -1,5 +1,6 @@
 /** Ends a stream that stands still: one of unknown length has no deadline of its own, but nobody waits for ever for its next piece. */
 import { type CallOptions, cancellationSource, type Failure, failure } from '../../core/index.js';
+import { timerMs } from './limits.js';
 
 export interface Stillness {
   /** For everything that works on the stream. */
@@ -11,19 +12,14 @@ export interface Stillness {
   readonly release: () => void;
 }
 
-const longestTimerMs = 2 ** 31 - 1;
-
 /** Cancels with `control`, or when nothing moved for `limitMs`, the limit `request_timeout_ms`. */
 export const watchStillness = ({ cancellation: given }: CallOptions, limitMs: number): Stillness => {
   const { cancellation, cancel } = cancellationSource();
   let isStill = false;
-  const timer = setTimeout(
-    () => {
-      isStill = true;
-      cancel();
-    },
-    Math.min(limitMs, longestTimerMs),
-  );
+  const timer = setTimeout(() => {
+    isStill = true;
+    cancel();
+  }, timerMs(limitMs));
   const forget = given.onAbort(cancel);
   return {
     control: { deadlineMs: Number.POSITIVE_INFINITY, cancellation },

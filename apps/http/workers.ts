@@ -6,6 +6,7 @@ import { fail, type Failure } from '../../core/index.js';
 import type { HttpLogger } from './logger.js';
 import { gatherMetrics } from './gathered-metrics.js';
 import { saveConnectionsOf } from './handed-connections.js';
+import { timerMs } from './limits.js';
 import { exitCodeOf, hearSignals } from './signals.js';
 import type { FromPrimary, FromWorker } from './worker-messages.js';
 
@@ -156,7 +157,7 @@ export const serveWithWorkers =
           else if (slot.worker !== undefined) send(slot.worker, { kind: 'stop' });
           slot.state = 'stopping';
         }
-        patience = setTimeout(killAll, graceMs + afterGraceMs);
+        patience = setTimeout(killAll, timerMs(graceMs + afterGraceMs));
         settle();
       };
 

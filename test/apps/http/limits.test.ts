@@ -1,4 +1,5 @@
 /** The limits on time and on concurrent requests. Those on bodies are in body.test.ts. */
+import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { createHttpApp, defaultHttpLimits } from '../../../apps/http/app.js';
@@ -65,5 +66,19 @@ test('limits that are no numbers, or negative ones, are refused before anything 
       });
     }
     await t.throwsAsync(serve(t, {}, { graceMs: limit }), { message: /^graceMs must be a number of 0 or more/ });
+  }
+});
+
+test('a time that no timer holds is no time that is over at once', async (t) => {
+  for (const requestTimeoutMs of [Number.POSITIVE_INFINITY, 2 ** 32]) {
+    const { url } = await serve(t, { score: () => TE.right(scoreAnswer) }, { limits: { requestTimeoutMs } });
+    const halves = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+      yield Buffer.from('{');
+      await setTimeout(50);
+      yield Buffer.from('}');
+    };
+    const headers = { 'content-type': 'application/json' };
+    const sent: RequestInit = { method: 'POST', headers, body: ReadableStream.from(halves()), duplex: 'half' };
+    t.is((await fetch(`${url}/score`, sent)).status, 200);
   }
 });
