@@ -26,15 +26,6 @@ test.serial('two versions to begin with', async (t) => {
   }
 });
 
-test.serial('a page of models as JSON has the token of the next one', async (t) => {
-  const page = ['models', '--limit', '1', '--json'];
-  const first = json(await runHere(folder, page));
-  t.is(first.rating[0].version, 1);
-  const last = json(await runHere(folder, [...page, '--page-token', first.$next_page_token]));
-  t.is(last.rating[0].version, 2);
-  t.deepEqual(Object.keys(last), ['rating']);
-});
-
 test.serial('promote and rollback move an alias, and history tells it', async (t) => {
   const promoted = await runHere(folder, ['promote', `${model}@2`, '--alias', 'champion', '--by', 'ana']);
   t.is(promoted.stdout, `The alias champion of ${model} is on version 2, and was on version 1.\n`);
