@@ -12,8 +12,6 @@ import {
   type RowBatch,
 } from './row-batch.js';
 
-export type { RawColumn };
-
 type JsonColumn = Extract<RawColumn, { readonly type: 'json' }>;
 
 /** Columns as an entrance brings them. */

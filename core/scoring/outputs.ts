@@ -13,10 +13,9 @@ import type {
   SinkWriter,
 } from '../ports/prediction-sink.js';
 import type { PredictionStream } from '../ports/prediction-stream.js';
-import type { RawColumn } from './features.js';
 import { integersOf } from './int64.js';
 import type { PredictionColumn } from './predictions.js';
-import type { BatchColumn, RawRows, RowBatch } from './row-batch.js';
+import type { BatchColumn, RawColumn, RawRows, RowBatch } from './row-batch.js';
 import { jsonRows, type PredictionOutput } from './scoring-job.js';
 import type { RefusedRow } from './score-request.js';
 

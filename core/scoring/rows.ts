@@ -3,7 +3,8 @@ import * as E from 'fp-ts/lib/Either.js';
 import { brief, pointerToken, show } from '../decode.js';
 import { type Failure, failureOf } from '../failure.js';
 import type { JsonObject } from '../model/sealed-document.js';
-import type { RawBatch, RawColumn } from './features.js';
+import type { RawBatch } from './features.js';
+import type { RawColumn } from './row-batch.js';
 import { isTypedValues, type TypedValues, typedColumn } from './typed-values.js';
 
 /** Decoded rows. */

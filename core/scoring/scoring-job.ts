@@ -6,7 +6,7 @@ import type { Feature } from '../model/signature.js';
 import type { CallOptions, Host } from '../ports/host.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import { recordDistribution, type Distribution, type DistributionRecorder } from './distribution.js';
-import { type CellProblem, coerceFeatures, keepRows, type RawBatch, type RawColumn } from './features.js';
+import { type CellProblem, coerceFeatures, keepRows, type RawBatch } from './features.js';
 import type { Lost } from './float-columns.js';
 import { addMisfits, misfitFailure, type Misfits, rowsToCount } from './misfits.js';
 import type { RefusedRow, ScoringProgress } from './score-request.js';
@@ -15,7 +15,7 @@ import { sliceBlock } from './number-block.js';
 import { startLaps } from './laps.js';
 import { scoreBatch, type ScoringModel } from './score.js';
 import type { PredictionColumn } from './predictions.js';
-import { type RowBatch, sliceColumn } from './row-batch.js';
+import { type RawColumn, type RowBatch, sliceColumn } from './row-batch.js';
 
 /** Batches of raw columns, still to be read or there already; a `left` is the last element. */
 export type RawStream = AsyncIterable<E.Either<Failure, RawBatch>> | Iterable<E.Either<Failure, RawBatch>>;

@@ -3,8 +3,9 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { TensorType } from '../../core/index.js';
 import { checkColumns } from '../../core/scoring/check-columns.js';
-import { coerceFeatures, keepRows, type RawBatch, type RawColumn } from '../../core/scoring/features.js';
+import { coerceFeatures, keepRows, type RawBatch } from '../../core/scoring/features.js';
 import { inType } from '../../core/scoring/float-columns.js';
+import type { RawColumn } from '../../core/scoring/row-batch.js';
 import { feature, inlineBatch, json, leftOf, rawBatch, typed } from '../support/scoring.js';
 
 /** The value is refused as not of the type. */

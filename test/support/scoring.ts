@@ -30,7 +30,8 @@ import {
 } from '../../core/index.js';
 import { type Feature, signatureOf } from '../../core/model/signature.js';
 import type { LoadedModel } from '../../core/ports/inference-engine.js';
-import type { RawBatch, RawColumn } from '../../core/scoring/features.js';
+import type { RawBatch } from '../../core/scoring/features.js';
+import type { RawColumn } from '../../core/scoring/row-batch.js';
 import { readRows } from '../../core/scoring/rows.js';
 import { scoringModel, type ScoringModel } from '../../core/scoring/score.js';
 
