@@ -39,6 +39,7 @@ export {
   type OpenedSource,
   type Opening,
   type PassingRows,
+  type Staged,
   type StagedFile,
   StagedRows,
   type WantedColumn,

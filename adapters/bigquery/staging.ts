@@ -6,6 +6,7 @@ import {
   type CallOptions,
   failure,
   type Failure,
+  type Staged,
   type StagedRows,
   type StagePlace,
   type WantedColumn,
@@ -15,12 +16,6 @@ import { type Opened, pagesOf } from './pages.js';
 import type { Page } from './query-job.js';
 import { asStream, read, rowsFailed } from './read-rows.js';
 import { asExportable, batchesOf, checkUnchanged } from './selection.js';
-
-/** What `OpenedSource.stage` gives. */
-interface Staged {
-  readonly rows: StagedRows;
-  readonly rowGroups: ReadonlyArray<number>;
-}
 
 /** Writes the batches to the file `path`, as `OpenedSource.stage` says. `name` is what messages call them. */
 export type StageBatches = (name: string, batches: BatchStream, path: string) => TE.TaskEither<Failure, Staged>;

@@ -1,14 +1,8 @@
 /** Stages rows of a source that is not the engine's in a Parquet file, so that several processes can read them, each a range. */
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import type { BatchStream, Failure, StagedRows } from '../../core/index.js';
+import type { BatchStream, Failure, Staged } from '../../core/index.js';
 import { toFailure } from './errors.js';
 import { stagedFile, stageTyped } from './stage-rows.js';
-
-/** What was staged, and how many rows each row group has. */
-interface Staged {
-  readonly rows: StagedRows;
-  readonly rowGroups: ReadonlyArray<number>;
-}
 
 /**
  * Writes the batches, whose columns have the types of the first, to the file `path`, in a folder that is made, and makes it durable. `name` is what

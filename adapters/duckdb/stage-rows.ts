@@ -8,7 +8,7 @@ import {
   type RawColumn,
   type RawRows,
   type SinkSchema,
-  type StagedRows,
+  type StagedFile,
   textColumn,
   type WantedColumn,
 } from '../../core/index.js';
@@ -149,7 +149,7 @@ const writing = async (
 export const stagedFile = async (
   path: string,
   limits: EngineLimits,
-): Promise<{ readonly file: StagedRows['files'][number]; readonly rowGroups: ReadonlyArray<number> }> => {
+): Promise<{ readonly file: StagedFile; readonly rowGroups: ReadonlyArray<number> }> => {
   const state = await stateOf(path);
   const [rowGroups = []] = await rowGroupsOf([path], limits);
   return { file: { path, state, row_count: sumOf(rowGroups) }, rowGroups };

@@ -46,6 +46,13 @@ export const StagedRows = t.readonly(
 );
 export type StagedRows = t.TypeOf<typeof StagedRows>;
 
+/** What was staged. */
+export interface Staged {
+  readonly rows: StagedRows;
+  /** How many rows each row group of the files has, which can be read by itself. */
+  readonly rowGroups: ReadonlyArray<number>;
+}
+
 /** A source whose query was prepared: its columns are known, no row was read yet. */
 export interface OpenedSource {
   /**
@@ -78,11 +85,9 @@ export interface OpenedSource {
   readonly read: (wanted: ReadonlyArray<WantedColumn>, together?: ReadonlyArray<string>) => BatchStream;
   /**
    * Only where `open` was given a path: writes the wanted columns of all the rows there, in order, and makes the file durable; or finds them in
-   * Parquet files that the source is anyway, or has others write them, as `stagePrefix` says. Tells how many rows their row groups have, which can be read one by one. Fails as `read` does.
+   * Parquet files that the source is anyway, or has others write them, as `stagePrefix` says. Fails as `read` does.
    */
-  readonly stage?: (
-    wanted: ReadonlyArray<WantedColumn>,
-  ) => TaskEither<Failure, { readonly rows: StagedRows; readonly rowGroups: ReadonlyArray<number> }>;
+  readonly stage?: (wanted: ReadonlyArray<WantedColumn>) => TaskEither<Failure, Staged>;
   /** Only where the rows can be scored where they are. */
   readonly there?: RowsThere;
   /** Frees what it holds; harmless twice. */
