@@ -10,6 +10,7 @@ import { type Failure, failTask } from './failure.js';
 import { checkLimits, limitFault } from './limits.js';
 import type { ExperimentListing } from './model/experiment.js';
 import type { Gate } from './model/metrics-gate.js';
+import { modelIdOf } from './model/names.js';
 import type { Registration } from './model/registration.js';
 import { jobCalls } from './jobs/job-calls.js';
 import type { JobStatus } from './jobs/job-status.js';
@@ -49,6 +50,7 @@ import {
   GcRequest,
   HistoryRequest,
   InfoRequest,
+  modelOf,
   ModelsRequest,
   PromoteRequest,
   RegisterRequest,
@@ -248,20 +250,18 @@ export const createService = (ports: ServicePorts, settings: ServiceSettings = {
   const jobs = jobCalls(scorePorts, settings);
   /** Scoring sees at once what this service itself changed. */
   const forgetting =
-    <A extends { readonly model_type: string; readonly model_name: string }, B>(
-      change: (request: A, call: CallOptions) => TaskEither<Failure, B>,
-    ) =>
+    <A extends Parameters<typeof modelOf>[0], B>(change: (request: A, call: CallOptions) => TaskEither<Failure, B>) =>
     (request: A, call: CallOptions): TaskEither<Failure, B> =>
       pipe(
         change(request, call),
         // Also when it failed: it may have happened, or half of it.
-        T.chainFirstIOK(() => () => forget({ modelType: request.model_type, name: request.model_name })),
+        T.chainFirstIOK(() => () => forget(modelOf(request))),
       );
   return {
     register: decoded(RegisterRequest)((request, call) =>
       pipe(
         register(ports, settings)(request, call),
-        TE.chainFirstIOK(() => () => forget({ modelType: request.model_type, name: request.name })),
+        TE.chainFirstIOK(() => () => forget(modelIdOf(request))),
       ),
     ),
     promote: decoded(PromoteRequest)(forgetting(promote(ports))),

@@ -4,6 +4,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, fail, failTask, failure } from '../failure.js';
+import { modelIdOf } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
 import type { CallOptions } from '../ports/host.js';
 import type { LoadedModel } from '../ports/inference-engine.js';
@@ -72,13 +73,7 @@ export const registrationOf = (
   call: CallOptions,
 ): TE.TaskEither<Failure, Registration> =>
   pipe(
-    ports.resolve(
-      {
-        model: { modelType: model.model_type, name: model.name },
-        selector: { kind: 'version', version: model.version },
-      },
-      call,
-    ),
+    ports.resolve({ model: modelIdOf(model), selector: { kind: 'version', version: model.version } }, call),
     TE.filterOrElse(
       ({ artifact }) => artifact.sha256 === model.artifact_sha256,
       () =>

@@ -52,6 +52,12 @@ export interface ModelId {
   readonly name: string;
 }
 
+/** The model that registrations, and requests to register, have as `model_type` and `name`. */
+export const modelIdOf = ({ model_type, name }: { readonly model_type: string; readonly name: string }): ModelId => ({
+  modelType: model_type,
+  name,
+});
+
 /** Which of a model's versions is meant. */
 export type VersionSelector =
   | { readonly kind: 'latest' }
@@ -62,6 +68,12 @@ export interface ModelReference {
   readonly model: ModelId;
   readonly selector: VersionSelector;
 }
+
+/** The version of this number, or the one under this alias, or without either the latest. */
+export const selectorOf = (version: number | undefined, alias: string | undefined): VersionSelector => {
+  if (version !== undefined) return { kind: 'version', version };
+  return alias === undefined ? { kind: 'latest' } : { kind: 'alias', alias };
+};
 
 /** `type/name`, `type/name@3` or `type/name@champion`. Fails `InvalidInput`. */
 export const parseModelReference = (reference: string): E.Either<Failure, ModelReference> => {

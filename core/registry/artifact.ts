@@ -5,6 +5,7 @@ import * as O from 'fp-ts/lib/Option.js';
 import * as T from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failure } from '../failure.js';
+import { modelIdOf } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
 import type { ArtifactCache } from '../ports/artifact-cache.js';
 import type { CallOptions } from '../ports/host.js';
@@ -44,7 +45,7 @@ const fromStore = (
   registration: Registration,
   call: CallOptions,
 ): TE.TaskEither<Failure, Uint8Array> => {
-  const key = layout.artifact({ modelType: registration.model_type, name: registration.name }, registration.version);
+  const key = layout.artifact(modelIdOf(registration), registration.version);
   return pipe(
     store.get(key, call),
     TE.chainEitherK(

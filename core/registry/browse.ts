@@ -6,7 +6,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { brief } from '../decode.js';
 import { type Failure, failTask } from '../failure.js';
 import { Gate } from '../model/metrics-gate.js';
-import { type ModelId, ModelName, ModelType, parseModelReference } from '../model/names.js';
+import { type ModelId, ModelName, ModelType, parseModelReference, selectorOf } from '../model/names.js';
 import type { Registration, VersionRecord } from '../model/registration.js';
 import type { JsonObject } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
@@ -14,7 +14,7 @@ import { sideBySide } from '../side-by-side.js';
 import { layout } from './layout.js';
 import { aliasesOf, type ModelState, readModelState } from './model-state.js';
 import type { RegistryPorts } from './registry-ports.js';
-import type { InfoRequest, ModelsRequest } from './requests.js';
+import { type InfoRequest, modelOf, type ModelsRequest } from './requests.js';
 import { resolveVersion } from './resolve.js';
 import { listFolders, listVersionNumbers, type ReadVersion } from './versions.js';
 
@@ -102,18 +102,12 @@ export const browseModels =
 export const browseInfo =
   (ports: RegistryPorts) =>
   (request: InfoRequest, call: CallOptions): TE.TaskEither<Failure, InfoAnswer> => {
-    const model = { modelType: request.model_type, name: request.model_name };
+    const model = modelOf(request);
     if (request.version !== undefined && request.alias !== undefined) {
       return failTask('InvalidInput', 'A version and an alias were both given: name one of them.');
     }
-    const selector =
-      request.version !== undefined
-        ? ({ kind: 'version', version: request.version } as const)
-        : request.alias !== undefined
-          ? ({ kind: 'alias', alias: request.alias } as const)
-          : ({ kind: 'latest' } as const);
     return pipe(
-      resolveVersion(ports)({ model, selector }, call),
+      resolveVersion(ports)({ model, selector: selectorOf(request.version, request.alias) }, call),
       TE.map(({ record, state }) => {
         const registration = listed(model, record, E.right(state));
         return {

@@ -3,7 +3,7 @@ import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failTask } from '../failure.js';
-import { showModel } from '../model/names.js';
+import { modelIdOf, showModel } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
 import type { ArtifactStore } from '../ports/artifact-store.js';
 import type { CallOptions } from '../ports/host.js';
@@ -11,7 +11,7 @@ import { type ArtifactPorts, readArtifact } from './artifact.js';
 import { noteRegistered, readModelState } from './model-state.js';
 import { publish } from './publish.js';
 import type { RegistryPorts } from './registry-ports.js';
-import { type CopyRequest, referenceOf } from './requests.js';
+import { type CopyRequest, modelOf, referenceOf } from './requests.js';
 import { resolveScorable } from './resolve.js';
 import { highestVersion, readVersion } from './versions.js';
 
@@ -24,7 +24,7 @@ export const copyVersion =
   (ports: ArtifactPorts) =>
   (request: CopyRequest, target: ArtifactStore, call: CallOptions): TE.TaskEither<Failure, Registration> => {
     const { host } = ports;
-    const model = { modelType: request.model_type, name: request.model_name };
+    const model = modelOf(request);
     const there: RegistryPorts = { host, store: target };
     return pipe(
       TE.Do,
@@ -69,7 +69,7 @@ const requireAnother = (
   call: CallOptions,
 ): TE.TaskEither<Failure, unknown> => {
   const { version } = registration;
-  const model = { modelType: registration.model_type, name: registration.name };
+  const model = modelIdOf(registration);
   return pipe(
     readVersion(there)(model, version, call),
     TE.chain((found) =>

@@ -23,6 +23,7 @@ import type { RegistryPorts } from './registry-ports.js';
 import {
   type AliasRequest,
   type HistoryRequest,
+  modelOf,
   type PromoteRequest,
   referenceOf,
   type VersionRequest,
@@ -293,8 +294,3 @@ const reasonKept = (
     warning: `It was ${status} before (${kept.at}, ${kept.by}), and that reason stays: "${kept.reason}".${cure}`,
   };
 };
-
-const modelOf = (request: { readonly model_type: string; readonly model_name: string }): ModelId => ({
-  modelType: request.model_type,
-  name: request.model_name,
-});

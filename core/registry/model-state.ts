@@ -6,7 +6,7 @@ import * as T from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import * as t from 'io-ts';
 import { type Failure, failTask } from '../failure.js';
-import { type ModelId, ModelName, ModelType, showModel, Version } from '../model/names.js';
+import { type ModelId, modelIdOf, ModelName, ModelType, showModel, Version } from '../model/names.js';
 import type { Registration } from '../model/registration.js';
 import { openDocument, sealDocument } from '../model/sealed-document.js';
 import type { StoredObject, StoreToken } from '../ports/artifact-store.js';
@@ -190,10 +190,8 @@ export const noteRegistered =
     const deadlineMs = Math.min(call.deadlineMs, ports.host.nowMs() + noteTimeoutMs);
     return noted === state
       ? T.of(undefined)
-      : replaceState(ports, modelOf(registration), noted, token, { ...call, deadlineMs });
+      : replaceState(ports, modelIdOf(registration), noted, token, { ...call, deadlineMs });
   };
-
-const modelOf = ({ model_type: modelType, name }: Registration): ModelId => ({ modelType, name });
 
 /** From 0 to 1, at random. */
 export const jitterOf = ({ host }: RegistryPorts): number => Number.parseInt(host.randomId().slice(0, 4), 16) / 0xffff;

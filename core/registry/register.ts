@@ -7,6 +7,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { fail, type Failure } from '../failure.js';
 import type { Experiment } from '../model/experiment.js';
 import { checkGate, defaultGates, type Gate, type GateCheck, passGate } from '../model/metrics-gate.js';
+import { modelIdOf } from '../model/names.js';
 import { Registration } from '../model/registration.js';
 import { type OnnxFormat, type PushDown, pushDownOf, whyNoPushDown } from '../model/push-down.js';
 import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
@@ -85,7 +86,7 @@ export const register =
             () => TE.right<Failure, O.Option<Registration>>(O.none),
             ({ registrationId, searchFrom }) =>
               (request.dry_run === true ? findCommitted : findPublished)(ports)(
-                modelOf(request),
+                modelIdOf(request),
                 registrationId,
                 searchFrom,
                 call,
@@ -98,7 +99,7 @@ export const register =
           () => registerNew(ports, settings, request, call),
           (registration) =>
             pipe(
-              readModelState(ports)(modelOf(request), call),
+              readModelState(ports)(modelIdOf(request), call),
               TE.chain((seen) =>
                 request.dry_run === true
                   ? TE.right(existingIn(seen.state, registration))
@@ -118,8 +119,6 @@ export const register =
       ),
     );
 
-const modelOf = (request: RegisterRequest) => ({ modelType: request.model_type, name: request.name });
-
 const registerNew = (
   ports: RegisterPorts,
   settings: RegisterSettings,
@@ -130,7 +129,7 @@ const registerNew = (
     check(ports, settings, request, call),
     TE.map((checked) => ({ checked, draft: registrationAs(ports, settings, request, checked) })),
     TE.chainFirstEitherK(({ draft }) => checkDraft(ports, draft)),
-    TE.bind('seen', () => readModelState(ports)(modelOf(request), call)),
+    TE.bind('seen', () => readModelState(ports)(modelIdOf(request), call)),
     TE.chain(({ checked, draft, seen }) => {
       if (request.dry_run === true) return dryRun(ports, request, draft, seen.state, call);
       return pipe(
@@ -139,7 +138,7 @@ const registerNew = (
         TE.chain(({ registrationId, searchFrom }: KeyedAttempt) =>
           publish(ports)(
             {
-              model: modelOf(request),
+              model: modelIdOf(request),
               registrationId,
               artifact: checked.experiment.artifact,
               tries: request.idempotency_key === undefined ? 'one' : 'many',
@@ -317,18 +316,12 @@ const nextToTry = (
   { latest_hint }: ModelState,
   call: CallOptions,
 ): TE.TaskEither<Failure, number> =>
-  latest_hint > 0 ? TE.right(latest_hint + 1) : nextVersion(ports, request, latest_hint, call);
-
-const nextVersion = (
-  ports: RegistryPorts,
-  request: RegisterRequest,
-  hint: number,
-  call: CallOptions,
-): TE.TaskEither<Failure, number> =>
-  pipe(
-    highestVersion(ports)(modelOf(request), hint, call),
-    TE.map((highest) => highest + 1),
-  );
+  latest_hint > 0
+    ? TE.right(latest_hint + 1)
+    : pipe(
+        highestVersion(ports)(modelIdOf(request), latest_hint, call),
+        TE.map((highest) => highest + 1),
+      );
 
 /** What would be registered, under the version that is free now. */
 const dryRun = (
@@ -339,8 +332,8 @@ const dryRun = (
   call: CallOptions,
 ): TE.TaskEither<Failure, Registered> =>
   pipe(
-    nextVersion(ports, request, state.latest_hint, call),
-    TE.map((version) => sealDocument(ports.host)(draft(ports.host.randomId())(version))),
+    highestVersion(ports)(modelIdOf(request), state.latest_hint, call),
+    TE.map((highest) => sealDocument(ports.host)(draft(ports.host.randomId())(highest + 1))),
     TE.chainEitherK(openDocument(ports.host)(Registration, 'The registration')),
     TE.map((registration) => ({
       registration,
@@ -400,7 +393,7 @@ const setAlias = (
   const at = new Date(ports.host.nowMs()).toISOString();
   return pipe(
     changeModelState(ports)(
-      { modelType: registration.model_type, name: registration.name },
+      modelIdOf(registration),
       (state) =>
         isArchived(state, version) || isDeleted(state, version)
           ? fail('Conflict', 'it was archived or deleted meanwhile.')

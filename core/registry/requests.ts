@@ -4,7 +4,16 @@ import * as t from 'io-ts';
 import { closed, integer, text } from '../decode.js';
 import { type Failure, failureOf } from '../failure.js';
 import { Gate } from '../model/metrics-gate.js';
-import { AliasName, ExperimentName, ModelName, type ModelReference, ModelType, Version } from '../model/names.js';
+import {
+  AliasName,
+  ExperimentName,
+  type ModelId,
+  ModelName,
+  type ModelReference,
+  ModelType,
+  selectorOf,
+  Version,
+} from '../model/names.js';
 
 /** Registers the artifact of an experiment as the next version of a model. */
 export const RegisterRequest = closed(
@@ -115,18 +124,21 @@ export const CopyRequest = closed(
 );
 export type CopyRequest = t.TypeOf<typeof CopyRequest>;
 
+/** The model that a request names. */
+export const modelOf = (request: { readonly model_type: string; readonly model_name: string }): ModelId => ({
+  modelType: request.model_type,
+  name: request.model_name,
+});
+
 /** The version that a request names: a numbered one, the one under an alias, or the latest. Fails `InvalidInput` when it names two. */
 export const referenceOf = (
   request: Pick<CopyRequest, 'model_type' | 'model_name' | 'model_version' | 'model_alias'>,
 ): E.Either<Failure, ModelReference> => {
-  const { model_type, model_name, model_version, model_alias } = request;
-  const model = { modelType: model_type, name: model_name };
+  const { model_version, model_alias } = request;
   if (model_version !== undefined && model_alias !== undefined) {
     const message =
       'model_version and model_alias were both given: name one of them, or neither for the latest version.';
     return E.left(failureOf('InvalidInput', message, [{ pointer: '/model_alias', detail: message }]));
   }
-  if (model_version !== undefined) return E.right({ model, selector: { kind: 'version', version: model_version } });
-  if (model_alias !== undefined) return E.right({ model, selector: { kind: 'alias', alias: model_alias } });
-  return E.right({ model, selector: { kind: 'latest' } });
+  return E.right({ model: modelOf(request), selector: selectorOf(model_version, model_alias) });
 };
