@@ -25,7 +25,7 @@ export interface ApiRequest {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: object;
   /** Uploaded beside the body. */
-  readonly file?: string;
+  readonly file?: string | undefined;
 }
 
 export type Json = Readonly<Record<string, unknown>>;

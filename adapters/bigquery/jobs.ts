@@ -50,9 +50,11 @@ export interface JobOnce {
   readonly topic: Topic;
   /** Its id, and of those that take its place the beginning. */
   readonly stem: string;
-  readonly insert: (jobReference: object) => Promise<E.Either<Failure, Json>>;
-  /** Whether a job that is there already is of use, and no other has to take its place. */
-  readonly isOfUse: (job: Json) => boolean;
+  readonly configuration: object;
+  /** What it loads. */
+  readonly file?: string;
+  /** Whether a job that is there already is of use, and no other has to take its place: unless it failed. */
+  readonly isOfUse?: (job: Json) => boolean;
   /** Told of every job before it is asked for, since it may run although nobody answered. */
   readonly onBegin: (job: JobReference) => void;
 }
@@ -60,13 +62,14 @@ export interface JobOnce {
 /** Inserts the job unless it is there already. */
 export const ensureJob = async (
   place: JobPlace,
-  { topic, stem, insert, isOfUse, onBegin }: JobOnce,
+  { topic, stem, configuration, file, isOfUse = didNotFail, onBegin }: JobOnce,
   call: CallOptions,
 ): Promise<JobReference> => {
   for (let tried = 0; tried < mostTries; tried++) {
     const job = { jobId: tried === 0 ? stem : `${stem}_${tried}`, location: place.location };
     onBegin(job);
-    const inserted = await insert(referenceOf(place, job.jobId));
+    const body = { jobReference: referenceOf(place, job.jobId), configuration };
+    const inserted = await place.ask(topic, call, { method: 'POST', path: '/jobs', body, file });
     if (E.isRight(inserted)) return { ...job, location: place.location ?? locationOf(inserted.right) };
     if (noAnswer.includes(inserted.left.tag)) throw raised(ambiguous(inserted.left));
     if (inserted.left.tag !== 'AlreadyExists') throw raised(inserted.left);
@@ -78,6 +81,8 @@ export const ensureJob = async (
     `The same job failed ${mostTries} times in BigQuery for this scoring: remove what is wrong, and change its output or its SQL.`,
   );
 };
+
+const didNotFail = (job: Json): boolean => errorOfJob(job['status']) === undefined;
 
 export const readJob = (
   { ask }: JobPlace,
@@ -132,9 +137,7 @@ export const runJob = async (
       {
         topic,
         stem: jobIdOf([key, place.location ?? '', configuration]),
-        insert: (jobReference) =>
-          place.ask(topic, call, { method: 'POST', path: '/jobs', body: { jobReference, configuration } }),
-        isOfUse: (known) => errorOfJob(known['status']) === undefined,
+        configuration,
         onBegin: (asked) => {
           begun = asked;
         },

@@ -1,8 +1,6 @@
 /** The job that loads a Parquet file into a table: all of its rows at once, or none. */
 import type { CallOptions } from '../../core/index.js';
 import { fieldsOf, orRaise, raise } from '../google-cloud/errors.js';
-import type { Json } from './client.js';
-import { errorOfJob } from './errors.js';
 import { awaitJob, cancelJob, ensureJob, jobIdOf, type JobPlace, type JobReference } from './jobs.js';
 import { destinationOf, type Target } from './table-address.js';
 import type { Topic } from './warehouse.js';
@@ -31,8 +29,6 @@ const configurationOf = (target: Target) => ({
   },
 });
 
-const isOfUse = (job: Json): boolean => errorOfJob(job['status']) === undefined;
-
 /**
  * Loads the file, unless the scoring `key` has loaded into this target already, and answers how many rows were. Fails as the job does; then
  * the table is as it was.
@@ -52,9 +48,8 @@ export const loadFile = async (
     {
       topic,
       stem: jobIdOf([key, configuration]),
-      insert: (jobReference) =>
-        place.ask(topic, call, { method: 'POST', path: '/jobs', body: { jobReference, configuration }, file }),
-      isOfUse,
+      configuration,
+      file,
       onBegin,
     },
     call,

@@ -157,8 +157,7 @@ export const startQuery = (
     {
       topic,
       stem: jobIdOf([key, place.location ?? '', configuration]),
-      insert: (jobReference) =>
-        place.ask(topic, call, { method: 'POST', path: '/jobs', body: { jobReference, configuration } }),
+      configuration,
       isOfUse,
       onBegin,
     },
