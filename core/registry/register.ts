@@ -5,21 +5,12 @@ import * as O from 'fp-ts/lib/Option.js';
 import * as T from 'fp-ts/lib/Task.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { fail, type Failure } from '../failure.js';
-import type { Experiment } from '../model/experiment.js';
-import { checkGate, defaultGates, type Gate, type GateCheck, passGate } from '../model/metrics-gate.js';
+import type { Gate } from '../model/metrics-gate.js';
 import { modelIdOf } from '../model/names.js';
 import { Registration } from '../model/registration.js';
-import { type OnnxFormat, type PushDown, pushDownOf, whyNoPushDown } from '../model/push-down.js';
 import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
-import { type Signature, signatureOf } from '../model/signature.js';
-import type { ExperimentSource } from '../ports/experiment-source.js';
 import type { CallOptions } from '../ports/host.js';
-import type { InferenceEngine } from '../ports/inference-engine.js';
-import { compareRuntimes } from '../scoring/compare-runtimes.js';
-import { checkGolden, goldenTexts } from '../scoring/golden.js';
-import { ownColumns } from '../scoring/outputs.js';
-import { checkClasses, checkPredictionColumns, predictionColumnsOf } from '../scoring/predictions.js';
-import { scoringModel } from '../scoring/score.js';
+import { type Checked, checkExperiment, type CheckPorts } from './check-experiment.js';
 import { beginKeyed, type KeyedAttempt, readKeyed } from './idempotency.js';
 import {
   changeModelState,
@@ -38,10 +29,7 @@ import type { RegistryPorts } from './registry-ports.js';
 import type { RegisterRequest } from './requests.js';
 import { highestVersion } from './versions.js';
 
-export interface RegisterPorts extends RegistryPorts {
-  readonly experiments: ExperimentSource;
-  readonly engine: InferenceEngine;
-}
+export type RegisterPorts = RegistryPorts & CheckPorts;
 
 export interface RegisterSettings {
   readonly gates?: Readonly<Record<string, Gate>>;
@@ -58,16 +46,6 @@ export interface Registered {
   readonly sameArtifactAs: number | null;
   /** What was not as asked although the version was registered, each a sentence. */
   readonly warnings: ReadonlyArray<string>;
-}
-
-/** Everything that the checks found, ready to be written. */
-interface Checked {
-  readonly experiment: Experiment;
-  readonly gate: Gate;
-  readonly report: ReadonlyArray<GateCheck>;
-  readonly signature: Signature;
-  readonly goldenRows: number;
-  readonly pushDown: PushDown;
 }
 
 /**
@@ -126,7 +104,7 @@ const registerNew = (
   call: CallOptions,
 ): TE.TaskEither<Failure, Registered> =>
   pipe(
-    check(ports, settings, request, call),
+    checkExperiment(ports, settings.gates)(request, call),
     TE.map((checked) => ({ checked, draft: registrationAs(ports, settings, request, checked) })),
     TE.chainFirstEitherK(({ draft }) => checkDraft(ports, draft)),
     TE.bind('seen', () => readModelState(ports)(modelIdOf(request), call)),
@@ -152,107 +130,6 @@ const registerNew = (
       );
     }),
   );
-
-/** Steps 1 to 6: reads the experiment, holds it against the gate, inspects the artifact, predicts the golden rows, asks whether BigQuery ML could. */
-const check = (
-  { experiments, engine, host }: RegisterPorts,
-  settings: RegisterSettings,
-  request: RegisterRequest,
-  call: CallOptions,
-): TE.TaskEither<Failure, Checked> =>
-  pipe(
-    TE.Do,
-    TE.apS('experiment', experiments.read(experimentWanted(request), call)),
-    TE.let('gate', () => gateOf(settings, request)),
-    TE.bind('report', ({ experiment, gate }) =>
-      TE.fromEither(passGate(showExperiment(experiment), checkGate(gate, experiment.metrics.test))),
-    ),
-    TE.bind('inspection', ({ experiment }) =>
-      pipe(
-        engine.inspect(
-          experiment.artifact,
-          experiment.modelInfo.feature_names ?? [],
-          call,
-          experiment.golden === undefined ? {} : goldenTexts(experiment.golden),
-        ),
-        TE.mapLeft((failed) => naming(experiment, failed)),
-      ),
-    ),
-    TE.bind('signature', ({ experiment, inspection: { inputs, outputs } }) =>
-      pipe(
-        TE.fromEither(signatureOf(inputs, outputs, experiment.modelInfo)),
-        TE.chainFirstEitherK((signature) => checkClasses(signature, experiment.modelInfo.classes)),
-        TE.chainFirstEitherK((signature) =>
-          checkPredictionColumns(predictionColumnsOf(signature, experiment.modelInfo.classes), ownColumns),
-        ),
-        TE.mapLeft((failed) => naming(experiment, failed)),
-      ),
-    ),
-    TE.bind('goldenRows', ({ experiment, signature }) => {
-      const { golden } = experiment;
-      if (golden === undefined) return TE.right(0);
-      return pipe(
-        TE.bracket(
-          engine.load(experiment.artifact, call),
-          (loaded) =>
-            checkGolden(host)(golden, scoringModel(loaded, signature, experiment.modelInfo.classes), signature, call),
-          (loaded) => TE.fromTask(loaded.release),
-        ),
-        TE.mapLeft((failed) => naming(experiment, failed)),
-      );
-    }),
-    TE.bind('pushDown', ({ experiment, inspection: { format }, signature }) =>
-      judgePushDown(engine, experiment, format, signature, call),
-    ),
-  );
-
-/** A model that does not qualify by what it is needs no comparison. */
-const judgePushDown = (
-  engine: InferenceEngine,
-  experiment: Experiment,
-  format: OnnxFormat | undefined,
-  signature: Signature,
-  call: CallOptions,
-): TE.TaskEither<Failure, PushDown> => {
-  const { artifact, modelInfo } = experiment;
-  const predictionColumns = predictionColumnsOf(signature, modelInfo.classes);
-  const reasons = whyNoPushDown({ format, sizeBytes: artifact.length, signature, predictionColumns });
-  return reasons.length > 0
-    ? TE.right(pushDownOf(format, reasons, undefined))
-    : pipe(
-        compareRuntimes(engine)(experiment, signature, call),
-        TE.map(
-          O.match(
-            () => pushDownOf(format, [], undefined),
-            ({ comparison, reasons: found }) => pushDownOf(format, found, comparison),
-          ),
-        ),
-      );
-};
-
-const experimentWanted = (request: RegisterRequest) => ({
-  modelType: request.model_type,
-  name: request.experiment,
-  ...(request.experiment_version === undefined ? {} : { version: request.experiment_version }),
-});
-
-const showExperiment = ({ modelType, name, version }: Experiment): string =>
-  `Experiment ${modelType}/${name} v${version}`;
-
-/** What is wrong with an experiment itself. */
-const ofExperiment: ReadonlyArray<Failure['tag']> = ['ArtifactUnreadable', 'InvalidInput', 'SignatureMismatch'];
-
-/** Whoever looks at an artifact, or at golden rows, does not know whose they are. */
-const naming = (experiment: Experiment, failed: Failure): Failure =>
-  ofExperiment.includes(failed.tag)
-    ? { ...failed, message: `${showExperiment(experiment)} cannot be registered. ${failed.message}` }
-    : failed;
-
-/** The type's thresholds, each replaced by the request's of the same name; none when validation is skipped. */
-const gateOf = ({ gates }: RegisterSettings, request: RegisterRequest): Gate =>
-  request.skip_validation === true
-    ? {}
-    : { ...(gates?.[request.model_type] ?? defaultGates[request.model_type]), ...request.gate };
 
 const registrationAs = (
   { host }: RegisterPorts,
