@@ -1,16 +1,13 @@
 /** Settings: flags, then environment, then `scorekeeper.json`, then defaults, each value with where it came from. */
-import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { parseEnv } from 'node:util';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type * as t from 'io-ts';
 import { decode, fail, type Failure, failure, parseJson } from '../core/index.js';
-import { readText, unreadable } from './named-file.js';
+import { readText } from './named-file.js';
 import { repeatedKey } from './repeated-key.js';
-import { decodeUtf8 } from './utf8.js';
 import {
   type CloudRunJobs,
   decodeSettingsFile,
@@ -98,26 +95,6 @@ export interface Settings {
   /** Every setting, for people who wonder where a value came from. */
   readonly told: ReadonlyArray<ResolvedSetting>;
 }
-
-/**
- * Adds the variables of `.env` in the working folder, where there is one, to those of the process, and answers with the names that it added.
- * A folder of that name is somebody else's. Fails `PermissionDenied`, and `InvalidInput` when it is not UTF-8.
- */
-export const loadEnvironmentFile = (): E.Either<Failure, ReadonlySet<string>> =>
-  pipe(
-    E.tryCatch(
-      () =>
-        statSync('.env', { throwIfNoEntry: false })?.isDirectory() === false ? readFileSync('.env') : Buffer.alloc(0),
-      unreadable('The file .env', 'There is no file .env any more: try again.'),
-    ),
-    // Without a byte order mark, which would be of the first name.
-    E.flatMap(decodeUtf8('The file .env')),
-    E.map((text) => {
-      const added = Object.entries(parseEnv(text)).filter(([name]) => process.env[name] === undefined);
-      for (const [name, value] of added) process.env[name] = value;
-      return new Set(added.map(([name]) => name));
-    }),
-  );
 
 /** Reads the settings file and resolves every setting. Fails as `resolveSettings` does, `NotFound` when a named file is not there, and `PermissionDenied`. */
 export const loadSettings = (flags: Flags, surroundings: Surroundings): TE.TaskEither<Failure, Settings> => {

@@ -2,7 +2,7 @@
 /** The command line's entry point: reads `.env`, runs the command on the process's streams, sets the exit code. */
 import * as E from 'fp-ts/lib/Either.js';
 import { failureTable } from '../failure-table.js';
-import { loadEnvironmentFile } from '../settings.js';
+import { loadEnvironmentFile } from './environment-file.js';
 import { runCommandLine } from './run.js';
 import { openStandardOutput } from './standard-output.js';
 
