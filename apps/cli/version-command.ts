@@ -50,6 +50,16 @@ export abstract class VersionCommand extends BaseCommand {
   }
 }
 
+/** A change of which is recorded who made it, and why. */
+export abstract class RecordedVersionCommand extends VersionCommand {
+  reason = Option.String('--reason', { description: 'TEXT: Record why' });
+  abstract by: string | undefined;
+
+  protected override recorded(registeredBy: string | undefined) {
+    return present({ by: this.by ?? registeredBy, reason: this.reason });
+  }
+}
+
 /** A number, and neither an alias nor the latest, which may be another version by the time that it is changed. Fails `InvalidInput`. */
 const parsePinned = (
   reference: string,
@@ -66,7 +76,3 @@ const parsePinned = (
           ),
     ),
   );
-
-/** The fields that were given. */
-export const recordedAs = (by: string | undefined, reason: string | undefined): Pick<VersionRequest, 'by' | 'reason'> =>
-  present({ by, reason });

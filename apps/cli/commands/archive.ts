@@ -1,9 +1,9 @@
 /** `archive`: a version scores only when it is pinned. */
 import { Option } from 'clipanion';
 import type { Service } from '../../../core/index.js';
-import { pinnedHelp, recordedAs, VersionCommand } from '../version-command.js';
+import { pinnedHelp, RecordedVersionCommand } from '../version-command.js';
 
-export class ArchiveCommand extends VersionCommand {
+export class ArchiveCommand extends RecordedVersionCommand {
   static override paths = [['archive']];
 
   static override usage = {
@@ -18,7 +18,6 @@ export class ArchiveCommand extends VersionCommand {
     details: `${pinnedHelp}\n\nA version under an alias is not archived: promote another version first. Its files never change.`,
   };
 
-  reason = Option.String('--reason', { description: 'TEXT: Record why' });
   by = Option.String('--by', { description: 'WHO: Record who archived it (default: registered_by of the settings)' });
 
   protected readonly outcome = 'is archived: it scores only when it is named by its number.';
@@ -29,9 +28,5 @@ export class ArchiveCommand extends VersionCommand {
 
   protected changeOf(service: Service) {
     return service.archive;
-  }
-
-  protected override recorded(registeredBy: string | undefined) {
-    return recordedAs(this.by ?? registeredBy, this.reason);
   }
 }

@@ -1,9 +1,9 @@
 /** `delete`: a version's artifact goes for good. */
 import { Option } from 'clipanion';
 import type { Service } from '../../../core/index.js';
-import { pinnedHelp, recordedAs, VersionCommand } from '../version-command.js';
+import { pinnedHelp, RecordedVersionCommand } from '../version-command.js';
 
-export class DeleteCommand extends VersionCommand {
+export class DeleteCommand extends RecordedVersionCommand {
   static override paths = [['delete']];
 
   static override usage = {
@@ -18,16 +18,11 @@ export class DeleteCommand extends VersionCommand {
     details: `${pinnedHelp}\n\nA version under an alias is not deleted: promote another version first. Who was interrupted repeats it.`,
   };
 
-  reason = Option.String('--reason', { description: 'TEXT: Record why' });
   by = Option.String('--by', { description: 'WHO: Record who deleted it (default: registered_by of the settings)' });
 
   protected readonly outcome = 'is deleted: its artifact is gone, its record and its number stay.';
 
   protected changeOf(service: Service) {
     return service.deleteVersion;
-  }
-
-  protected override recorded(registeredBy: string | undefined) {
-    return recordedAs(this.by ?? registeredBy, this.reason);
   }
 }
