@@ -1,6 +1,6 @@
 /** What is registered, told to people. */
 import type { InfoAnswer, ListedVersion, ModelsPage, RegisteredVersion } from '../../core/index.js';
-import { plain, renderFacts, table } from './table.js';
+import { count, plain, renderFacts, table } from './table.js';
 
 /** A table of versions. Where it is wider than `width`, columns that say nothing are left out, the time of day goes, and cells are cut. */
 export const renderModels = (models: ModelsPage['models'], width: number): string => {
@@ -61,7 +61,7 @@ export const renderInfo = ({ registration }: InfoAnswer['info'], width: number):
         .map((pair) => pair.join('='))
         .join(', '),
     ],
-    ['artifact', `${artifact.file}, ${artifact.bytes.toLocaleString('en-US')} bytes, sha-256 ${artifact.sha256}`],
+    ['artifact', `${artifact.file}, ${count(artifact.bytes)} bytes, sha-256 ${artifact.sha256}`],
     [
       'copied from',
       registration.copied_from === undefined

@@ -1,7 +1,7 @@
 /** A scoring's answer, told to people: rows, distribution with a histogram, timings, where the file is. */
 import type { Distribution, RefusedRow, ScoreAnswer } from '../../core/index.js';
 import type { Colors } from './base-command.js';
-import { renderFacts, table } from './table.js';
+import { count, renderFacts, table } from './table.js';
 
 const barWidth = 40;
 
@@ -81,8 +81,6 @@ export const tellRefused = ({ row, errors }: RefusedRow): string => {
   const details = errors.map(({ detail }) => (detail.startsWith(place) ? detail.slice(place.length) : detail));
   return `row ${row}: ${details.join('; ')}`;
 };
-
-const count = (n: number): string => n.toLocaleString('en-US');
 
 const milliseconds = (ms: number): string =>
   ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;

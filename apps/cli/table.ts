@@ -123,5 +123,8 @@ const narrowed = (
   return widths;
 };
 
+/** A whole number, its thousands apart. */
+export const count = (n: number): string => n.toLocaleString('en-US');
+
 /** What people wrote, without what a terminal would obey: control characters, line breaks among them, are spaces. */
 export const plain = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ');

@@ -6,7 +6,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import { fail, type Failure, failTask, GcRequest, type GcReport } from '../../../core/index.js';
 import { BaseCommand } from '../base-command.js';
 import { decodeFlags, numeric, present } from '../references.js';
-import { hanging, table } from '../table.js';
+import { count, hanging, table } from '../table.js';
 
 export class GcCommand extends BaseCommand {
   static override paths = [['gc']];
@@ -63,10 +63,11 @@ export class GcCommand extends BaseCommand {
   private report({ removed, bytes_freed: freed, problems, dry_run: isDry }: GcReport): void {
     const width = this.widthOf('stdout');
     const verb = isDry ? 'would be removed' : removed.length === 1 ? 'was removed' : 'were removed';
-    const count = removed.length === 1 ? 'One artifact' : `${removed.length === 0 ? 'No' : removed.length} artifacts`;
-    this.print(`${count} ${verb}, ${freed.toLocaleString('en-US')} bytes.`);
+    const artifacts =
+      removed.length === 1 ? 'One artifact' : `${removed.length === 0 ? 'No' : removed.length} artifacts`;
+    this.print(`${artifacts} ${verb}, ${count(freed)} bytes.`);
     if (removed.length > 0) {
-      const rows = removed.map(({ kind, bytes, key }) => [kind, bytes.toLocaleString('en-US'), key]);
+      const rows = removed.map(({ kind, bytes, key }) => [kind, count(bytes), key]);
       this.print(table(['was', 'bytes', 'artifact'], rows, { width, yielding: [2] }));
     }
     for (const { model_type, name, detail } of problems)

@@ -6,6 +6,7 @@ import { type Failure, failTask, type PlannedJob } from '../../../core/index.js'
 import { isWarehouseAddress } from '../../settings.js';
 import { ScoringCommand, scoringHelp } from '../scoring-command.js';
 import { shellCommand } from '../shell-command.js';
+import { count } from '../table.js';
 
 export class JobPlanCommand extends ScoringCommand {
   static override paths = [['job', 'plan']];
@@ -53,9 +54,7 @@ export class JobPlanCommand extends ScoringCommand {
   private report(job: PlannedJob): void {
     if (this.json) return this.printJson(job);
     const { path, state, shard_count: shards, row_count: rows } = job;
-    this.say(
-      `${rows.toLocaleString('en-US')} rows in ${shards === 1 ? 'one shard' : `${shards.toLocaleString('en-US')} shards`}`,
-    );
+    this.say(`${count(rows)} rows in ${shards === 1 ? 'one shard' : `${count(shards)} shards`}`);
     if (state === 'finished')
       this.say('This was scored before, and its output is as it was left. --overwrite plans it as another job.');
     else this.say(`To work at it:\n  ${shellCommand(['job', 'work', ...this.flagWords(), path])}`);

@@ -6,7 +6,7 @@ import type { Failure, JobStatus } from '../../../core/index.js';
 import { jobFolderAt } from '../../places.js';
 import { BaseCommand } from '../base-command.js';
 import { shellCommand } from '../shell-command.js';
-import { renderFacts } from '../table.js';
+import { count, renderFacts } from '../table.js';
 
 export class JobStatusCommand extends BaseCommand {
   static override paths = [['job', 'status']];
@@ -55,5 +55,3 @@ export class JobStatusCommand extends BaseCommand {
     return shellCommand(['job', command, ...this.flagWords(), path]);
   }
 }
-
-const count = (n: number): string => n.toLocaleString('en-US');

@@ -8,7 +8,7 @@ import { BaseCommand } from '../base-command.js';
 import { chooseExperiments } from '../experiments-place.js';
 import { decodeFlags, numeric, parsePairs, present } from '../references.js';
 import { showMetric } from '../registry-views.js';
-import { hanging } from '../table.js';
+import { count, hanging } from '../table.js';
 
 export class RegisterCommand extends BaseCommand {
   static override paths = [['register']];
@@ -142,7 +142,7 @@ export class RegisterCommand extends BaseCommand {
     for (const line of [...tellGate(registration), ...tellGolden(registration), ...this.tellAlias(registered)])
       this.print(`  ${hanging(line, width - 4, 4)}`);
     const { bytes, sha256 } = registration.artifact;
-    this.print(`  ${hanging(`artifact ${bytes.toLocaleString('en-US')} bytes, sha-256 ${sha256}`, width - 4, 4)}`);
+    this.print(`  ${hanging(`artifact ${count(bytes)} bytes, sha-256 ${sha256}`, width - 4, 4)}`);
   }
 
   /** A warning says it of an alias that was not set. */
