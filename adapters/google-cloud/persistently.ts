@@ -3,6 +3,7 @@ import * as E from 'fp-ts/lib/Either.js';
 import type { TaskEither } from 'fp-ts/lib/TaskEither.js';
 import { ambiguous, type CallOptions, failure, type Failure } from '../../core/index.js';
 import { nowMs } from './bounded.js';
+import { pause } from './pause.js';
 
 /** How often and how soon. */
 export interface RetryPolicy {
@@ -44,7 +45,7 @@ export const persistently = (policy: RetryPolicy = usualRetries) => {
         const pauseMs = Math.random() * Math.min(longestPauseMs, policy.firstPauseMs * 2 ** retry);
         if (nowMs() + pauseMs >= call.deadlineMs) return ended(result.left);
         budget -= 1;
-        if (!(await pause(pauseMs, call))) {
+        if (!(await pause(pauseMs, call.cancellation))) {
           return ended(
             failure('Cancelled', `The call was cancelled while it waited to try again. ${result.left.message}`),
           );
@@ -52,17 +53,3 @@ export const persistently = (policy: RetryPolicy = usualRetries) => {
       }
     };
 };
-
-/** Whether the pause ended by itself, and not by the call's cancellation. */
-const pause = (durationMs: number, { cancellation }: CallOptions): Promise<boolean> =>
-  new Promise((resolve) => {
-    let forget: () => void = () => undefined;
-    const end = (byItself: boolean) => {
-      clearTimeout(timer);
-      forget();
-      resolve(byItself);
-    };
-    const timer = setTimeout(() => end(true), durationMs);
-    forget = cancellation.onAbort(() => end(false));
-    if (cancellation.aborted) end(false);
-  });

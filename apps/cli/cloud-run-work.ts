@@ -1,10 +1,10 @@
 /** Has a job worked at by tasks on Cloud Run: starts an execution, follows it, and tells why it failed. */
-import { setTimeout } from 'node:timers/promises';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { Execution, FailedTask } from '../../adapters/cloud-run/job.js';
+import { pause } from '../../adapters/google-cloud/pause.js';
 import { nodeHost } from '../../adapters/node-host.js';
 import {
   type CallOptions,
@@ -103,14 +103,6 @@ const follow = async (
     await pause(Math.max(pauseMs, pauses.timesTheLook * (nowMs() - lookedMs)), cancellation);
     if (cancellation.aborted) return fail('Cancelled', 'The scoring was stopped.');
   }
-};
-
-/** Ends early when it is cancelled. */
-const pause = async (durationMs: number, cancellation: CallOptions['cancellation']): Promise<void> => {
-  const controller = new AbortController();
-  const forget = cancellation.onAbort(() => controller.abort());
-  await setTimeout(durationMs, undefined, { signal: controller.signal }).catch(() => undefined);
-  forget();
 };
 
 const isOver = ({ state }: Execution): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled';
