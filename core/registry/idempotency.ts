@@ -36,7 +36,7 @@ export const readKeyed =
           (): TE.TaskEither<Failure, O.Option<KeyedAttempt>> => TE.right(O.none),
           ({ bytes }) =>
             pipe(
-              TE.fromEither(openDocument(ports.host)(KeyRecord, `${key}`)(bytes)),
+              TE.fromEither(openDocument(ports.host)(KeyRecord, key)(bytes)),
               TE.chain((record) =>
                 record.request_sha256 === digestOf(ports, request)
                   ? TE.right(O.some(attemptOf(record)))

@@ -2,26 +2,19 @@
  * The protocol: claims the next version and publishes an artifact as it. Every step is create-only with fixed content, so owners,
  * helpers, retries and zombies all do the same thing; there are no locks, leases or clocks. See docs/storage.md.
  */
-import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as O from 'fp-ts/lib/Option.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
-import * as t from 'io-ts';
 import { type Failure, failTask } from '../failure.js';
-import { type ModelId, Version } from '../model/names.js';
-import { readVersionRecord, Registration, type VersionRecord } from '../model/registration.js';
-import { type JsonObject, openDocument, sealDocument } from '../model/sealed-document.js';
+import type { ModelId } from '../model/names.js';
+import { readVersionRecord, type Registration, type VersionRecord } from '../model/registration.js';
+import { type JsonObject, sealDocument } from '../model/sealed-document.js';
 import type { CallOptions } from '../ports/host.js';
+import { type Intent, readIntent, registrationOf, tombstone } from './intent.js';
 import { layout } from './layout.js';
 import { jitterOf, readModelState } from './model-state.js';
 import type { RegistryPorts } from './registry-ports.js';
 import { highestVersion, isCommitted, readVersion } from './versions.js';
-
-/** `intents/v{N}.json`: who owns N, and the exact text of its registration. */
-const Intent = t.readonly(
-  t.type({ schema_version: t.literal(1), registration_id: t.string, version: Version, registration: t.string }),
-);
-type Intent = t.TypeOf<typeof Intent>;
 
 /** An artifact that passed every check, ready to become a version. */
 export interface Draft {
@@ -248,26 +241,6 @@ const createIntent = (
   );
 };
 
-/** The version's intent; none when it was never claimed. Fails `ArtifactUnreadable` when it is damaged. */
-export const readIntent = (
-  { host, store }: RegistryPorts,
-  model: ModelId,
-  version: number,
-  call: CallOptions,
-): TE.TaskEither<Failure, O.Option<Intent>> => {
-  const key = layout.intent(model, version);
-  return pipe(
-    store.get(key, call),
-    TE.chainEitherK(O.traverse(E.Applicative)(({ bytes }) => openDocument(host)(Intent, `${key}`)(bytes))),
-    // It stands in the way of every later version, and nobody may have a copy of what lived for a moment.
-    TE.mapLeft((failed) =>
-      failed.tag === 'ArtifactUnreadable'
-        ? { ...failed, message: `${failed.message} Without a copy, delete it: no acknowledged registration needs it.` }
-        : failed,
-    ),
-  );
-};
-
 /** An intent that was only read: another process may have created it a moment ago, and a registration must not outlast its intent. */
 const toLast = ({ store }: RegistryPorts, model: ModelId, intent: Intent, call: CallOptions) =>
   store.head(layout.intent(model, intent.version), call);
@@ -384,19 +357,6 @@ const endingBy = (record: VersionRecord, intent: Intent): TE.TaskEither<Failure,
   const isOurs = record.kind === 'registered' && record.registration.registration_id === intent.registration_id;
   return TE.right(isOurs ? 'committed' : 'aborted');
 };
-
-/** Fixed by the intent alone, so that every helper writes the same bytes. */
-const tombstone = (model: ModelId, intent: Intent): JsonObject => ({
-  schema_version: 1,
-  registration_id: intent.registration_id,
-  model_type: model.modelType,
-  name: model.name,
-  version: intent.version,
-  status: 'aborted',
-});
-
-const registrationOf = ({ host }: RegistryPorts, model: ModelId, intent: Intent): E.Either<Failure, Registration> =>
-  openDocument(host)(Registration, layout.intent(model, intent.version))(host.utf8.encode(intent.registration));
 
 /** Step 5, best effort: what stays is found and removed later, and harms nobody. */
 const discardStaged = (
