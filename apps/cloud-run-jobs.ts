@@ -6,7 +6,8 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { CloudRunJob, Execution } from '../adapters/cloud-run/job.js';
 import { type CallOptions, fail, type Failure, failTask, type JobStatus } from '../core/index.js';
 import { emulatorOf } from './composition/stores.js';
-import { isBucketAddress, type Registry, type Settings } from './settings.js';
+import { isBucketAddress, type Registry } from './places.js';
+import type { Settings } from './settings.js';
 
 /** What starts workers of scoring jobs, and tells of them. */
 export interface CloudRunJobs extends Pick<CloudRunJob, 'read' | 'failedTasks' | 'cancel'> {

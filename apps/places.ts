@@ -1,12 +1,16 @@
-/** Places that people name in flags: a folder, or a bucket's address. */
+/** Places that people name: a folder, or an address of a bucket or a table. */
 import { lstat, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import type * as TE from 'fp-ts/lib/TaskEither.js';
 import { decode, fail, type Failure, failure, parseBucketAddress, parseBucketPrefix, text } from '../core/index.js';
-import { isBucketAddress, isWarehouseAddress, type Registry, type Settings } from './settings.js';
 import { bucketGrammar, datasetGrammar, folderGrammar, schemeGrammar } from './settings-file.js';
+
+/** Where models are registered; `location` is for people, `root` is absolute. */
+export type Registry =
+  | { readonly kind: 'local'; readonly root: string; readonly location: string }
+  | { readonly kind: 'gcs'; readonly bucket: string; readonly prefix: string; readonly location: string };
 
 const Place = text(
   'Place',
@@ -42,6 +46,12 @@ export const parseTable = (
     }),
   );
 
+/** Whether it names a place in Google Cloud Storage. */
+export const isBucketAddress = (path: string): boolean => path.startsWith('gs://');
+
+/** Whether it names a place in BigQuery. */
+export const isWarehouseAddress = (path: string): boolean => path.startsWith('bigquery://');
+
 /** Whether it names a place elsewhere, as `gs://b/x` and `file:///x` do. */
 export const isAddress = (path: string): boolean => new RegExp(`^${schemeGrammar}`).test(path);
 
@@ -73,7 +83,14 @@ export const folderAt = (folder: string): Registry => {
  * that is refused. Fails `InvalidInput` when a file is in its place, or above it, naming what named it.
  */
 export const absenceOf =
-  ({ registry, told }: Pick<Settings, 'registry' | 'told'>): TE.TaskEither<Failure, string | undefined> =>
+  ({
+    registry,
+    told,
+  }: {
+    readonly registry: Registry;
+    /** Each setting, and what named it. */
+    readonly told: ReadonlyArray<{ readonly name: string; readonly origin: string }>;
+  }): TE.TaskEither<Failure, string | undefined> =>
   async () => {
     if (registry.kind !== 'local') return E.right(undefined);
     const { root } = registry;
@@ -124,7 +141,8 @@ export const checkOutputRoot =
         );
   };
 
-const bucketAt = (address: string): Registry => {
+/** A bucket and its prefix, by a `gs://` address. */
+export const bucketAt = (address: string): Registry => {
   const location = address.replace(/\/$/, '');
   const [bucket = '', ...prefix] = location.slice('gs://'.length).split('/');
   return { kind: 'gcs', bucket, prefix: prefix.join('/'), location };

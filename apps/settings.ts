@@ -7,6 +7,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js';
 import type * as t from 'io-ts';
 import { decode, fail, type Failure, failure, parseJson } from '../core/index.js';
 import { readText } from './named-file.js';
+import { bucketAt, folderAt, isBucketAddress, isWarehouseAddress, type Registry } from './places.js';
 import { repeatedKey } from './repeated-key.js';
 import {
   type CloudRunJobs,
@@ -20,8 +21,6 @@ import {
   type SourceSettings,
   type Values,
 } from './settings-file.js';
-
-export type { CloudRunJobs, Limits, SourceSettings };
 
 /**
  * The environment variable of each setting; an empty one counts as absent.
@@ -56,11 +55,6 @@ export interface Surroundings {
   readonly fromEnvironmentFile?: ReadonlySet<string>;
   readonly workingDir: string;
 }
-
-/** Where models are registered; `location` is for people, `root` is absolute. */
-export type Registry =
-  | { readonly kind: 'local'; readonly root: string; readonly location: string }
-  | { readonly kind: 'gcs'; readonly bucket: string; readonly prefix: string; readonly location: string };
 
 /** One resolved setting and where it came from: `flag --local`, `environment PORT`, `.env PORT`, `scorekeeper.json`, `default`. */
 export interface ResolvedSetting {
@@ -228,12 +222,6 @@ const absolute = (values: Values, dir: string): Values => ({
     : { output_root: resolve(dir, values.output_root) }),
 });
 
-/** Whether it names a place in Google Cloud Storage. */
-export const isBucketAddress = (path: string): boolean => path.startsWith('gs://');
-
-/** Whether it names a place in BigQuery. */
-export const isWarehouseAddress = (path: string): boolean => path.startsWith('bigquery://');
-
 const settle = (
   layers: ReadonlyArray<Layer>,
   content: SettingsFile,
@@ -250,7 +238,7 @@ const settle = (
     });
   const values = Object.fromEntries(told.map(({ name, value }) => [name, value])) as Values &
     Required<Pick<Values, keyof typeof defaults>>;
-  const registry = registryOf(store.value, values);
+  const registry = store.value === 'local' ? folderAt(values.local_dir) : bucketAt(`gs://${values.bucket}`);
   const outputRoot =
     values.output_root ?? (registry.kind === 'local' ? workingDir : `gs://${registry.bucket}/predictions/`);
   const artifactCacheDir = values.artifact_cache_dir ?? join(cacheHome(env), 'scorekeeper', 'artifacts');
@@ -304,13 +292,4 @@ const chooseStore = (layers: ReadonlyArray<Layer>): ResolvedSetting & { readonly
     if (values.bucket !== undefined) return { name: 'store', value: 'gcs', origin: originOf('bucket') };
   }
   return { name: 'store', value: defaults.store, origin: 'default' };
-};
-
-const registryOf = (
-  kind: Registry['kind'],
-  values: { readonly local_dir: string; readonly bucket: string },
-): Registry => {
-  if (kind === 'local') return { kind, root: values.local_dir, location: `local folder ${values.local_dir}` };
-  const [bucket = '', ...prefix] = values.bucket.split('/');
-  return { kind, bucket, prefix: prefix.join('/'), location: `gs://${values.bucket}` };
 };

@@ -11,8 +11,7 @@ import {
   keysOf,
   type PredictionSink,
 } from '../../core/index.js';
-import { absenceOf, checkOutputRoot } from '../places.js';
-import { isBucketAddress, isWarehouseAddress } from '../settings.js';
+import { absenceOf, checkOutputRoot, isBucketAddress, isWarehouseAddress } from '../places.js';
 import type { Session } from './base-command.js';
 
 export interface Check {

@@ -10,7 +10,8 @@ import {
 } from '../../adapters/google-cloud/permissions.js';
 import { type CallOptions, type Failure, failTask, parseBucketAddress } from '../../core/index.js';
 import { emulatorOf } from '../composition/stores.js';
-import { isBucketAddress, isWarehouseAddress, type Settings } from '../settings.js';
+import { isBucketAddress, isWarehouseAddress } from '../places.js';
+import type { Settings } from '../settings.js';
 import type { Trial } from './checks.js';
 
 /** Permissions on one resource, which one role gives together. */

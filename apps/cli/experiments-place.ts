@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import * as E from 'fp-ts/lib/Either.js';
 import { pipe } from 'fp-ts/lib/function.js';
 import { type Failure, failure } from '../../core/index.js';
-import { folderAt, parsePlace } from '../places.js';
-import type { Registry } from '../settings.js';
+import { folderAt, parsePlace, type Registry } from '../places.js';
 
 export interface ExperimentsPlace {
   /** The place that holds `{model_type}/{experiment}`; the registry's own when absent. */

@@ -15,8 +15,8 @@ import {
   ScoreRequest,
 } from '../../core/index.js';
 import type { Overrides } from '../composition/compose.js';
-import { isAddress, parseTable } from '../places.js';
-import { isBucketAddress, isWarehouseAddress, type Settings } from '../settings.js';
+import { isAddress, isBucketAddress, isWarehouseAddress, parseTable } from '../places.js';
+import type { Settings } from '../settings.js';
 import { BaseCommand, type Session } from './base-command.js';
 import { decodeFlags, numeric, present, referenceHelp, scored } from './references.js';
 import { keepYoungGenerationSmall } from './young-generation.js';

@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import type { OpenJobFolder, PredictionSink } from '../../core/index.js';
-import { isBucketAddress, isWarehouseAddress, type Settings } from '../settings.js';
+import { isBucketAddress, isWarehouseAddress } from '../places.js';
+import type { Settings } from '../settings.js';
 import type { Overrides } from './modules.js';
 import { jobFolderOnDemand, sinkOnDemand } from './on-demand.js';
 import { emulatedWarehouse, openBucketFiles, openCopies, openStore } from './stores.js';

@@ -7,7 +7,8 @@ import {
   localFilesystemBucketFileCache,
 } from '../../adapters/local-filesystem/bucket-file-cache.js';
 import type { ArtifactStore, BucketFiles } from '../../core/index.js';
-import type { Registry, Settings } from '../settings.js';
+import type { Registry } from '../places.js';
+import type { Settings } from '../settings.js';
 
 /** The store there. In a bucket, credentials are looked for at the first call; `STORAGE_EMULATOR_HOST` replaces Google's address. */
 export const openStore = (place: Registry): ArtifactStore =>

@@ -3,7 +3,7 @@ import { Option } from 'clipanion';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failTask, type PlannedJob } from '../../../core/index.js';
-import { isWarehouseAddress } from '../../settings.js';
+import { isWarehouseAddress } from '../../places.js';
 import { ScoringCommand, scoringHelp } from '../scoring-command.js';
 import { shellCommand } from '../shell-command.js';
 import { count } from '../table.js';

@@ -3,7 +3,7 @@ import { Option } from 'clipanion';
 import { pipe } from 'fp-ts/lib/function.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import { type Failure, failTask, type ScoreAnswer, type ScoreRequest } from '../../../core/index.js';
-import { isWarehouseAddress } from '../../settings.js';
+import { isWarehouseAddress } from '../../places.js';
 import type { Session } from '../base-command.js';
 import { type Progress, startProgress } from '../progress.js';
 import { renderReport } from '../report.js';
