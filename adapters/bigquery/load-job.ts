@@ -45,13 +45,7 @@ export const loadFile = async (
   const configuration = configurationOf(target);
   const job = await ensureJob(
     place,
-    {
-      topic,
-      stem: jobIdOf([key, configuration]),
-      configuration,
-      file,
-      onBegin,
-    },
+    { topic, stem: jobIdOf([key, configuration]), configuration, file, onBegin },
     call,
   );
   const { statistics } = await awaitJob(place, job, topic, call);

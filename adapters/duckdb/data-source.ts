@@ -3,12 +3,12 @@ import * as E from 'fp-ts/lib/Either.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
-  type BatchStream,
   type CallOptions,
   type DataSource,
   type Failure,
   nearest,
   type OpenedSource,
+  type RawRows,
   type WantedColumn,
   type YearRange,
 } from '../../core/index.js';
@@ -193,7 +193,7 @@ async function* read(
   opened: Opened,
   wanted: ReadonlyArray<WantedColumn>,
   mayComeTogether: ReadonlyArray<string>,
-): AsyncGenerator<Batch, void, undefined> {
+): AsyncGenerator<E.Either<Failure, RawRows>, void, undefined> {
   const { library, engine, what, call, query } = opened;
   let end = async (): Promise<void> => undefined;
   try {
@@ -223,8 +223,6 @@ async function* read(
 }
 
 const namesOf = (wanted: ReadonlyArray<WantedColumn>): ReadonlyArray<string> => wanted.map(({ name }) => name);
-
-type Batch = BatchStream extends AsyncIterable<infer B> ? B : never;
 
 const scalar = (opened: Opened, wanted: WantedColumn): Scalar & Pick<SourceColumn, 'kind'> => {
   const column = opened.columns.find((one) => one.name === wanted.name);

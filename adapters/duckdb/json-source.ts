@@ -2,8 +2,8 @@
 import * as E from 'fp-ts/lib/Either.js';
 import * as TE from 'fp-ts/lib/TaskEither.js';
 import {
-  type BatchStream,
   type CallOptions,
+  type Failure,
   type JsonObject,
   nearest,
   numberText,
@@ -106,7 +106,10 @@ const countRows = async (opened: JsonFile): Promise<number> => {
   return rowCount;
 };
 
-async function* read(opened: JsonFile, wanted: ReadonlyArray<WantedColumn>): AsyncGenerator<Batch, void, undefined> {
+async function* read(
+  opened: JsonFile,
+  wanted: ReadonlyArray<WantedColumn>,
+): AsyncGenerator<E.Either<Failure, RawRows>, void, undefined> {
   const { file, range, call } = opened;
   try {
     const names = wanted.map(({ name }) => name);
@@ -125,8 +128,6 @@ async function* read(opened: JsonFile, wanted: ReadonlyArray<WantedColumn>): Asy
     yield E.left(toFailure(file.name)(error));
   }
 }
-
-type Batch = BatchStream extends AsyncIterable<infer B> ? B : never;
 
 const hintFor = (name: string, { seen }: JsonFile): string => {
   const near = nearest(name, seen);
