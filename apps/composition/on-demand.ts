@@ -28,41 +28,32 @@ const once = <A>(load: Task<A>): Task<A> => {
   };
 };
 
+/** Calls of what `load` gives, each of which waits for it. */
+const whenLoaded = <A>(load: Task<A>) => {
+  const loaded = TE.fromTask<A, Failure>(once(load));
+  return <Asked extends ReadonlyArray<unknown>, B>(use: (of: A, ...asked: Asked) => TE.TaskEither<Failure, B>) =>
+    (...asked: Asked): TE.TaskEither<Failure, B> =>
+      pipe(
+        loaded,
+        TE.flatMap((of) => use(of, ...asked)),
+      );
+};
+
 export const engineOnDemand = (load: Task<InferenceEngine>): InferenceEngine => {
-  const loaded = TE.fromTask<InferenceEngine, Failure>(once(load));
+  const onLoaded = whenLoaded(load);
   return {
-    inspect: (...asked) =>
-      pipe(
-        loaded,
-        TE.flatMap((engine) => engine.inspect(...asked)),
-      ),
-    load: (...asked) =>
-      pipe(
-        loaded,
-        TE.flatMap((engine) => engine.load(...asked)),
-      ),
-    runInBigqueryRuntime: (...asked) =>
-      pipe(
-        loaded,
-        TE.flatMap(({ runInBigqueryRuntime }) => runInBigqueryRuntime?.(...asked) ?? TE.right(O.none)),
-      ),
+    inspect: onLoaded((engine, ...asked) => engine.inspect(...asked)),
+    load: onLoaded((engine, ...asked) => engine.load(...asked)),
+    runInBigqueryRuntime: onLoaded((engine, ...asked) => engine.runInBigqueryRuntime?.(...asked) ?? TE.right(O.none)),
   };
 };
 
 export const experimentsOnDemand = (location: string, load: Task<ExperimentSource>): ExperimentSource => {
-  const loaded = TE.fromTask<ExperimentSource, Failure>(once(load));
+  const onLoaded = whenLoaded(load);
   return {
     location,
-    list: (call) =>
-      pipe(
-        loaded,
-        TE.flatMap((source) => source.list(call)),
-      ),
-    read: (...asked) =>
-      pipe(
-        loaded,
-        TE.flatMap((source) => source.read(...asked)),
-      ),
+    list: onLoaded((source, ...asked) => source.list(...asked)),
+    read: onLoaded((source, ...asked) => source.read(...asked)),
   };
 };
 
@@ -93,67 +84,33 @@ export const jobFolderOnDemand = (
   documents: ArtifactStore,
   load: Task<Omit<JobFolder, 'documents'>>,
 ): JobFolder => {
-  const rows = once(load);
-  const loaded = TE.fromTask<Omit<JobFolder, 'documents'>, Failure>(rows);
-  const parts = async () => (await rows()).parts;
-  const outputs = async () => (await rows()).outputs;
+  const folderOnce = once(load);
+  const onLoaded = whenLoaded(folderOnce);
+  const parts = async () => (await folderOnce()).parts;
+  const outputs = async () => (await folderOnce()).outputs;
   return {
     documents,
     parts: sinkOnDemand(path, parts),
     outputs: sinkOnDemand(dirname(dirname(path)), outputs),
     readStaged: (rows, keys, range) =>
-      sourceOnDemand(keys, () =>
-        pipe(
-          loaded,
-          TE.map(({ readStaged }) => readStaged(rows, keys, range)),
-        ),
+      sourceOnDemand(
+        keys,
+        onLoaded((folder) => TE.right(folder.readStaged(rows, keys, range))),
       ),
-    stagePlace: (name) =>
-      pipe(
-        loaded,
-        TE.flatMap(({ stagePlace }) => stagePlace(name)),
-      ),
-    stage: (...asked) =>
-      pipe(
-        loaded,
-        TE.flatMap(({ stage }) => stage(...asked)),
-      ),
-    removeRows: (call) =>
-      pipe(
-        loaded,
-        TE.flatMap(({ removeRows }) => removeRows(call)),
-      ),
-    remove: (call) =>
-      pipe(
-        loaded,
-        TE.flatMap(({ remove }) => remove(call)),
-      ),
+    stagePlace: onLoaded((folder, ...asked) => folder.stagePlace(...asked)),
+    stage: onLoaded((folder, ...asked) => folder.stage(...asked)),
+    removeRows: onLoaded((folder, ...asked) => folder.removeRows(...asked)),
+    remove: onLoaded((folder, ...asked) => folder.remove(...asked)),
   };
 };
 
 export const sinkOnDemand = (root: string, load: Task<PredictionSink>): PredictionSink => {
-  const loaded = TE.fromTask<PredictionSink, Failure>(once(load));
+  const onLoaded = whenLoaded(load);
   return {
     root,
-    open: (...asked) =>
-      pipe(
-        loaded,
-        TE.flatMap((sink) => sink.open(...asked)),
-      ),
-    join: (...asked) =>
-      pipe(
-        loaded,
-        TE.flatMap((sink) => sink.join(...asked)),
-      ),
-    digest: (...asked) =>
-      pipe(
-        loaded,
-        TE.flatMap((sink) => sink.digest(...asked)),
-      ),
-    resolve: (location) =>
-      pipe(
-        loaded,
-        TE.flatMap((sink) => sink.resolve(location)),
-      ),
+    open: onLoaded((sink, ...asked) => sink.open(...asked)),
+    join: onLoaded((sink, ...asked) => sink.join(...asked)),
+    digest: onLoaded((sink, ...asked) => sink.digest(...asked)),
+    resolve: onLoaded((sink, ...asked) => sink.resolve(...asked)),
   };
 };
