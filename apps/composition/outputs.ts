@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { localFilesystemArtifactStore } from '../../adapters/local-filesystem/artifact-store.js';
 import type { OpenJobFolder, PredictionSink } from '../../core/index.js';
-import { isBucketAddress, isWarehouseAddress } from '../places.js';
+import { bucketAt, isBucketAddress, isWarehouseAddress } from '../places.js';
 import type { Settings } from '../settings.js';
 import type { Overrides } from './modules.js';
 import { jobFolderOnDemand, sinkOnDemand } from './on-demand.js';
@@ -36,9 +36,7 @@ export const jobFoldersOf =
         }),
       );
     }
-    const [bucket = '', ...prefix] = path.slice('gs://'.length).split('/');
-    const documents = openStore({ kind: 'gcs', bucket, prefix: prefix.join('/'), location: path });
-    return jobFolderOnDemand(path, documents, async () => {
+    return jobFolderOnDemand(path, openStore(bucketAt(path)), async () => {
       const { googleCloudStorageJobRows } = await import('../../adapters/google-cloud-storage/job-folder.js');
       const { duckdbStagedSource } = await import('../../adapters/duckdb/staged-source.js');
       return googleCloudStorageJobRows({
