@@ -137,6 +137,11 @@ def steps_of(estimator):
     return [step for _, step in estimator.steps] if hasattr(estimator, "steps") else [estimator]
 
 
+def takes_texts(estimator):
+    """Whether it begins with a vectorizer of words, which takes a list of texts, and no table."""
+    return type(steps_of(estimator)[0]).__name__ in WITH_WORDS
+
+
 @dataclass
 class Known:
     """What a pipeline itself knows of its raw features.
@@ -239,14 +244,12 @@ def feature_names_of(estimator, model_info, sample_columns):
     """The raw features in the pipeline's order: its own names, else those of model_info.json, else the sample's."""
     if hasattr(estimator, "feature_names_in_"):
         return [str(name) for name in estimator.feature_names_in_]
-    count = getattr(estimator, "n_features_in_", None)
+    count = 1 if takes_texts(estimator) else getattr(estimator, "n_features_in_", None)
     for names in (model_info.get("feature_names"), sample_columns):
         if names is not None and (count is None or len(names) == count):
             return list(names)
-    raise BadInput(
-        f"The pipeline was fitted without feature names: give a --sample with just its {count or ''} columns in order, "
-        "or feature_names in model_info.json.".replace("  ", " ")
-    )
+    just = "its column" if count == 1 else f"its {count} columns in order" if count else "its columns in order"
+    raise BadInput(f"The pipeline was fitted without feature names: give a --sample with just {just}, or feature_names in model_info.json.")
 
 
 def read_sample(path, text):
@@ -324,8 +327,10 @@ class Check:
 
     def expected(self, given):
         """scikit-learn's own predictions. Raises what scikit-learn raises."""
-        # It gets what it was fitted on: a frame when it knows names, else an array.
-        if not hasattr(self.estimator, "feature_names_in_"):
+        # It gets what it was fitted on: a frame when it knows names, else an array, or texts.
+        if takes_texts(self.estimator):
+            given = given[self.names[0]]
+        elif not hasattr(self.estimator, "feature_names_in_"):
             given = given.to_numpy()
         return predictions_of(self.estimator, given, self.session.get_outputs()[0].name)
 
@@ -429,6 +434,7 @@ def converted(estimator, kinds, matrix, opsets):
         del model.graph.output[1:]
     elif any(not output.type.HasField("tensor_type") for output in model.graph.output):
         raise BadInput("The pipeline predicts probabilities for several targets at once, which cannot be served: export one classifier for each.")
+    as_texts_are_read(model.graph)
     if not matrix:
         used = {name for node in model.graph.node for name in node.input} | {output.name for output in model.graph.output}
         inputs = [one for one in model.graph.input if one.name in used]
@@ -441,6 +447,20 @@ def converted(estimator, kinds, matrix, opsets):
     del model.opset_import[:]
     model.opset_import.extend(make_opsetid(domain, number) for domain, number in sorted(versions.items()))
     return model
+
+
+def as_texts_are_read(graph):
+    """Has words in lower case and taken apart as scikit-learn does, in any language and on any machine."""
+    from onnx.helper import make_attribute
+
+    for node in graph.node:
+        known = {one.name: one for one in node.attribute}
+        if node.op_type == "StringNormalizer" and "locale" not in known:
+            # By default en_US.UTF-8, which servers and images do not have.
+            node.attribute.append(make_attribute("locale", "C.UTF-8"))
+        if node.op_type == "Tokenizer" and "tokenexp" in known and known["tokenexp"].s == b"[a-zA-Z0-9_]+":
+            # The converter's reading of scikit-learn's own pattern, which takes two letters or more of any alphabet.
+            known["tokenexp"].s = rb"[\p{L}\p{N}_][\p{L}\p{N}_]+"
 
 
 def joined(exported, kinds):
@@ -657,7 +677,7 @@ def compare(check, sample, min_agreement):
     held = rounded(given, check.kinds)
     try:
         expected, after = check.expected(given), check.expected(held)
-    except (ValueError, TypeError) as error:
+    except Exception as error:
         raise BadInput(f"scikit-learn cannot predict the sample: {first_line(error)}.") from error
     actual = check.actual(served, expected)
     kept, kept_after = agreeing(expected, actual), agreeing(after, actual)

@@ -16,6 +16,7 @@ import pandas as pd
 from lightgbm import LGBMRegressor
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -82,6 +83,7 @@ def main() -> None:
     names(folder)
     integers(folder)
     distances(folder)
+    words(folder)
     shutil.rmtree(folder)
 
 
@@ -125,15 +127,15 @@ def exported(folder: Path, name: str, pipeline: object, sample: pd.DataFrame, *m
     return run([sys.executable, str(ROOT / "examples/export_sklearn.py"), str(pickled), "--sample", f"{name}.parquet", *more], folder)
 
 
-def serves(folder: Path, name: str, pipeline: object, rows: pd.DataFrame) -> None:
-    """Registers what was exported, and holds its predictions of `rows` against the pipeline's own."""
+def serves(folder: Path, name: str, pipeline: object, rows: pd.DataFrame, given: object = None) -> None:
+    """Registers what was exported, and holds its predictions of `rows` against the pipeline's own, of `given` where it takes no frame."""
     registered = run(CLI + ["register", "--model-type", "delay", "--experiment", name, "--name", name], folder)
     check(f"{name} is registered", registered.returncode == 0, registered.stderr)
     lines = rows.to_json(orient="records", lines=True, double_precision=15)
     predicted = run(CLI + ["predict", f"delay/{name}"], folder, lines)
     got = [json.loads(line) for line in predicted.stdout.splitlines()]
     check(f"{name} has one column", [list(row) for row in got] == [["row", "prediction"]] * len(rows), predicted.stderr)
-    near = all(abs(row["prediction"] - b) <= 1e-5 * max(1, abs(b)) for row, b in zip(got, pipeline.predict(rows), strict=True))
+    near = all(abs(row["prediction"] - b) <= 1e-5 * max(1, abs(b)) for row, b in zip(got, pipeline.predict(rows if given is None else given), strict=True))
     check(f"{name} predicts what scikit-learn does of these very rows", near, predicted.stdout)
 
 
@@ -208,6 +210,26 @@ def distances(folder: Path) -> None:
     refused = exported(folder, "poisson", poisson, numbers)
     told = "in scikit-learn and" in refused.stderr and "nothing was written" in refused.stderr
     check("a conversion that predicts something else is refused with both predictions", refused.returncode == 1 and told, refused.stderr)
+
+
+def words(folder: Path) -> None:
+    """Words of any language are taken apart as scikit-learn does it, also where the machine speaks none."""
+    random = np.random.default_rng(4)
+    said = ["Élan vital", "ŒUVRE à clé", "Дом x dice", "co-op party of 2", "war"]
+    sample = pd.DataFrame({"said": [" ".join(random.choice(said, 3)) for _ in range(120)]})
+    sample["distance"] = random.normal(size=120).astype("float32").astype(float)
+    target = sample["distance"] + sample["said"].str.contains("Élan") * 3 + sample["said"].str.contains("x dice") * 2
+    columns = ColumnTransformer([("w", TfidfVectorizer(ngram_range=(1, 2)), "said"), ("n", "passthrough", ["distance"])])
+    pipeline = make_pipeline(columns, Ridge()).fit(sample, target)
+    told = exported(folder, "words", pipeline, sample)
+    check("words beside numbers are exported", told.returncode == 0, told.stderr)
+    serves(folder, "words", pipeline, sample.head(20))
+    alone = make_pipeline(CountVectorizer(), Ridge()).fit(sample["said"], target)
+    told = exported(folder, "alone", alone, sample)
+    check("a pipeline of one text asks for its column alone", told.returncode == 2 and "just its column" in told.stderr, told.stderr)
+    told = exported(folder, "alone", alone, sample[["said"]])
+    check("it is exported", told.returncode == 0, told.stderr)
+    serves(folder, "alone", alone, sample[["said"]].head(20), sample["said"].head(20))
 
 
 if __name__ == "__main__":
