@@ -22,7 +22,8 @@ single float32 input `features` `[N,F]` in the order of `feature_names`. What is
 encoders and vectorizers, and from the sample's column types. Columns that the pipeline does not use are no inputs.
 Outputs: a classifier's label and probabilities; of a model without `predict_proba` its first output alone, so that no distance is
 taken for a probability. A search (GridSearchCV) is exported as its `best_estimator_`.
-Word vectorizers become an operator that needs the locale en_US.UTF-8 wherever the model runs.
+Word vectorizers become an operator that needs the locale C.UTF-8 wherever the model runs: Debian and its images have it. A pipeline that
+begins with one takes a single feature, which is text.
 
 Every sample row is predicted by both: |onnx - sklearn| <= 1e-5 * max(1, |sklearn|). scikit-learn is given the rows as they are: its
 own imputers and encoders see what is missing, and numbers have all their digits; ONNX is given what serving will feed. Only what
