@@ -6,6 +6,7 @@ import { coerceFeatures } from '../../core/scoring/features.js';
 import { inType } from '../../core/scoring/float-columns.js';
 import { readRows } from '../../core/scoring/rows.js';
 import { mostRowsAtOnce } from '../../core/scoring/scoring-job.js';
+import { typedColumn } from '../../core/scoring/typed-values.js';
 import { feature, inlineBatch, leftOf, rightOf, scoringService, sourceOf, sums } from '../support/scoring.js';
 
 const shared = new Float64Array(new SharedArrayBuffer(24));
@@ -88,4 +89,10 @@ test('columns of different lengths are refused by number, and a view of bytes is
   t.regex(uneven.message, /data\/b has 1 values where "a" has 2/);
   const view = leftOf(readRows({ a: new DataView(new ArrayBuffer(8)) }, ['a']), 'InvalidInput');
   t.regex(view.message, /data\/a must be an array of values, got an object/);
+});
+
+test('values in shared memory are copied: ONNX Runtime takes no tensor that is there', (t) => {
+  t.deepEqual(typedColumn(shared), { type: 'json', values: [1, Number.NaN, 0.1] });
+  const { type, values } = typedColumn(new Float64Array(shared));
+  t.true(type === 'float64' && values.buffer instanceof ArrayBuffer);
 });
