@@ -95,7 +95,8 @@ export const absenceOf =
     if (registry.kind !== 'local') return E.right(undefined);
     const { root } = registry;
     const origin = told.find(({ name }) => name === 'local_dir')?.origin ?? '';
-    const named = / /.test(origin) ? origin.replace(/^\S+ /, '') : `local_dir of ${origin}`;
+    // The name of a settings file may have spaces, too.
+    const [, named = `local_dir of ${origin}`] = /^(?:flag|environment|\.env) (.+)$/.exec(origin) ?? [];
     const is = await stat(root).then(
       (stats) => (stats.isDirectory() ? 'there' : 'a file'),
       async ({ code }: NodeJS.ErrnoException) => {

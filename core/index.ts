@@ -146,7 +146,7 @@ export { type Distribution, type DistributionSummary, recordDistribution } from 
 export type { PredictionColumn } from './scoring/predictions.js';
 export { keysOf } from './scoring/keys.js';
 export { ndjsonEncoder } from './scoring/ndjson-encoder.js';
-export { jsonValueAt } from './scoring/scoring-job.js';
+export { jsonValueAt } from './scoring/json-rows.js';
 export {
   type RefusedRow,
   type ScoreAnswer,

@@ -5,15 +5,17 @@ import { basename, join } from 'node:path';
 import { codeOf, raise, unless } from './errors.js';
 import { generationsFolder, statsOf } from './generations.js';
 
+/** The folder of a store, and whether it was ever seen to be one. */
+interface Root {
+  readonly path: string;
+  readonly wasThere: boolean;
+}
+
 /**
  * Refuses with `InvalidInput` when something on the way to the object or folder `key` is not what its place demands. A root that was a folder before,
  * and is none now, is `Unavailable`.
  */
-export const checkWay = async (
-  root: { readonly path: string; readonly wasThere: boolean },
-  key: string,
-  end: 'object' | 'folder',
-): Promise<void> => {
+export const checkWay = async (root: Root, key: string, end: 'object' | 'folder'): Promise<void> => {
   const segments = key === '' ? [] : key.split('/');
   const steps = segments.map((_, i) => segments.slice(0, i + 1).join('/'));
   const refusals = await Promise.all([
@@ -53,13 +55,7 @@ const linked = (key: string): string =>
 const found = (path: string): Promise<BigIntStats | undefined> => unless(['ENOTDIR'], statsOf(path));
 
 /** A root that is not there yet is an empty store; one that can never become a folder is none. */
-const checkRoot = async ({
-  path: root,
-  wasThere,
-}: {
-  readonly path: string;
-  readonly wasThere: boolean;
-}): Promise<undefined> => {
+const checkRoot = async ({ path: root, wasThere }: Root): Promise<undefined> => {
   const name = basename(root);
   const refuse = (what: string): never =>
     wasThere

@@ -1,6 +1,6 @@
 /** Predictions as NDJSON: a line a row, its values as in a JSON answer. */
 import type { PredictionEncoder } from '../ports/prediction-stream.js';
-import { jsonValueAt } from './scoring-job.js';
+import { jsonValueAt } from './json-rows.js';
 
 export const ndjsonEncoder: PredictionEncoder = {
   begin: () => '',

@@ -238,7 +238,7 @@ const batchOf = (
   begin: number,
   end: number,
 ): E.Either<Failure, RawBatch> => {
-  const batch = keys.length === 0 ? rows(begin, end) : withPlainKeys(rows(begin, end), keys);
+  const batch = withPlainKeys(rows(begin, end), keys);
   for (const name of keys) {
     for (const [at, value] of batch.columns.get(name)?.values.entries() ?? []) {
       const fault = keyFault(value);
@@ -253,12 +253,12 @@ const batchOf = (
 
 /** In an output a key has the type of its values, and not that of the array which they came in. */
 const withPlainKeys = (batch: RawBatch, keys: ReadonlyArray<string>): RawBatch => {
-  const columns = new Map(batch.columns);
-  for (const name of keys) {
-    const column = columns.get(name);
-    if (column !== undefined && column.type !== 'json') columns.set(name, { type: 'json', values: [...column.values] });
-  }
-  return { ...batch, columns };
+  const plain = keys.flatMap((name) => {
+    const column = batch.columns.get(name);
+    const isTyped = column !== undefined && column.type !== 'json';
+    return isTyped ? [[name, { type: 'json', values: [...column.values] }] as const] : [];
+  });
+  return plain.length === 0 ? batch : { ...batch, columns: new Map([...batch.columns, ...plain]) };
 };
 
 const openInline = (

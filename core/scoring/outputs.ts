@@ -16,7 +16,8 @@ import type { PredictionStream } from '../ports/prediction-stream.js';
 import { integersOf } from './int64.js';
 import type { PredictionColumn } from './predictions.js';
 import type { BatchColumn, RawColumn, RawRows, RowBatch } from './row-batch.js';
-import { jsonRows, type PredictionOutput } from './scoring-job.js';
+import { jsonRows } from './json-rows.js';
+import type { PredictionOutput } from './scoring-job.js';
 import type { RefusedRow } from './score-request.js';
 
 /** Each row's position in the data. */

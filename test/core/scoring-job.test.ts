@@ -7,13 +7,12 @@ import { memoryPredictionSink } from '../../adapters/memory/prediction-sink.js';
 import { nodeHost } from '../../adapters/node-host.js';
 import { type BatchColumn, failTask, type Failure, failure, type RowBatch, type SinkWriter } from '../../core/index.js';
 import type { RawBatch } from '../../core/scoring/features.js';
+import { jsonRows, jsonValueAt } from '../../core/scoring/json-rows.js';
 import { fileOutput, inlineOutput, type Provenance } from '../../core/scoring/outputs.js';
 import type { RawColumn } from '../../core/scoring/row-batch.js';
 import type { RefusedRow } from '../../core/scoring/score-request.js';
 import {
   gatherBatches,
-  jsonRows,
-  jsonValueAt,
   type PredictionOutput,
   runScoringJob,
   type ScoringJob,

@@ -36,9 +36,9 @@ for (const [args, exit] of [
 test.serial('what names the folder is named', async (t) => {
   const env = { SCOREKEEPER_LOCAL_DIR: 'typo' };
   t.regex((await runHere(folder, ['models'], { env })).stderr, /: correct SCOREKEEPER_LOCAL_DIR, or /);
-  await writeFile(join(folder, 'settings.json'), '{"local_dir": "typo"}');
-  const { stderr } = await runHere(folder, ['models', '--settings', 'settings.json']);
-  t.regex(stderr, /: correct local_dir of settings\.json, or /);
+  await writeFile(join(folder, 'my settings.json'), '{"local_dir": "typo"}');
+  const { stderr } = await runHere(folder, ['models', '--settings', 'my settings.json']);
+  t.regex(stderr, /: correct local_dir of my settings\.json, or /);
 });
 
 for (const [given, is] of [
